@@ -1,0 +1,39 @@
+"""The API, ready to be asked: transport, tokens, pace and retry put together."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from harvester.api.auth import TokenSource
+from harvester.api.client import Client, Meter
+from harvester.api.credentials import Credentials
+from harvester.api.transport import Limits, Transport
+from harvester.config import Job
+
+
+@asynccontextmanager
+async def connected(
+    job: Job, credentials: Credentials, meter: Meter, *, now: Callable[[], float]
+) -> AsyncIterator[Client]:
+    """Open the way to the API; nothing is asked yet.
+
+    Args:
+        job: Its endpoint, budget and concurrency.
+        credentials: Whose history.
+        meter: Counts what is asked.
+        now: Gives Unix time.
+
+    Raises:
+        ConfigError: The endpoint or the CA file is not usable.
+    """
+    limits = Limits(connections=job.concurrency)
+    async with Transport(job.endpoint, limits, ca_file=job.ca_file) as transport:
+        yield Client(
+            transport,
+            TokenSource(credentials, now=now),
+            rate=job.rate,
+            concurrency=job.concurrency,
+            random=random.Random(),  # noqa: S311  (spreads retries; guards nothing)
+            now=now,
+            meter=meter,
+        )

@@ -1,0 +1,120 @@
+"""One page: from the spool if it arrived before, else from the API and into the spool."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from harvester.api.pages import Columns, ReadPage, read_page
+from harvester.api.protocol import Answer, Page, parse
+from harvester.api.question import Question
+from harvester.datasets import Dataset
+from harvester.errors import HarvestError
+from harvester.records.decode import Decoder
+
+_UTC = {None, "Etc/GMT", "Etc/UTC", "GMT", "UTC"}
+
+
+class ZoneError(HarvestError):
+    """The API answers in another time zone than UTC; nothing is written rather than shifted."""
+
+
+class Api(Protocol):
+    """Asks the vendor."""
+
+    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+        """One answer, and what it says."""
+        ...
+
+
+class AnswerFile(Protocol):
+    """Keeps the answers of one window."""
+
+    def get(self, key: str) -> tuple[str, bytes] | None:
+        """Encoding and body of a page."""
+        ...
+
+    def append(self, key: str, encoding: str, body: bytes) -> None:
+        """Keep a page."""
+        ...
+
+    def answers(self) -> Iterator[tuple[str, bytes]]:
+        """Encoding and body of every page."""
+        ...
+
+    def clear(self) -> None:
+        """Forget every page."""
+        ...
+
+
+class PageSource:
+    """Asks, keeps and decodes.
+
+    Attributes:
+        columns: What places a record of this dataset.
+        page_size: Most records of a page.
+        reach: Most records that paging reaches from one end.
+        unknown: Keys that the schema does not know, and how often they came.
+    """
+
+    def __init__(self, dataset: Dataset, shared: Mapping[str, str], api: Api) -> None:
+        """Use ``shared`` (filters and switches) with every question."""
+        self.columns = Columns(dataset.time_field, dataset.key)
+        self.page_size = dataset.page_size
+        self.reach = dataset.reach
+        self.unknown: Counter[str] = Counter()
+        self._dataset = dataset
+        self._shared = shared
+        self._api = api
+        self._decoder = Decoder(dataset)
+
+    async def page(
+        self, file: AnswerFile, question: Question, offset: int, *, with_total: bool = True
+    ) -> ReadPage:
+        """The page at ``offset``.
+
+        Raises:
+            ZoneError: It speaks of another time zone.
+            HarvestError: The API refuses, or cannot be reached.
+            OSError: The disk refuses the answer.
+        """
+        key = question.key(offset)
+        kept = file.get(key)
+        if kept is not None:
+            return self._read(parse(Answer(body=kept[1], encoding=kept[0])), question)
+        parameters = question.parameters(self._dataset, offset, with_total=with_total)
+        answer, page = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
+        file.append(key, answer.encoding, answer.body)
+        return self._read(page, question)
+
+    async def pages(self, file: AnswerFile, question: Question, offsets: Iterable[int]) -> list[ReadPage]:
+        """The pages at ``offsets``, side by side; only the last is asked for its total.
+
+        Raises:
+            ExceptionGroup: Of what ``page`` raises.
+        """
+        wanted = list(offsets)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(
+                    self.page(file, question, offset, with_total=offset == wanted[-1]), name=f"page {offset}"
+                )
+                for offset in wanted
+            ]
+        return [task.result() for task in tasks]
+
+    def replay(self, file: AnswerFile) -> list[ReadPage]:
+        """Every page that was kept, in the order of arrival."""
+        anywhere = Question(0, 0)
+        return [
+            self._read(parse(Answer(body=body, encoding=form)), anywhere) for form, body in file.answers()
+        ]
+
+    def _read(self, page: Page, question: Question) -> ReadPage:
+        if page.timezone not in _UTC:
+            raise ZoneError(
+                f"the API answers in the time zone {page.timezone!r}, not in UTC; nothing is written"
+            )
+        decoded = self._decoder.decode(page.records, page.text)
+        self.unknown.update(decoded.unknown)
+        return read_page(decoded, page.total, self.columns, descending=question.descending)

@@ -1,0 +1,159 @@
+"""Decoded pages, and what can be counted on them without trusting the server."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harvester.records.decode import Decoded, Quarantined
+from harvester.window import Window
+
+
+class ContradictionError(Exception):
+    """Answers that cannot all be true: the window must be read again. Never leaves the reader."""
+
+    def __init__(self, reason: str, *, expected: int | None = None, received: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.expected = expected
+        self.received = received
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The two columns that place a record: its second and its key."""
+
+    time: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """One answer.
+
+    Attributes:
+        batch: Its records as Arrow, in the order received.
+        quarantined: Those that did not fit.
+        total: The API's count of the whole question; ``None`` if it was not asked for or not given.
+        oldest: Second of its oldest record; ``None`` if there is none.
+        youngest: Second of its youngest record; likewise.
+        ordered: Whether its records come in the order asked for.
+    """
+
+    batch: pa.RecordBatch
+    quarantined: tuple[Quarantined, ...]
+    total: int | None
+    oldest: int | None
+    youngest: int | None
+    ordered: bool
+
+    @property
+    def count(self) -> int:
+        """Its records, those in quarantine too."""
+        return int(self.batch.num_rows) + len(self.quarantined)
+
+
+def read_page(decoded: Decoded, total: int | None, columns: Columns, *, descending: bool) -> ReadPage:
+    """Place a decoded answer in time."""
+    seconds = _seconds(decoded.batch, columns)
+    bounds = [limit for limit in pc.min_max(seconds).as_py().values() if limit is not None]
+    bounds += [item.second for item in decoded.quarantined if item.second is not None]
+    earlier, later = seconds[:-1], seconds[1:]
+    steps = pc.less_equal(later, earlier) if descending else pc.less_equal(earlier, later)
+    return ReadPage(
+        batch=decoded.batch,
+        quarantined=decoded.quarantined,
+        total=total,
+        oldest=min(bounds, default=None),
+        youngest=max(bounds, default=None),
+        ordered=pc.all(steps, min_count=0).as_py(),
+    )
+
+
+def distinct(pages: Iterable[ReadPage], columns: Columns, *, before: int | None = None) -> int:
+    """How many different records the pages hold; only those older than second ``before``, if given.
+
+    A record in quarantine counts by its key, or by its bytes if even the key could not be read.
+    """
+    pages = list(pages)
+    names: set[object] = set()
+    for page in pages:
+        for item in page.quarantined:
+            second = page.oldest if item.second is None else item.second
+            if before is None or second is None or second < before:
+                names.add(item.raw if item.key is None else item.key)
+    keys = pa.chunked_array((_keys(page.batch, columns, before) for page in pages), pa.int64())
+    return int(pc.count_distinct(keys).as_py()) + len(names)
+
+
+def shared_seconds(pages: Sequence[ReadPage]) -> set[int]:
+    """Seconds that a page boundary cuts: if their order changes between requests, records slip through."""
+    edges = pairwise(pages)
+    return {
+        left.youngest for left, right in edges if left.youngest is not None and left.youngest == right.oldest
+    }
+
+
+def only(page: ReadPage, second: int, columns: Columns) -> ReadPage:
+    """The page's records of ``second``."""
+    return _kept(page, second, pc.equal(_seconds(page.batch, columns), second), inside=True)
+
+
+def without(page: ReadPage, second: int, columns: Columns) -> ReadPage:
+    """The page less its records of ``second``."""
+    return _kept(page, second, pc.not_equal(_seconds(page.batch, columns), second), inside=False)
+
+
+def sorted_rows(batches: Iterable[pa.RecordBatch], columns: Columns, window: Window) -> list[pa.RecordBatch]:
+    """The different records inside ``window``, by time, then key.
+
+    Raises:
+        ContradictionError: A record came twice with different times.
+    """
+    table = pa.Table.from_batches(list(batches))
+    seconds = _seconds(table, columns)
+    inside = pc.and_(pc.greater_equal(seconds, window.start), pc.less(seconds, window.end))
+    if not pc.all(inside, min_count=0).as_py():
+        table = table.filter(inside)
+    if not _strictly_sorted(table, columns):
+        table = table.sort_by([(columns.time, "ascending"), (columns.key, "ascending")])
+        keys = table[columns.key].combine_chunks()
+        first = pa.array([True] * min(1, len(keys)), pa.bool_())
+        table = table.filter(pa.concat_arrays([first, pc.not_equal(keys[:-1], keys[1:])]))
+        if pc.count_distinct(table[columns.key]).as_py() != table.num_rows:
+            raise ContradictionError("a record came twice with different times", received=table.num_rows)
+    return [batch for batch in table.to_batches() if batch.num_rows]
+
+
+def quarantined_in(pages: Iterable[ReadPage], window: Window) -> Iterator[Quarantined]:
+    """The different records in quarantine that belong to ``window``, or to no second at all."""
+    seen: set[bytes] = set()
+    for page in pages:
+        for item in page.quarantined:
+            second = page.oldest if item.second is None else item.second
+            if (second is None or second in window) and item.raw not in seen:
+                seen.add(item.raw)
+                yield item
+
+
+def _kept(page: ReadPage, second: int, mask: pa.Array, *, inside: bool) -> ReadPage:
+    quarantined = tuple(item for item in page.quarantined if (item.second == second) is inside)
+    return replace(page, batch=page.batch.filter(mask), quarantined=quarantined)
+
+
+def _strictly_sorted(table: pa.Table, columns: Columns) -> bool:
+    seconds, keys = _seconds(table, columns), table[columns.key].combine_chunks()
+    tie = pc.and_(pc.equal(seconds[:-1], seconds[1:]), pc.less(keys[:-1], keys[1:]))
+    return bool(pc.all(pc.or_(pc.less(seconds[:-1], seconds[1:]), tie), min_count=0).as_py())
+
+
+def _keys(batch: pa.RecordBatch, columns: Columns, before: int | None) -> pa.Array:
+    keys = batch[columns.key]
+    return keys if before is None else keys.filter(pc.less(_seconds(batch, columns), before))
+
+
+def _seconds(rows: pa.RecordBatch | pa.Table, columns: Columns) -> pa.Array:
+    seconds = rows[columns.time].cast(pa.int64())
+    return seconds.combine_chunks() if isinstance(seconds, pa.ChunkedArray) else seconds

@@ -1,0 +1,71 @@
+"""What is asked for a window, while it is unknown whether the vendor's bounds belong to the range."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harvester.datasets import Dataset
+from harvester.window import Window, as_text
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A range as the vendor takes it, paged by offset.
+
+    Attributes:
+        start: ``from_date``, Unix seconds.
+        end: ``to_date``, Unix seconds; at least ``start``.
+        descending: Youngest first.
+        sweep: Tells apart the same question asked again on purpose.
+    """
+
+    start: int
+    end: int
+    descending: bool = False
+    sweep: int = 0
+
+    def key(self, offset: int) -> str:
+        """Names a page in the spool."""
+        return f"{self.start} {self.end} {offset} {'desc' if self.descending else 'asc'} {self.sweep}"
+
+    def parameters(self, dataset: Dataset, offset: int, *, with_total: bool) -> dict[str, str]:
+        """The page's parameters, beside those that every question of a run shares."""
+        return {
+            "from_date": as_text(self.start),
+            "to_date": as_text(self.end),
+            "count": str(dataset.page_size),
+            "offset": str(offset),
+            "desc_order": "true" if self.descending else "false",
+            "with_total_count": "true" if with_total else "false",
+        }
+
+
+class Bounds:
+    """Learns whether ``from_date`` and ``to_date`` are inclusive; the vendor does not say.
+
+    Until an answer shows a record on a bound, one second more is asked at that end: right if the bound is
+    exclusive, and a few records too many, which are cut away, if it is inclusive.
+    """
+
+    def __init__(self, known: Mapping[str, object]) -> None:
+        """Start from what earlier runs learned (``facts``)."""
+        self._from_inclusive = known.get("from_inclusive") is True
+        self._to_inclusive = known.get("to_inclusive") is True
+
+    @property
+    def facts(self) -> dict[str, bool]:
+        """What is known, for the next run."""
+        return {"from_inclusive": self._from_inclusive, "to_inclusive": self._to_inclusive}
+
+    def question(self, window: Window) -> Question:
+        """The narrowest question that surely holds ``window``."""
+        start = window.start if self._from_inclusive else window.start - 1
+        return Question(start, window.end - 1 if self._to_inclusive else window.end)
+
+    def second(self, second: int) -> Question:
+        """The question for one second."""
+        return self.question(Window(second, second + 1))
+
+    def observe(self, question: Question, oldest: int, youngest: int) -> None:
+        """Learn from the oldest and youngest second of an answer."""
+        self._from_inclusive |= oldest == question.start
+        self._to_inclusive |= youngest == question.end

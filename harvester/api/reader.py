@@ -1,0 +1,144 @@
+"""Turns windows into proven rows: reads each until its answers agree, or says why they do not."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harvester.api.page_source import AnswerFile, PageSource
+from harvester.api.pages import ContradictionError, quarantined_in, sorted_rows
+from harvester.api.proof import BeyondReachError, Opening, Proof, Prover
+from harvester.api.question import Bounds
+from harvester.records.decode import Quarantined
+from harvester.window import Gap, Window
+
+
+class Answers(Protocol):
+    """Keeps the answers of many windows, by their first second."""
+
+    def file(self, start: int) -> AnswerFile:
+        """Those of one window."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """A proven window.
+
+    Attributes:
+        window: The span.
+        batches: Its records, sorted by time, then key.
+        quarantined: Those that did not fit the schema.
+    """
+
+    window: Window
+    batches: Sequence[pa.RecordBatch]
+    quarantined: Sequence[Quarantined]
+
+    @property
+    def rows(self) -> int:
+        """Its records, without those in quarantine."""
+        return sum(batch.num_rows for batch in self.batches)
+
+    @property
+    def bytes(self) -> int:
+        """Arrow bytes."""
+        return sum(batch.nbytes for batch in self.batches)
+
+    def hourly(self, time_field: str) -> Counter[int]:
+        """How many of its records came in each hour, by hours since the Unix epoch."""
+        hours: Counter[int] = Counter()
+        for batch in self.batches:
+            for item in pc.value_counts(pc.divide(batch[time_field].cast(pa.int64()), 3600)).to_pylist():
+                hours[item["values"]] += item["counts"]
+        return hours
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of a window: its start is proven or given up, what follows is still to be read.
+
+    Attributes:
+        harvest: The proven part.
+        gap: The part that could not be proven; either this or ``harvest`` is there.
+        rest: What follows, if anything.
+        expected: About how many records ``rest`` holds, if the API said so.
+    """
+
+    harvest: Harvest | None = None
+    gap: Gap | None = None
+    rest: Window | None = None
+    expected: int | None = None
+
+
+class Reader:
+    """Reads windows; several may be read side by side as long as they are disjoint."""
+
+    def __init__(self, source: PageSource, answers: Answers, bounds: Bounds, *, rereads: int = 3) -> None:
+        """Prepare to read.
+
+        Args:
+            source: Asks and decodes.
+            answers: Keeps what was answered, here and in earlier runs.
+            bounds: What is known about the range's bounds; learns more on the way.
+            rereads: How often a window whose answers contradict each other is read.
+        """
+        self._source = source
+        self._answers = answers
+        self._bounds = bounds
+        self._rereads = rereads
+        self._openings: dict[int, Opening] = {}
+
+    @property
+    def unknown(self) -> Mapping[str, int]:
+        """Keys that the schema does not know, and how often they came."""
+        return self._source.unknown
+
+    async def read(self, window: Window) -> Reading:
+        """Read a window as far as paging reaches, and prove what was read.
+
+        Raises:
+            ExceptionGroup: The API refuses, cannot be reached or answers in another time zone, or the disk
+                refuses an answer.
+        """
+        doubt = ContradictionError("it was not read")
+        opening = self._openings.pop(window.start, None)
+        if opening and opening.question.end != self._bounds.question(window).end:
+            opening = None  # its total counts another span: the window was cut since
+        for _ in range(self._rereads):
+            prover = Prover(self._source, self._bounds, self._answers.file, window)
+            try:
+                return self._proven(window, await prover.prove(opening))
+            except BeyondReachError as error:
+                second = Window(window.start, window.start + 1)
+                gap = Gap(second, error.expected, error.received, error.reason)
+                return Reading(gap=gap, rest=_after(second, window))
+            except ContradictionError as error:
+                doubt, opening = error, None
+                prover.forget()
+        return Reading(gap=Gap(window, doubt.expected, doubt.received, doubt.reason))
+
+    def replay(self, window: Window) -> list[pa.RecordBatch]:
+        """The rows of a proven window again, from its kept answers alone.
+
+        Raises:
+            ContradictionError: The answers are not those that proved the window.
+        """
+        pages = self._source.replay(self._answers.file(window.start))
+        return sorted_rows((page.batch for page in pages), self._source.columns, window)
+
+    def _proven(self, window: Window, proof: Proof) -> Reading:
+        rows = sorted_rows((page.batch for page in proof.pages), self._source.columns, proof.window)
+        harvest = Harvest(proof.window, rows, list(quarantined_in(proof.pages, proof.window)))
+        rest = _after(proof.window, window)
+        if rest is None or proof.following is None:
+            return Reading(harvest=harvest, rest=rest)
+        self._openings[rest.start] = proof.following
+        return Reading(harvest=harvest, rest=rest, expected=proof.following.page.total)
+
+
+def _after(part: Window, window: Window) -> Window | None:
+    return Window(part.end, window.end) if part.end < window.end else None

@@ -1,0 +1,165 @@
+"""What one backfill is, checked once and passed around whole."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from math import inf
+from pathlib import Path
+from types import MappingProxyType
+
+from harvester.datasets import Dataset
+from harvester.errors import ConfigError
+from harvester.window import Window, as_text
+
+VENDOR = "https://api.voximplant.com"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One backfill.
+
+    Attributes:
+        dataset: What to ask for.
+        name: What it is called in the lake, and its folder there.
+        window: The range asked for.
+        lake: The lake's folder.
+        credentials: The vendor's key file.
+        endpoint: Where the API is, without ``/platform_api``.
+        ca_file: Certificates to trust beside the system's.
+        rate: Requests per second at most; ``None`` for no limit.
+        concurrency: Requests in flight at most.
+        partition: ``hour``, ``day`` or ``month``.
+        settle: How old, in seconds, a second must be before its history counts as final.
+        switches: Which nested parts of a record are asked for.
+        filters: What narrows the history; lists are joined by the vendor's ``;``.
+        allow_gaps: Publish partitions that could not be proven complete, marked so.
+        keep_raw: Keep the answers as evidence.
+        memory: Arrow bytes held at most while rows wait for their turn.
+    """
+
+    dataset: Dataset
+    name: str
+    window: Window
+    lake: Path
+    credentials: Path
+    endpoint: str = VENDOR
+    ca_file: Path | None = None
+    rate: float | None = 8.0
+    concurrency: int = 8
+    partition: str = "day"
+    settle: int = 3_600
+    switches: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    allow_gaps: bool = False
+    keep_raw: bool = False
+    memory: int = 128 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(f"--name {self.name!r} is not usable: lower-case letters, digits and _ only")
+        if self.concurrency < 1:
+            raise ConfigError("--concurrency must be at least 1")
+        if self.rate is not None and not self.rate > 0:
+            raise ConfigError("--rate must be above 0 requests per second, or 'none'")
+        if "rule_name" in self.filters and "application_id" not in self.filters:
+            raise ConfigError(
+                "--rule-name needs --application-id: the API takes a rule only within an application"
+            )
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What makes two datasets different: the lake refuses to mix them under one name."""
+        return {
+            "dataset": self.dataset.name,
+            "partition": self.partition,
+            **{name: self.switches.get(name, True) for name in self.dataset.switches},
+            **self.filters,
+        }
+
+    @property
+    def shared(self) -> dict[str, str]:
+        """The parameters that every question of the run shares."""
+        switches = {
+            parameter: "true" if self.switches.get(name, True) else "false"
+            for name, parameter in self.dataset.switches.items()
+        }
+        return switches | {self.dataset.filters[name]: value for name, value in self.filters.items()}
+
+    def settled(self, now: float) -> Window | None:
+        """The part of the range whose history counts as final; ``None`` if there is none yet.
+
+        Raises:
+            ConfigError: The whole range lies in the future.
+        """
+        if self.window.start >= now:
+            raise ConfigError(f"--from {as_text(self.window.start)} lies in the future")
+        end = min(self.window.end, int(now) - self.settle)
+        return Window(self.window.start, end) if end > self.window.start else None
+
+
+def span(start: str, end: str) -> Window:
+    """The range between two instants as the user writes them.
+
+    Raises:
+        ConfigError: One is malformed, or the range is reversed or empty.
+    """
+    first, last = instant("--from", start), instant("--to", end)
+    if first >= last:
+        order = "the range is empty" if first == last else "the range is reversed"
+        raise ConfigError(f"{order}: --from {start} must be before --to {end} (the end is exclusive)")
+    return Window(first, last)
+
+
+def instant(option: str, text: str) -> int:
+    """Unix seconds of an ISO 8601 day or second; UTC unless it has an offset.
+
+    Raises:
+        ConfigError: It is something else, or has fractions of a second.
+    """
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            day = date.fromisoformat(text)
+            return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{option} {text!r} is no date: write 2024-05-29 or 2024-05-29T15:05:26, with +02:00 if not UTC"
+        ) from error
+    if moment.microsecond:
+        raise ConfigError(f"{option} {text!r} has fractions of a second; the API knows whole seconds only")
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def duration(option: str, text: str) -> int:
+    """Seconds of ``90s``, ``15m``, ``1h``, ``2d`` or a plain number of seconds.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    match = re.fullmatch(r"(\d+)([smhd]?)", text)
+    if match is None:
+        raise ConfigError(f"{option} {text!r} is not a duration: write 90s, 15m, 1h or 2d")
+    return int(match[1]) * _UNITS[match[2] or "s"]
+
+
+def rate(option: str, text: str) -> float | None:
+    """Requests per second, or ``None`` for ``none``.
+
+    Raises:
+        ConfigError: It is neither a number nor ``none``.
+    """
+    if text.lower() == "none":
+        return None
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{option} {text!r} is neither a number of requests per second nor 'none'"
+        ) from error
+    if not 0 < number < inf:  # also refuses nan
+        raise ConfigError(f"{option} {text!r} must be above 0 requests per second, or 'none'")
+    return number

@@ -1,0 +1,155 @@
+"""The vendor's histories as data: what to ask, what comes back, how far one question reaches.
+
+Adding a dataset is adding a value here; no other module names a vendor's method or field.
+Source of every figure: the vendor's reference page of the method (``GetCallHistory`` and its neighbours).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+
+class Kind(Enum):
+    """What a JSON value of a field is, and so which Arrow type holds it without loss."""
+
+    INTEGER = "int64"
+    NUMBER = "float64"
+    BOOLEAN = "bool"
+    TEXT = "string"
+    INSTANT = "timestamp[s, UTC]"  # "YYYY-MM-DD HH:MM:SS" in the answer's time zone; "" is no value
+    DATE = "date32"  # "YYYY-MM-DD"; "" is no value
+    OBJECT = "struct"
+    LIST = "list<struct>"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of a record; ``fields`` are the keys of the nested object(s) of an OBJECT or a LIST."""
+
+    name: str
+    kind: Kind
+    fields: tuple["Field", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One history method.
+
+    Attributes:
+        name: What the user calls it, and the folder below the lake.
+        method: The vendor's method.
+        roles: Key roles that may call it.
+        key: The field that identifies a record within its account.
+        time_field: The INSTANT the method filters and orders by.
+        page_size: Most records of one answer (the vendor's cap on ``count``).
+        max_offset: Largest ``offset`` the vendor accepts.
+        switches: Parameters that widen a record, by the option that turns them on or off.
+        filters: Parameters that narrow the history, by option; a tuple value is joined by ``;``.
+        fields: The documented keys, in the order of the columns.
+    """
+
+    name: str
+    method: str
+    roles: tuple[str, ...]
+    key: str
+    time_field: str
+    page_size: int
+    max_offset: int
+    fields: tuple[Field, ...]
+    switches: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def reach(self) -> int:
+        """How many records of one question can be paged to, from one end."""
+        return self.max_offset + self.page_size
+
+
+def _fields(kind: Kind, names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, kind) for name in names.split())
+
+
+CALL = (
+    Field("call_id", Kind.INTEGER),
+    Field("start_time", Kind.INSTANT),
+    Field("duration", Kind.INTEGER),
+    *_fields(Kind.TEXT, "local_number remote_number remote_number_type diversion_number"),
+    *_fields(Kind.BOOLEAN, "incoming successful"),
+    Field("transaction_id", Kind.INTEGER),
+    *_fields(Kind.TEXT, "record_url media_server_address"),
+    Field("cost", Kind.NUMBER),
+    Field("custom_data", Kind.TEXT),
+    Field("end_reason", Kind.OBJECT, (Field("code", Kind.INTEGER), Field("details", Kind.TEXT))),
+    *_fields(Kind.TEXT, "audio_quality direction"),
+)
+
+RESOURCE_USAGE = (
+    Field("resource_usage_id", Kind.INTEGER),
+    Field("resource_type", Kind.TEXT),
+    Field("cost", Kind.NUMBER),
+    Field("description", Kind.TEXT),
+    Field("used_at", Kind.INSTANT),
+    Field("transaction_id", Kind.INTEGER),
+    Field("resource_quantity", Kind.NUMBER),  # typed int by the vendor, decimal by its Java client
+    Field("unit", Kind.TEXT),
+    Field("ref_call_id", Kind.INTEGER),
+)
+
+RECORD = (
+    Field("record_id", Kind.INTEGER),
+    Field("record_name", Kind.TEXT),
+    Field("cost", Kind.NUMBER),
+    Field("start_time", Kind.INSTANT),
+    Field("duration", Kind.INTEGER),
+    Field("record_url", Kind.TEXT),
+    Field("transaction_id", Kind.INTEGER),
+    Field("file_size", Kind.NUMBER),
+    *_fields(Kind.TEXT, "transcription_url transcription_status"),
+    Field("transcription_transaction_id", Kind.INTEGER),
+    *_fields(Kind.BOOLEAN, "hd_audio lossless is_removed"),
+    Field("expiration_date", Kind.DATE),
+    Field("media_parameters", Kind.TEXT),
+)
+
+CALLS = Dataset(
+    name="calls",
+    method="GetCallHistory",
+    roles=("Owner", "Admin", "Developer", "Supervisor", "Support"),
+    key="call_session_history_id",
+    time_field="start_date",
+    page_size=1_000,
+    max_offset=10_000,
+    switches=MappingProxyType(
+        {"calls": "with_calls", "records": "with_records", "resources": "with_other_resources"}
+    ),
+    filters=MappingProxyType(
+        {
+            "application_id": "application_id",
+            "user_id": "user_id",
+            "rule_name": "rule_name",
+            "remote_number": "remote_number",
+            "local_number": "local_number",
+            "custom_data": "call_session_history_custom_data",
+            "child_account_id": "child_account_id",
+            "children_calls_only": "children_calls_only",
+        }
+    ),
+    fields=(
+        *_fields(Kind.INTEGER, "call_session_history_id account_id application_id"),
+        *_fields(Kind.TEXT, "application_name rule_name"),
+        Field("user_id", Kind.INTEGER),
+        Field("start_date", Kind.INSTANT),
+        Field("duration", Kind.INTEGER),
+        *_fields(
+            Kind.TEXT,
+            "initiator_address media_server_address log_file_url finish_reason custom_data audio_quality",
+        ),
+        Field("active", Kind.BOOLEAN),
+        Field("calls", Kind.LIST, CALL),
+        Field("other_resource_usage", Kind.LIST, RESOURCE_USAGE),
+        Field("records", Kind.LIST, RECORD),
+    ),
+)
+
+DATASETS: Mapping[str, Dataset] = MappingProxyType({dataset.name: dataset for dataset in (CALLS,)})

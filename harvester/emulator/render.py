@@ -1,0 +1,104 @@
+"""Bytes of answers: a page of 1,000 sessions is filled into templates, for building it from dicts costs more.
+
+The templates are the only description of a synthetic session: what tests hold as the truth is parsed from them.
+"""
+
+import re
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+import orjson
+
+from harvester.emulator.patterns import EXPIRES_AFTER_DAYS
+
+DAY = 86_400
+LATER = 9
+_BLANKS = (b"id", b"at", b"soon", b"later", b"expires", b"day", b"escaped_day")
+_BLANK = re.compile(rb"\{(%s)\}" % b"|".join(_BLANKS))
+_INTEGER = re.compile(rb'"int:([^"]*)"')
+_CLOCK = tuple(b"%02d:%02d:%02d" % (s // 3600, s // 60 % 60, s % 60) for s in range(DAY))
+
+Entry = tuple[int, int, int]
+"""A session's second, its id, and what its account renders it from."""
+
+
+class Nested(NamedTuple):
+    """Which lists inside a session are wanted; the default is the whole session."""
+
+    calls: bool = True
+    records: bool = True
+    resources: bool = True
+
+    def unwanted(self) -> tuple[str, ...]:
+        """Keys a session is sent without."""
+        keys = zip(self, ("calls", "records", "other_resource_usage"), strict=True)
+        return tuple(key for wanted, key in keys if not wanted)
+
+
+class Template(NamedTuple):
+    """A session with ``%b`` for its blanks, and what picks their values in order of appearance."""
+
+    text: bytes
+    pick: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
+
+
+def template(pattern: dict[str, object], nested: Nested, *, escaped: bool) -> Template:
+    r"""Turn a pattern into a template; ``escaped`` writes every ``/`` as ``\/``."""
+    unwanted = nested.unwanted()
+    text = orjson.dumps({key: value for key, value in pattern.items() if key not in unwanted})
+    text = _INTEGER.sub(rb"\1", text).replace(b"%", b"%%")
+    if escaped:
+        text = text.replace(b"/", rb"\/").replace(b"{day}", b"{escaped_day}")
+    # A session has two blanks at least, its id and its start: with fewer, itemgetter would not give a tuple.
+    pick = itemgetter(*(_BLANKS.index(name) for name in _BLANK.findall(text)))
+    return Template(_BLANK.sub(b"%b", text), pick)
+
+
+def filled(templates: Sequence[Template], entries: Iterable[Entry]) -> list[bytes]:
+    """Render one JSON object per entry; an entry's third number is that of its template."""
+    rows = []
+    for second, session_id, number in entries:
+        text, pick = templates[number]
+        values = (
+            b"%d" % session_id,
+            stamp(second),
+            stamp(second + 1),
+            stamp(second + LATER),
+            *_day(second // DAY)[1:],
+        )
+        rows.append(text % pick(values))
+    return rows
+
+
+def stamp(second: int) -> bytes:
+    """Unix time as the vendor writes it."""
+    day, rest = divmod(second, DAY)
+    return _day(day)[0] + _CLOCK[rest]
+
+
+def history(rows: Sequence[bytes], total: int | None) -> bytes:
+    """Render the envelope of a page; ``total`` of ``None`` was not asked for."""
+    counted = b"" if total is None else b'"total_count":%d,' % total
+    return b'{"result":[%b],%b"count":%d,"timezone":"Etc/GMT"}' % (b",".join(rows), counted, len(rows))
+
+
+def gzipped(body: bytes) -> bytes:
+    """Compress at level 1, the fastest: the time of a local answer is mostly this."""
+    return zlib.compress(body, 1, wbits=31)
+
+
+@lru_cache(maxsize=4_096)
+def _day(number: int) -> tuple[bytes, bytes, bytes, bytes]:
+    """The day as the head of a stamp, when its recordings expire, and as a folder, plain and escaped."""
+    date = f"{datetime.fromtimestamp(number * DAY, UTC):%Y-%m-%d}"
+    expires = f"{datetime.fromtimestamp((number + EXPIRES_AFTER_DAYS) * DAY, UTC):%Y-%m-%d}"
+    return (
+        f"{date} ".encode(),
+        expires.encode(),
+        date.replace("-", "/").encode(),
+        date.replace("-", r"\/").encode(),
+    )

@@ -1,0 +1,90 @@
+"""The one exception tree. Whether a failure is worth another try is a class, never a text.
+
+Foreign errors are translated at one door each: aiohttp's in ``api.transport``, orjson's in ``api.protocol``,
+sqlite3's in ``lake.ledger``. ``OSError`` is not translated: it already says what happened to which file.
+"""
+
+
+class HarvestError(Exception):
+    """Anything the program refuses or cannot do; its text is one sentence for the user."""
+
+
+class ConfigError(HarvestError):
+    """The command, its configuration or its files are not usable; nothing was asked of the API."""
+
+
+class CredentialsError(ConfigError):
+    """The key file is missing, unreadable, or not what the vendor hands out."""
+
+
+class LakeError(ConfigError):
+    """The lake cannot serve this command: other account, other filters, other format, not writable."""
+
+
+class LakeLockedError(HarvestError):
+    """Another run owns the lake."""
+
+
+class RefusedError(HarvestError):
+    """The API will not serve this key, role or account; asking again changes nothing."""
+
+    def __init__(self, code: int, message: str, remedy: str) -> None:
+        """Keep the vendor's code and text beside what the user can do about it."""
+        super().__init__(f"the API refused the request with code {code}: {message} {remedy}".rstrip())
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+class RequestError(HarvestError):
+    """The API calls the request itself wrong (a filter's value, a parameter): a usage error found late."""
+
+    def __init__(self, code: int, message: str) -> None:
+        """Keep the vendor's code and text."""
+        super().__init__(f"the API rejected the request with code {code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class RangeTooWideError(HarvestError):
+    """Code 569: the range must be within ``days`` days (``None`` when the message does not say how many)."""
+
+    def __init__(self, days: int | None) -> None:
+        """Keep the number of days."""
+        super().__init__(f"the API accepts ranges of at most {days or 'an unstated number of'} days")
+        self.days = days
+
+
+class TokenError(HarvestError):
+    """Codes 100, 455 and 456: a freshly signed token may be accepted; if not, it is a refusal."""
+
+    def __init__(self, code: int, message: str) -> None:
+        """Keep the vendor's code and text."""
+        super().__init__(f"the API did not accept the token (code {code}: {message})")
+        self.code = code
+        self.message = message
+
+
+class TransientError(HarvestError):
+    """Worth another try after a pause."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        """Keep the pause the server asked for, in seconds, if it did."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TransportError(TransientError):
+    """The connection failed, timed out, or ended early."""
+
+
+class MalformedAnswerError(TransientError):
+    """The body is not the documented envelope (a proxy's page, a cut answer)."""
+
+
+class RateLimitedError(TransientError):
+    """The API asks everyone to slow down: HTTP 429, or codes 162, 314, 340, 416, 484, 515."""
+
+
+class UnavailableError(HarvestError):
+    """The last of the allowed attempts failed too; the run ends, and what is published stays."""

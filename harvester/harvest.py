@@ -1,0 +1,245 @@
+"""The composition root: opens everything one backfill needs, in order, and closes it in reverse."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
+from math import ceil
+
+from harvester import __version__
+from harvester.api.client import Client, Meter
+from harvester.api.connection import connected
+from harvester.api.credentials import Credentials
+from harvester.api.page_source import PageSource
+from harvester.api.question import Bounds
+from harvester.api.reader import Reader
+from harvester.config import Job
+from harvester.lake.catalog import Catalog
+from harvester.lake.database import Database, to_json
+from harvester.lake.layout import Granularity, Layout
+from harvester.lake.ledger import Ledger
+from harvester.lake.lock import owned
+from harvester.lake.publish import recover
+from harvester.lake.rows import TimeColumn
+from harvester.lake.sink import Sink, Table
+from harvester.lake.spool import Spool
+from harvester.pipeline import Pipeline
+from harvester.plan.density import Density
+from harvester.plan.estimate import estimate
+from harvester.plan.frontier import Frontier, Lease
+from harvester.records.schema import SCHEMA_VERSION, arrow_schema
+from harvester.report import Report, Snapshot
+from harvester.window import Window, subtract
+
+_PAGES_IN_FLIGHT = 6  # by one fetcher, on average: it asks ten pages at once, but waits alone for two
+_RARELY = 1_000_000  # allocations between two collections of the youngest garbage
+
+
+class Backfill:
+    """One run over one job."""
+
+    def __init__(self, job: Job, credentials: Credentials, *, now: Callable[[], float] = time.time) -> None:
+        """Prepare; nothing is opened yet. ``now`` gives Unix time."""
+        self._job = job
+        self._credentials = credentials
+        self._now = now
+        self._layout = Layout(job.lake, job.name)
+        self._meter = Meter()
+        self._pipeline: Pipeline | None = None
+        self._stopped = False
+
+    async def run(self) -> Report:
+        """Harvest what is not published yet.
+
+        Raises:
+            ConfigError: The range, the lake or the endpoint is not usable; nothing was asked.
+            LakeLockedError: Another run owns the lake.
+            ExceptionGroup: The API refused or could not be reached, or the disk refused; what is published
+                stays, and the next run goes on from there.
+        """
+        job, started = self._job, self._now()
+        settled = job.settled(started)
+        self._layout.make()
+        async with AsyncExitStack() as stack:
+            stack.enter_context(owned(self._layout.lock, started=started))
+            database = stack.enter_context(Database.open(self._layout.ledger))
+            ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
+            ledger.claim(self._credentials.account_id, job.identity, started)
+            recover(self._layout, catalog)
+            todo = subtract(settled, catalog.coverage()) if settled else ()
+            report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
+            if not todo:
+                return report
+            client = await stack.enter_async_context(
+                connected(job, self._credentials, self._meter, now=self._now)
+            )
+            thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
+            stack.enter_context(_rare_collections())
+            run = ledger.begin(job.window, started)
+            self._pipeline = self._compose(run, todo, client, ledger, catalog, thread)
+            try:
+                await self._harvest(self._pipeline)
+                report = self._report(self._pipeline, replace(report, run=run))
+            except BaseException:
+                report = replace(self._report(self._pipeline, replace(report, run=run)), outcome="failed")
+                raise
+            finally:
+                ended = self._now()
+                report = replace(report, seconds=ended - started)
+                ledger.end(run, ended, report.outcome, report.as_json())
+        return report
+
+    def stop(self) -> None:
+        """Finish the windows being read, publish what they complete, end the run; the rest is for the next."""
+        self._stopped = True
+        if self._pipeline is not None:
+            self._pipeline.frontier.close()
+
+    def snapshot(self) -> Snapshot | None:
+        """Where the run is now; ``None`` before it has begun to ask."""
+        if self._pipeline is None:
+            return None
+        progress, frontier, sink = self._pipeline.progress, self._pipeline.frontier, self._pipeline.sink
+        left = frontier.expected
+        return Snapshot(
+            rows=progress.rows,
+            expected=None if left is None else progress.rows + progress.quarantined + left,
+            windows=progress.windows,
+            waiting=frontier.windows,
+            partitions=sink.published.partitions,
+            requests=self._meter.requests,
+            retries=self._meter.retries,
+            received=self._meter.bytes_received,
+            held=sink.held_bytes,
+            gaps=len(progress.gaps),
+            paused=self._meter.pauses,
+        )
+
+    def _compose(
+        self,
+        run: int,
+        todo: tuple[Window, ...],
+        client: Client,
+        ledger: Ledger,
+        catalog: Catalog,
+        thread: Executor,
+    ) -> Pipeline:
+        job, dataset = self._job, self._job.dataset
+        known = ledger.facts()
+        bounds, density = Bounds(known), Density(known)
+        spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
+        leases = _leases(ledger, todo)
+        spool.keep_only(ledger.window_starts())
+        reader = Reader(PageSource(dataset, job.shared, client), spool, bounds)
+        fetchers = 1 + ceil(job.concurrency / _PAGES_IN_FLIGHT)
+        sink = Sink(
+            self._layout,
+            self._table(),
+            catalog,
+            spool,
+            todo=todo,
+            replay=reader.replay,
+            run=run,
+            thread=thread,
+            memory=job.memory,
+        )
+        return Pipeline(
+            frontier=Frontier(leases, density, reach=dataset.reach, fetchers=fetchers),
+            density=density,
+            bounds=bounds,
+            reader=reader,
+            ledger=ledger,
+            sink=sink,
+            quarantine=self._layout.quarantine,
+            time_field=dataset.time_field,
+            run_number=run,
+            fetchers=fetchers,
+            memory=job.memory // 2,
+        )
+
+    async def _harvest(self, pipeline: Pipeline) -> None:
+        if self._stopped:
+            pipeline.frontier.close()
+        try:
+            await pipeline.run()
+            if self._job.allow_gaps and not self._stopped:
+                await pipeline.sink.flush_with_gaps()
+        finally:
+            pipeline.sink.abort()
+
+    def _table(self) -> Table:
+        dataset = self._job.dataset
+        return Table(
+            schema=arrow_schema(dataset),
+            time=TimeColumn(dataset.time_field),
+            key=dataset.key,
+            granularity=Granularity(self._job.partition),
+            metadata={
+                "harvester.version": __version__,
+                "harvester.dataset": dataset.name,
+                "harvester.schema_version": str(SCHEMA_VERSION),
+                "harvester.account_id": str(self._credentials.account_id),
+                "harvester.identity": to_json(self._job.identity),
+            },
+        )
+
+    def _report(self, pipeline: Pipeline, report: Report) -> Report:
+        progress, published = pipeline.progress, pipeline.sink.published
+        dataset, job = self._job.dataset, self._job
+        planned = None
+        if progress.forecast is not None:
+            planned = estimate(
+                progress.forecast,
+                progress.spans,
+                page_size=dataset.page_size,
+                reach=dataset.reach,
+                fetchers=pipeline.fetchers,
+                rate=job.rate,
+            ).requests
+        return replace(
+            report,
+            outcome="gaps" if progress.gaps else "interrupted" if self._stopped else "complete",
+            rows=progress.rows,
+            replayed=progress.replayed,
+            quarantined=progress.quarantined,
+            windows=progress.windows,
+            partitions=published.partitions,
+            published_rows=published.rows,
+            published_bytes=published.bytes,
+            requests=self._meter.requests,
+            planned=planned,
+            retries=self._meter.retries,
+            received=self._meter.bytes_received,
+            paused=self._meter.pauses,
+            gaps=tuple(progress.gaps),
+            withheld=pipeline.sink.unfinished,
+            unknown=tuple(sorted(pipeline.reader.unknown.items())),
+        )
+
+
+def _leases(ledger: Ledger, todo: tuple[Window, ...]) -> list[Lease]:
+    """What is still to be read: windows an earlier run proved or began, and all the seconds between them."""
+    leases = [
+        Lease(item.window, item.rows, proven=True)
+        for item in ledger.proven_windows()
+        if any(item.window.overlap(window) for window in todo)
+    ]
+    begun = ledger.open_windows()
+    fitting = [window for window in begun if any(not subtract(window, [share]) for share in todo)]
+    ledger.forget(window for window in begun if window not in fitting and any(map(window.overlap, todo)))
+    known = [*(lease.window for lease in leases), *fitting]
+    fresh = [rest for window in todo for rest in subtract(window, known)]
+    return leases + [Lease(window) for window in (*fitting, *fresh)]
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Collect garbage rarely: a page is a hundred thousand objects, none of them in cycles."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_RARELY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)

@@ -1,0 +1,106 @@
+"""The ledger's account of what readers see: published files, the seconds they cover, intents on the way."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harvester.lake.database import Database, to_json
+from harvester.lake.entries import Intent, Publication
+from harvester.window import Window, merged, subtract
+
+_FILE = "start, stop, path, rows, bytes, sha256, complete"
+
+
+class Catalog:
+    """The published side of one dataset. Every method that writes is one durable transaction."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = name
+
+    def coverage(self) -> tuple[Window, ...]:
+        """The proven and published seconds: disjoint, oldest first."""
+        query = "SELECT start, stop FROM coverage WHERE name = ? ORDER BY start"
+        return tuple(Window(*row) for row in self._database.all(query, self._name))
+
+    def published(self, within: Window | None = None) -> list[Publication]:
+        """The files that readers see, oldest first: all, or those that share a second with ``within``."""
+        start, end = (within.start, within.end) if within else (-(2**62), 2**62)
+        query = f"SELECT {_FILE} FROM published"  # noqa: S608  (a constant)
+        query += " WHERE name = ? AND stop > ? AND start < ? ORDER BY start"
+        return [_publication(row) for row in self._database.all(query, self._name, start, end)]
+
+    def has_file(self, span: Window) -> bool:
+        """Whether readers see a file of the partition ``span``."""
+        query = "SELECT 1 FROM published WHERE name = ? AND start = ?"
+        return self._database.one(query, self._name, span.start) is not None
+
+    def intend(self, intents: Iterable[Intent], run: int) -> None:
+        """Decide to publish: from here on a crash is rolled forward if the renames happened, else back."""
+        with self._database.transaction():
+            for intent in intents:
+                covers = to_json([(window.start, window.end) for window in intent.publication.covers])
+                values = (*self._values(intent.publication, run), str(intent.draft), covers)
+                self._database.insert("intent", *values)
+
+    def intents(self) -> list[tuple[Intent, int]]:
+        """Publications decided and not finished, each with the run that decided."""
+        query = f"SELECT {_FILE}, run, draft, covers FROM intent WHERE name = ?"  # noqa: S608  (a constant)
+        return [
+            (Intent(_publication(file, covers), Path(draft)), run)
+            for *file, run, draft, covers in self._database.all(query, self._name)
+        ]
+
+    def withdraw(self, intents: Iterable[Intent]) -> None:
+        """Take decisions back: these files did not become visible."""
+        with self._database.transaction():
+            for intent in intents:
+                self._delete("intent", intent.publication.span)
+
+    def publish(
+        self, publications: Sequence[Publication], run: int, *, empty: Iterable[Window] = ()
+    ) -> list[Window]:
+        """Write down that files are visible and their seconds covered.
+
+        Args:
+            publications: Files that were renamed into place.
+            run: The run that did it.
+            empty: Further seconds proven, in partitions without any record and so without a file.
+
+        Returns:
+            The windows whose seconds are now all covered: their answers are no longer needed.
+        """
+        news = (*empty, *(window for item in publications for window in item.covers))
+        covered = merged((*self.coverage(), *news))
+        with self._database.transaction():
+            for item in publications:
+                self._database.insert("published", *self._values(item, run))
+                self._delete("intent", item.span)
+            self._database.write("DELETE FROM coverage WHERE name = ?", self._name)
+            for window in covered:
+                self._database.insert("coverage", self._name, window.start, window.end)
+            self._forget_covered("gap", covered)
+            return self._forget_covered("window", covered)
+
+    def _forget_covered(self, table: str, covered: tuple[Window, ...]) -> list[Window]:
+        query = f"SELECT start, stop FROM {table} WHERE name = ?"  # noqa: S608  (a name of this module)
+        windows = [Window(*row) for row in self._database.all(query, self._name)]
+        forgotten = [window for window in windows if not subtract(window, covered)]
+        for window in forgotten:
+            self._delete(table, window)
+        return forgotten
+
+    def _delete(self, table: str, span: Window) -> None:
+        query = f"DELETE FROM {table} WHERE name = ? AND start = ?"  # noqa: S608  (a name of this module)
+        self._database.write(query, self._name, span.start)
+
+    def _values(self, item: Publication, run: int) -> tuple[object, ...]:
+        file = (str(item.path), item.rows, item.bytes, item.sha256, int(item.complete))
+        return (self._name, item.span.start, item.span.end, *file, run)
+
+
+def _publication(row: Sequence[Any], covers: str = "[]") -> Publication:
+    start, stop, path, rows, size, sha256, complete = row
+    windows = tuple(Window(*cover) for cover in json.loads(covers))
+    return Publication(Window(start, stop), Path(path), rows, size, sha256, bool(complete), windows)

@@ -1,0 +1,97 @@
+"""The ledger's SQLite file: opened once, checked, written in durable transactions. The only sqlite3 door."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+from harvester.errors import LakeError
+
+APPLICATION_ID = 0x48525653  # "HRVS"
+FORMAT = 1
+
+
+class Database:
+    """One connection: SQLite before 3.51.3 can corrupt a WAL that two connections write."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Open the ledger, making it if it is not there.
+
+        Raises:
+            LakeError: It is damaged, of another program, of another version, or cannot be written.
+        """
+        connection = None
+        try:
+            connection = sqlite3.connect(path, isolation_level=None)
+            _prepare(connection, path)
+            yield cls(connection)
+        except sqlite3.Error as error:
+            raise LakeError(f"the ledger {path} cannot be used: {error}") from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def one(self, query: str, *values: object) -> tuple[Any, ...] | None:
+        """The first row, or ``None``."""
+        row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
+        return row
+
+    def all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Every row."""
+        return self._connection.execute(query, values).fetchall()
+
+    def write(self, query: str, *values: object) -> int:
+        """Change something; returns the number of the inserted row. Durable at once outside a transaction."""
+        return self._connection.execute(query, values).lastrowid or 0
+
+    def insert(self, table: str, *values: object) -> None:
+        """Insert one row of ``table`` (a name of this program, never of the user), replacing its namesake."""
+        places = ", ".join("?" * len(values))
+        self.write(f"INSERT OR REPLACE INTO {table} VALUES ({places})", *values)  # noqa: S608
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, and durable when the block ends."""
+        self.write("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.write("ROLLBACK")
+            raise
+        self.write("COMMIT")
+
+
+def to_json(value: object) -> str:
+    """Text for a column that holds a structure; equal values give equal text."""
+    return json.dumps(value, sort_keys=True)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application == 0 and version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        schema = files("harvester.lake").joinpath("schema.sql").read_text(encoding="utf-8")
+        stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
+        # One transaction: a crash here leaves an empty file, which the next start fills.
+        connection.executescript(f"BEGIN; {schema} {stamp} COMMIT;")
+        return
+    if application != APPLICATION_ID:
+        raise LakeError(f"{path} is not a ledger of this program; give another --lake")
+    if version != FORMAT:
+        raise LakeError(
+            f"{path} has format {version}, this program reads {FORMAT}; use the version that wrote it"
+        )
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise LakeError(f"the ledger {path} is damaged ({verdict}); restore it from a backup")

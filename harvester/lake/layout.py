@@ -1,0 +1,141 @@
+"""Where everything lies in a lake, and which span of time each Parquet file holds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+
+from harvester.errors import LakeError
+from harvester.window import Window
+
+
+class Granularity(Enum):
+    """How long a partition is; fixed for a dataset by its first run."""
+
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Partition:
+    """The unit of publishing: one span of the records' own time, one Parquet file.
+
+    Attributes:
+        span: The hour, day or month, UTC.
+        label: Its name in files, as ``2024-05-29T13``, ``2024-05-29`` or ``2024-05``.
+        folder: Hive-style folder below the dataset. Made of typed dates only, so no record can steer a path.
+    """
+
+    span: Window
+    label: str
+    folder: str
+
+
+def partition_at(granularity: Granularity, second: int) -> Partition:
+    """The partition that holds ``second`` (Unix time)."""
+    hour = datetime.fromtimestamp(second, UTC).replace(minute=0, second=0)
+    match granularity:
+        case Granularity.HOUR:
+            end = hour + timedelta(hours=1)
+            return _partition(hour, end, f"{hour:%Y-%m-%dT%H}", f"date={hour:%Y-%m-%d}/hour={hour:%H}")
+        case Granularity.DAY:
+            day = hour.replace(hour=0)
+            end = day + timedelta(days=1)
+            return _partition(day, end, f"{day:%Y-%m-%d}", f"date={day:%Y-%m-%d}")
+        case Granularity.MONTH:
+            month = hour.replace(day=1, hour=0)
+            end = (month + timedelta(days=31)).replace(day=1)
+            return _partition(month, end, f"{month:%Y-%m}", f"month={month:%Y-%m}")
+
+
+def _partition(start: datetime, end: datetime, label: str, folder: str) -> Partition:
+    return Partition(Window(int(start.timestamp()), int(end.timestamp())), label, folder)
+
+
+def partitions(granularity: Granularity, window: Window) -> Iterator[Partition]:
+    """The partitions that share a second with ``window``, oldest first."""
+    second = window.start
+    while second < window.end:
+        partition = partition_at(granularity, second)
+        yield partition
+        second = partition.span.end
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one dataset in one lake. Readers look below ``table`` only.
+
+    Attributes:
+        root: The lake.
+        name: The dataset's name in this lake, and its folder.
+    """
+
+    root: Path
+    name: str
+
+    @property
+    def table(self) -> Path:
+        """Published Parquet files and nothing else: readers glob even ``_x/`` folders and dotfiles."""
+        return self.root / self.name
+
+    @property
+    def workshop(self) -> Path:
+        """Everything that is not for readers."""
+        return self.root / "_harvester"
+
+    @property
+    def ledger(self) -> Path:
+        """The SQLite file of the whole lake."""
+        return self.workshop / "ledger.sqlite"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one owner of the lake."""
+        return self.workshop / "lock"
+
+    @property
+    def spool(self) -> Path:
+        """Answers as received, until their partition is published."""
+        return self.workshop / "spool" / self.name
+
+    @property
+    def tmp(self) -> Path:
+        """Files being written; on the lake's own file system, so that a rename is atomic."""
+        return self.workshop / "tmp" / self.name
+
+    @property
+    def quarantine(self) -> Path:
+        """Records that do not fit, with their bytes and the reason."""
+        return self.workshop / "quarantine" / self.name
+
+    @property
+    def raw(self) -> Path:
+        """Spool files kept as evidence (``--keep-raw``)."""
+        return self.workshop / "raw" / self.name
+
+    def file(self, partition: Partition) -> Path:
+        """The published file of a partition, relative to the lake."""
+        return Path(self.name, partition.folder, f"{self.name}-{partition.label}.parquet")
+
+    def draft(self, partition: Partition) -> Path:
+        """The same file while it is written. Never ends in ``.parquet``: readers glob by that."""
+        return self.tmp / f"{self.name}-{partition.label}.draft"
+
+    def make(self) -> None:
+        """Create the folders.
+
+        Raises:
+            LakeError: The lake is not a writable folder.
+        """
+        try:
+            for folder in (self.table, self.spool, self.tmp, self.quarantine):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.tmp / "probe"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise LakeError(
+                f"{self.root} cannot be written ({error.strerror}); give a folder you own with --lake"
+            ) from error

@@ -1,0 +1,174 @@
+"""The lake's memory of what it is and what was asked: identity, runs, windows, gaps.
+
+Every method that writes is one transaction, durable when it returns.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harvester.errors import LakeError
+from harvester.lake.database import Database, to_json
+from harvester.lake.entries import ProvenWindow, RunRecord
+from harvester.window import Gap, Window
+
+
+class Ledger:
+    """The ledger as seen by one dataset of the lake."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = name
+
+    def claim(self, account_id: int, identity: Mapping[str, object], now: float) -> None:
+        """Bind the lake to an account and the dataset to its identity, or check that they are bound to these.
+
+        Raises:
+            LakeError: The lake or the dataset is bound to others.
+        """
+        owner = self._database.one("SELECT account_id FROM lake")
+        if owner is not None and owner[0] != account_id:
+            raise LakeError(f"this lake holds account {owner[0]}, not {account_id}; give another --lake")
+        kept = self.identity()
+        if kept is not None:
+            _compare(self._name, kept, json.loads(to_json(identity)))
+            return
+        with self._database.transaction():
+            if owner is None:
+                self._database.insert("lake", account_id, now)
+            self._database.insert("dataset", self._name, to_json(identity), "{}")
+
+    def identity(self) -> dict[str, Any] | None:
+        """What the dataset was started with; ``None`` before its first run."""
+        row = self._database.one("SELECT identity FROM dataset WHERE name = ?", self._name)
+        identity: dict[str, Any] | None = json.loads(row[0]) if row else None
+        return identity
+
+    def facts(self) -> dict[str, Any]:
+        """What earlier runs learned about the API."""
+        row = self._database.one("SELECT facts FROM dataset WHERE name = ?", self._name)
+        facts: dict[str, Any] = json.loads(row[0]) if row else {}
+        return facts
+
+    def learn(self, facts: Mapping[str, object]) -> None:
+        """Keep ``facts`` beside what is known already."""
+        known = to_json(self.facts() | dict(facts))
+        self._database.write("UPDATE dataset SET facts = ? WHERE name = ?", known, self._name)
+
+    def begin(self, window: Window, now: float) -> int:
+        """Write down that a run over ``window`` starts; returns its number."""
+        return self._database.write(
+            "INSERT INTO run (name, start, stop, started) VALUES (?, ?, ?, ?)",
+            self._name,
+            window.start,
+            window.end,
+            now,
+        )
+
+    def end(self, run: int, now: float, outcome: str, summary: Mapping[str, object]) -> None:
+        """Write down how a run ended."""
+        query = "UPDATE run SET ended = ?, outcome = ?, summary = ? WHERE id = ?"
+        self._database.write(query, now, outcome, to_json(summary), run)
+
+    def runs(self, limit: int) -> list[RunRecord]:
+        """The last ``limit`` runs, newest first."""
+        rows = self._database.all(
+            "SELECT id, start, stop, started, ended, outcome, summary FROM run"
+            " WHERE name = ? ORDER BY id DESC LIMIT ?",
+            self._name,
+            limit,
+        )
+        return [
+            RunRecord(number, Window(start, stop), started, ended, outcome, json.loads(summary or "{}"))
+            for number, start, stop, started, ended, outcome, summary in rows
+        ]
+
+    def open_windows(self) -> tuple[Window, ...]:
+        """Windows still to be read whose first answers may lie in the spool, oldest first."""
+        query = "SELECT start, stop FROM window WHERE name = ? AND state = 'open' ORDER BY start"
+        return tuple(Window(*row) for row in self._database.all(query, self._name))
+
+    def proven_windows(self) -> list[ProvenWindow]:
+        """Windows that were read and wait for publishing, oldest first."""
+        query = "SELECT start, stop, rows FROM window WHERE name = ? AND state = 'proven' ORDER BY start"
+        rows = self._database.all(query, self._name)
+        return [ProvenWindow(Window(start, stop), count) for start, stop, count in rows]
+
+    def window_starts(self) -> set[int]:
+        """The first seconds of all windows whose answers may lie in the spool."""
+        query = "SELECT start FROM window WHERE name = ?"
+        return {start for (start,) in self._database.all(query, self._name)}
+
+    def record(
+        self,
+        leased: Window,
+        *,
+        proven: Iterable[ProvenWindow] = (),
+        waiting: Iterable[Window] = (),
+        gaps: Iterable[Gap] = (),
+        run: int,
+    ) -> None:
+        """Replace a leased window by what became of it: proven parts, windows still to be read, gaps.
+
+        Gaps that an earlier reading left inside it are forgotten: it was read again.
+        """
+        query = "DELETE FROM gap WHERE name = ? AND start < ? AND stop > ?"
+        with self._database.transaction():
+            self._forget(leased)
+            self._database.write(query, self._name, leased.end, leased.start)
+            for part in proven:
+                self._keep(part.window, "proven", part.rows)
+            for window in waiting:
+                self._keep(window, "open", 0)
+            for gap in gaps:
+                span = gap.window
+                found = (gap.expected, gap.received, gap.reason, run)
+                self._database.insert("gap", self._name, span.start, span.end, *found)
+
+    def forget(self, windows: Iterable[Window]) -> None:
+        """Drop windows that no longer fit what is asked."""
+        with self._database.transaction():
+            for window in windows:
+                self._forget(window)
+
+    def gaps(self) -> list[Gap]:
+        """What could not be proven so far, oldest first."""
+        query = "SELECT start, stop, expected, received, reason FROM gap WHERE name = ? ORDER BY start"
+        rows = self._database.all(query, self._name)
+        return [Gap(Window(start, stop), *found) for start, stop, *found in rows]
+
+    def _keep(self, window: Window, state: str, rows: int) -> None:
+        self._database.insert("window", self._name, window.start, window.end, state, rows)
+
+    def _forget(self, window: Window) -> None:
+        self._database.write("DELETE FROM window WHERE name = ? AND start = ?", self._name, window.start)
+
+
+def names(database: Database) -> list[str]:
+    """The datasets of a lake."""
+    return [name for (name,) in database.all("SELECT name FROM dataset ORDER BY name")]
+
+
+def _compare(name: str, kept: Mapping[str, object], asked: Mapping[str, object]) -> None:
+    differences = [
+        f"{option.replace('_', '-')} is {_shown(kept.get(option))} there and {_shown(asked.get(option))} here"
+        for option in sorted({*kept, *asked})
+        if kept.get(option) != asked.get(option)
+    ]
+    if differences:
+        raise LakeError(
+            f"the dataset {name!r} of this lake was started otherwise: {'; '.join(differences)}."
+            " Give another --lake, or another --name in this one"
+        )
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "not set"
+        case bool():
+            return "on" if value else "off"
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)

@@ -1,0 +1,79 @@
+"""How drafts become visible: decided, renamed, synced, written down; and what a crash in between leaves.
+
+Order: draft durable → intent durable → rename → folders durable → published durable. A crash between any two
+leaves either the old file or the new one, and the next start tells which by its hash.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from harvester.lake.catalog import Catalog
+from harvester.lake.entries import Intent
+from harvester.lake.layout import Layout
+
+
+def show(root: Path, intents: Iterable[Intent]) -> None:
+    """Rename drafts over the files that readers see, and make the renames durable.
+
+    Args:
+        root: The lake.
+        intents: What the ledger has decided to publish.
+
+    Raises:
+        OSError: The disk refuses it; the next start finds out which renames happened.
+    """
+    folders: set[Path] = set()
+    for intent in intents:
+        target = root / intent.publication.path
+        folders.update(_make(target.parent))
+        intent.draft.replace(target)
+    for folder in folders:
+        _sync(folder)
+
+
+def recover(layout: Layout, catalog: Catalog) -> None:
+    """Finish or take back what a crash interrupted, then clear away its drafts.
+
+    A file that has the decided hash is published; a draft that has it is renamed now; neither: the decision
+    is taken back, and the partition stays as readers know it.
+
+    Raises:
+        OSError: The disk refuses it; nothing was deleted.
+    """
+    for intent, run in catalog.intents():
+        wanted = intent.publication.sha256
+        if _hash(intent.draft) == wanted:
+            show(layout.root, [intent])
+        if _hash(layout.root / intent.publication.path) == wanted:
+            catalog.publish([intent.publication], run)
+        else:
+            catalog.withdraw([intent])
+    for draft in layout.tmp.glob("*.draft"):
+        draft.unlink()
+
+
+def _make(folder: Path) -> list[Path]:
+    """Create a folder; returns every folder whose entries change."""
+    changed = [folder]
+    while not folder.exists():
+        folder = folder.parent
+        changed.append(folder)
+    changed[0].mkdir(parents=True, exist_ok=True)
+    return changed
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _hash(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,61 @@
+"""Records that do not fit the schema: kept with their bytes and the reason, never dropped."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from harvester.window import Window, as_text
+
+
+class Misfit(Protocol):
+    """A record that did not fit."""
+
+    @property
+    def raw(self) -> bytes:
+        """Its bytes as received."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it did not fit."""
+        ...
+
+    @property
+    def key(self) -> int | None:
+        """Its key, if it could be read."""
+        ...
+
+    @property
+    def second(self) -> int | None:
+        """Its time, if it could be read."""
+        ...
+
+
+def keep(folder: Path, window: Window, misfits: Sequence[Misfit]) -> None:
+    """Write the misfits of a proven window as JSON lines, replacing what an earlier reading of it left.
+
+    A line has ``key``, ``time``, ``reason`` and the record: as ``text`` if it is UTF-8, else as ``base64``.
+
+    Raises:
+        OSError: The disk refuses it.
+    """
+    path = folder / f"{window.start}-{window.end}.jsonl"
+    if not misfits:
+        path.unlink(missing_ok=True)
+        return
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(b"".join(_line(misfit) for misfit in misfits))
+    draft.replace(path)
+
+
+def _line(misfit: Misfit) -> bytes:
+    try:
+        record = {"text": misfit.raw.decode()}
+    except UnicodeDecodeError:
+        record = {"base64": base64.b64encode(misfit.raw).decode()}
+    time = None if misfit.second is None else as_text(misfit.second)
+    line = {"key": misfit.key, "time": time, "reason": misfit.reason, **record}
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,239 @@
+"""Takes proven windows in any order and publishes every partition as soon as it is covered."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+
+from harvester.lake.assembly import Assembly, HarvestedPiece, PublishedPiece
+from harvester.lake.catalog import Catalog
+from harvester.lake.entries import Intent, Publication
+from harvester.lake.layout import Granularity, Layout, Partition, partition_at
+from harvester.lake.publish import show
+from harvester.lake.rows import TimeColumn
+from harvester.lake.spool import Spool
+from harvester.lake.writer import Draft
+from harvester.window import Window, as_text, merged, shares, subtract
+
+T = TypeVar("T")
+Replay = Callable[[Window], Iterable[pa.RecordBatch]]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What every file of a dataset has in common.
+
+    Attributes:
+        schema: Its columns.
+        time: The column that rows are sorted and partitioned by.
+        key: The column that breaks ties.
+        granularity: How long a partition is.
+        metadata: Goes into every footer.
+    """
+
+    schema: pa.Schema
+    time: TimeColumn
+    key: str
+    granularity: Granularity
+    metadata: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Published:
+    """What the sink has made visible so far."""
+
+    partitions: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+
+class Sink:
+    """The one writer of a run: one draft is written at a time, in ``thread``.
+
+    Memory: rows are held until their turn comes, ``memory`` bytes at most; beyond, the youngest partitions
+    keep only their answers in the spool and are decoded again when their turn comes.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        table: Table,
+        catalog: Catalog,
+        spool: Spool,
+        *,
+        todo: Iterable[Window],
+        replay: Replay,
+        run: int,
+        thread: Executor,
+        memory: int,
+    ) -> None:
+        """Prepare to publish.
+
+        Args:
+            layout: Where files go.
+            table: What they have in common.
+            catalog: Where publishing is written down.
+            spool: Whose windows are freed once published.
+            todo: The seconds this run is to prove; a partition waits for all of its share.
+            replay: Gives the rows of a proven window again, from the spool; called in ``thread``.
+            run: The run's number in the ledger.
+            thread: Runs what blocks on disk; one worker.
+            memory: Most Arrow bytes to hold, beside one row group.
+        """
+        self.published = Published()
+        self._layout = layout
+        self._table = table
+        self._catalog = catalog
+        self._spool = spool
+        self._todo = merged(todo)
+        self._covered = catalog.coverage()
+        self._replay = replay
+        self._run = run
+        self._thread = thread
+        self._memory = memory
+        self._assemblies: dict[Partition, Assembly] = {}
+
+    async def take(self, window: Window, batches: Sequence[pa.RecordBatch]) -> None:
+        """Take a proven window; publish what it completes.
+
+        Args:
+            window: The span; disjoint from every other window taken. Seconds that this run is not to prove
+                (an earlier run, asked for more, left the window) are passed over.
+            batches: All its records, sorted by time, then key.
+
+        Raises:
+            OSError: The disk refuses it.
+            DraftError: A draft is not what was written.
+        """
+        done: list[Assembly] = []
+        empty: list[Window] = []
+        for todo in self._todo:
+            if share := window.overlap(todo):
+                touched = self._touched(share, list(self._table.time.cut(batches, share)))
+                for partition in touched:
+                    self._add(partition, window, share, batches)
+                empty += subtract(share, [partition.span for partition in touched])
+                done += [self._assemblies[item] for item in touched if not self._assemblies[item].missing]
+        await self._publish(done, empty)
+        await self._relieve()
+
+    async def flush_with_gaps(self) -> None:
+        """Publish the partitions that miss something for the part that is proven, marked incomplete."""
+        await self._publish(list(self._assemblies.values()), ())
+
+    @property
+    def unfinished(self) -> int:
+        """How many partitions have some of their records and wait for more."""
+        return len(self._assemblies)
+
+    def abort(self) -> None:
+        """Throw away the drafts of what could not be finished; their answers stay in the spool."""
+        for assembly in self._assemblies.values():
+            assembly.abort()
+
+    @property
+    def held_bytes(self) -> int:
+        """Arrow bytes held in memory."""
+        return sum(assembly.held_bytes for assembly in self._assemblies.values())
+
+    def _touched(self, share: Window, batches: Sequence[pa.RecordBatch]) -> list[Partition]:
+        """Partitions that need a file or wait for more; all others in ``share`` are proven to be empty."""
+        granularity = self._table.granularity
+        seconds = self._table.time.starts(batches, granularity) | {share.start, share.end - 1}
+        seconds |= {item.span.start for item in self._catalog.published(share)}
+        touched = {partition_at(granularity, second) for second in seconds}
+        return sorted(touched | {item for item in self._assemblies if item.span.overlap(share)})
+
+    def _add(
+        self, partition: Partition, window: Window, share: Window, batches: Sequence[pa.RecordBatch]
+    ) -> None:
+        if partition not in self._assemblies:
+            self._assemblies[partition] = self._assembly(partition)
+        if part := share.overlap(partition.span):
+            cut = self._table.time.cut
+            held = list(cut(batches, part))
+            self._assemblies[partition].add(
+                HarvestedPiece(part, held, lambda: cut(self._replay(window), part))
+            )
+
+    def _assembly(self, partition: Partition) -> Assembly:
+        """A new assembly, with what the published file keeps: its coverage, less what this run reads anew."""
+        file = (
+            self._layout.root / self._layout.file(partition)
+            if self._catalog.has_file(partition.span)
+            else None
+        )
+        kept = [
+            PublishedPiece(file, rest, self._table.time)
+            for share in shares(self._covered, partition.span)
+            for rest in subtract(share, self._todo)
+        ]
+        return Assembly(
+            partition, [*shares(self._todo, partition.span), *(piece.window for piece in kept)], kept
+        )
+
+    async def _publish(self, assemblies: Sequence[Assembly], empty: Sequence[Window]) -> None:
+        intents: list[Intent] = []
+        for assembly in assemblies:
+            draft = await self._in_thread(self._finish, assembly)
+            del self._assemblies[assembly.partition]
+            if draft.rows or self._catalog.has_file(assembly.partition.span):
+                intents.append(self._intent(assembly, draft))
+            else:
+                draft.path.unlink()
+                empty = [*empty, *assembly.covers]
+        if not intents and not empty:
+            return
+        self._catalog.intend(intents, self._run)
+        await self._in_thread(show, self._layout.root, intents)
+        news = [intent.publication for intent in intents]
+        for window in self._catalog.publish(news, self._run, empty=empty):
+            self._spool.free(window.start)
+        self.published.partitions += len(news)
+        self.published.rows += sum(item.rows for item in news)
+        self.published.bytes += sum(item.bytes for item in news)
+
+    def _finish(self, assembly: Assembly) -> Draft:
+        covers = [[as_text(window.start), as_text(window.end)] for window in assembly.covers]
+        metadata = {
+            **self._table.metadata,
+            "harvester.covers": json.dumps(covers),
+            "harvester.complete": json.dumps(not assembly.missing),
+            "harvester.run": str(self._run),
+        }
+        return assembly.finish(*self._target(assembly), metadata)
+
+    def _intent(self, assembly: Assembly, draft: Draft) -> Intent:
+        publication = Publication(
+            span=assembly.partition.span,
+            path=self._layout.file(assembly.partition),
+            rows=draft.rows,
+            bytes=draft.bytes,
+            sha256=draft.sha256,
+            complete=not assembly.missing,
+            covers=assembly.covers,
+        )
+        return Intent(publication, draft.path)
+
+    async def _relieve(self) -> None:
+        """Give memory back: rows whose turn has come go to disk, then the youngest partitions are dropped."""
+        assemblies = sorted(self._assemblies.values(), key=lambda assembly: assembly.partition)
+        # Only the oldest may have a draft open, so that at most one unfinished row group is held.
+        if assemblies and assemblies[0].has_row_group:
+            await self._in_thread(assemblies[0].write_ready, *self._target(assemblies[0]))
+        for assembly in reversed(assemblies):
+            if self.held_bytes <= self._memory:
+                break
+            assembly.drop()
+
+    def _target(self, assembly: Assembly) -> tuple[Path, pa.Schema, tuple[str, ...]]:
+        path = self._layout.draft(assembly.partition)
+        return path, self._table.schema, (self._table.time.name, self._table.key)
+
+    async def _in_thread(self, function: Callable[..., T], *values: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *values)

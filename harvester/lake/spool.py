@@ -1,0 +1,136 @@
+"""Answers as received, on local disk, until their partition is published: what makes a kill cheap.
+
+One file per window, named by its first second. Entries are appended without fsync: each carries a checksum,
+so one that a crash tore or lost is noticed and asked for again.
+
+Entry: ``magic(4) key_length(u32) encoding_length(u32) body_length(u32) sha256(32) key encoding body``,
+integers big-endian, the checksum over everything after it.
+"""
+
+import struct
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+_HEAD = struct.Struct(">4sIII32s")
+_MAGIC = b"hsp1"
+
+
+class SpoolFile:
+    """The answers of one window. Not shared between windows, so no two writers meet."""
+
+    def __init__(self, path: Path) -> None:
+        """Index what is already there, cutting a torn tail."""
+        self._path = path
+        self._places: dict[str, tuple[int, int]] = {}
+        self._end = 0
+        for key, place in _scan(path):
+            self._places[key] = place
+            self._end = sum(place)
+        if path.exists() and path.stat().st_size > self._end:
+            with path.open("r+b") as file:
+                file.truncate(self._end)
+
+    def append(self, key: str, encoding: str, body: bytes) -> None:
+        """Add an answer; a later one of the same key wins.
+
+        Args:
+            key: The question: bounds, offset and order, as text.
+            encoding: ``gzip`` or ``identity``.
+            body: The answer's bytes as received.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
+        payload = b"".join((key.encode(), encoding.encode(), body))
+        head = _HEAD.pack(_MAGIC, len(key), len(encoding), len(body), _digest(payload))
+        # Opened per entry: windows by the hundred are open at once, and file handles are a bounded good.
+        with self._path.open("ab") as file:
+            file.write(head + payload)
+        self._places[key] = (self._end, _HEAD.size + len(payload))
+        self._end += _HEAD.size + len(payload)
+
+    def get(self, key: str) -> tuple[str, bytes] | None:
+        """Encoding and body of the answer to a question, or ``None`` if it never arrived whole."""
+        place = self._places.get(key)
+        if place is None:
+            return None
+        with self._path.open("rb") as file:
+            file.seek(place[0])
+            entry = _read(file)
+        return entry[1:] if entry else None
+
+    def answers(self) -> Iterator[tuple[str, bytes]]:
+        """Encoding and body of every answer, in the order of their arrival."""
+        for key in tuple(self._places):
+            if answer := self.get(key):
+                yield answer
+
+    def clear(self) -> None:
+        """Forget all answers: they contradict each other."""
+        self._path.unlink(missing_ok=True)
+        self._places.clear()
+        self._end = 0
+
+
+class Spool:
+    """The spool files of one dataset."""
+
+    def __init__(self, folder: Path, *, keep: Path | None = None) -> None:
+        """Use ``folder``; freed files move to ``keep`` if given, else they are deleted."""
+        self._folder = folder
+        self._keep = keep
+
+    def file(self, start: int) -> SpoolFile:
+        """The file of the window that starts at ``start``, with what an earlier run left in it."""
+        return SpoolFile(self._path(start))
+
+    def free(self, start: int) -> None:
+        """Drop (or keep as evidence) the answers of a window whose partitions are all published."""
+        path = self._path(start)
+        if self._keep is not None and path.exists():
+            self._keep.mkdir(parents=True, exist_ok=True)
+            path.replace(self._keep / path.name)
+        else:
+            path.unlink(missing_ok=True)
+
+    def keep_only(self, starts: set[int]) -> None:
+        """Drop the files of windows that the ledger does not know: a crash came before their first commit."""
+        for path in self._folder.glob("*.spool"):
+            if int(path.stem) not in starts:
+                path.unlink()
+
+    @property
+    def bytes(self) -> int:
+        """How much disk it takes now."""
+        return sum(path.stat().st_size for path in self._folder.glob("*.spool"))
+
+    def _path(self, start: int) -> Path:
+        return self._folder / f"{start}.spool"
+
+
+def _scan(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        position = 0
+        while (entry := _read(file)) is not None:
+            yield entry[0], (position, file.tell() - position)
+            position = file.tell()
+
+
+def _read(file: BinaryIO) -> tuple[str, str, bytes] | None:
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    magic, key_length, encoding_length, body_length, digest = _HEAD.unpack(head)
+    payload = file.read(key_length + encoding_length + body_length) if magic == _MAGIC else b""
+    if _digest(payload) != digest:
+        return None
+    key, rest = payload[:key_length], payload[key_length:]
+    return key.decode(), rest[:encoding_length].decode(), rest[encoding_length:]
+
+
+def _digest(payload: bytes) -> bytes:
+    return sha256(payload).digest()

@@ -1,0 +1,144 @@
+"""The story: fetchers read windows from one frontier, one channel carries them, one sink publishes them.
+
+::
+
+    frontier ──lease──▶ fetchers: reader.read(window) ──▶ channel ──▶ sink: partitions, published when covered
+       ▲                              │
+       └─────── what is left ─────────┘
+
+A window's answers are in the spool before its fate is in the ledger, and its fate is in the ledger before its
+rows enter the channel: a kill at any line loses nothing. Shared state changes in synchronous calls only, so
+there are no locks.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harvester.api.pages import ContradictionError
+from harvester.api.question import Bounds
+from harvester.api.reader import Harvest, Reader, Reading
+from harvester.channel import Channel
+from harvester.errors import MalformedAnswerError, RangeTooWideError
+from harvester.lake import quarantine
+from harvester.lake.entries import ProvenWindow
+from harvester.lake.ledger import Ledger
+from harvester.lake.sink import Sink
+from harvester.plan.density import Density
+from harvester.plan.frontier import Frontier, Lease
+from harvester.window import Gap
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run has proven so far.
+
+    Attributes:
+        windows: Windows proven.
+        rows: Their records.
+        quarantined: Records that did not fit the schema, beside ``rows``.
+        replayed: Those of ``rows`` that an earlier run had received already.
+        gaps: What could not be proven.
+        forecast: Records that were to be fetched, by the API's first totals; ``None`` before they were known.
+        spans: The separate windows that these were in.
+    """
+
+    windows: int = 0
+    rows: int = 0
+    quarantined: int = 0
+    replayed: int = 0
+    gaps: list[Gap] = field(default_factory=list)
+    forecast: int | None = None
+    spans: int = 0
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """One run's machinery: ``fetchers`` read side by side; ``memory`` bounds the channel, in bytes."""
+
+    frontier: Frontier
+    density: Density
+    bounds: Bounds
+    reader: Reader
+    ledger: Ledger
+    sink: Sink
+    quarantine: Path
+    time_field: str
+    run_number: int
+    fetchers: int
+    memory: int
+    progress: Progress = field(default_factory=Progress)
+
+    async def run(self) -> None:
+        """Read every window of the frontier and publish what they complete.
+
+        Raises:
+            ExceptionGroup: The first failure that another attempt cannot mend; everything else was cancelled.
+        """
+        channel: Channel[Harvest] = Channel(self.memory)
+        self.progress.spans = self.frontier.windows
+        async with asyncio.TaskGroup() as stages:
+            stages.create_task(self._drain(channel), name="sink")
+            async with asyncio.TaskGroup() as pool:
+                for number in range(self.fetchers):
+                    pool.create_task(self._fetch(channel), name=f"fetcher {number}")
+            channel.close()
+        self.ledger.learn(self.bounds.facts | self.density.facts)
+
+    async def _fetch(self, channel: Channel[Harvest]) -> None:
+        while (lease := await self.frontier.lease()) is not None:
+            if not lease.proven:
+                self.ledger.record(lease.window, waiting=[lease.window], run=self.run_number)
+            try:
+                reading = self._replayed(lease) or await self.reader.read(lease.window)
+            except RangeTooWideError as error:
+                self.frontier.narrow(lease, error.days)
+                continue
+            self._settle(lease, reading)
+            if reading.harvest is not None:
+                await channel.put(reading.harvest, reading.harvest.bytes)
+
+    async def _drain(self, channel: Channel[Harvest]) -> None:
+        while (harvest := await channel.get()) is not None:
+            await self.sink.take(harvest.window, harvest.batches)
+
+    def _settle(self, lease: Lease, reading: Reading) -> None:
+        """Write down what became of a lease, and give back what is left of it."""
+        if reading.gap and reading.gap.window == lease.window and (halves := self.frontier.split(lease)):
+            self.ledger.record(lease.window, waiting=halves, run=self.run_number)
+            self.frontier.done(lease)
+            return
+        if reading.harvest is not None and not lease.proven:
+            quarantine.keep(self.quarantine, reading.harvest.window, reading.harvest.quarantined)
+        proven = list(self._proven(reading))
+        gaps = [reading.gap] if reading.gap else []
+        waiting = [reading.rest] if reading.rest else []
+        self.ledger.record(lease.window, proven=proven, waiting=waiting, gaps=gaps, run=self.run_number)
+        self.progress.gaps += gaps
+        self.frontier.done(lease, reading.rest, reading.expected)
+        if self.progress.forecast is None and (left := self.frontier.expected) is not None:
+            received = self.progress.rows + self.progress.quarantined - self.progress.replayed
+            self.progress.forecast = received + left
+
+    def _proven(self, reading: Reading) -> Iterator[ProvenWindow]:
+        if (harvest := reading.harvest) is not None:
+            self.density.observe(harvest.window, harvest.hourly(self.time_field))
+            self.progress.windows += 1
+            self.progress.rows += harvest.rows
+            self.progress.quarantined += len(harvest.quarantined)
+            yield ProvenWindow(harvest.window, harvest.rows)
+
+    def _replayed(self, lease: Lease) -> Reading | None:
+        """A window that an earlier run proved, from its kept answers; ``None`` if some of them are gone."""
+        if not lease.proven:
+            return None
+        try:
+            batches = self.reader.replay(lease.window)
+        except (ContradictionError, MalformedAnswerError):
+            return None
+        harvest = Harvest(lease.window, batches, ())
+        if harvest.rows != lease.expected:
+            return None
+        self.progress.replayed += harvest.rows
+        return Reading(harvest=harvest)

@@ -1,0 +1,1 @@
+"""Which windows to read, in which order, and how wide."""

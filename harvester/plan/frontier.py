@@ -1,0 +1,150 @@
+"""The windows still to be read: handed out oldest first, taken back in pieces."""
+
+import asyncio
+from bisect import insort
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harvester.plan.density import Density
+from harvester.window import Window
+
+_READINGS = (
+    4  # of a window that one fetcher reads in a row: its end costs half a page, so about 1 % of its pages
+)
+_SPLITS = 3  # how often a window that cannot be proven is halved before its rest is given up
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A window to read.
+
+    Attributes:
+        window: The span.
+        expected: About how many records it holds; ``None`` before anyone asked.
+        splits: How often it was halved because it could not be proven.
+        proven: Whether an earlier run proved that it holds ``expected``, and kept the answers.
+    """
+
+    window: Window
+    expected: int | None = None
+    splits: int = 0
+    proven: bool = False
+
+
+class Frontier:
+    """Hands out windows and takes back what is left of them.
+
+    Unbounded on purpose: the fetchers that fill it are the ones that drain it; a bound would be a deadlock.
+
+    A window is read from its start as far as paging reaches, and its rest comes back. So that all fetchers
+    have work, a waiting window with far more records than one should read is cut in two by density.
+    """
+
+    def __init__(self, windows: Iterable[Lease], density: Density, *, reach: int, fetchers: int) -> None:
+        """Start with ``windows``.
+
+        Args:
+            windows: What is to be read; disjoint.
+            density: Says where to cut.
+            reach: Records that one reading of a window yields at most.
+            fetchers: How many will lease side by side.
+        """
+        self._waiting = sorted(windows, key=_start)
+        self._leased: dict[Window, Lease] = {}
+        self._density = density
+        self._reach = reach
+        self._fetchers = fetchers
+        self._widest: int | None = None
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    async def lease(self) -> Lease | None:
+        """The oldest window that waits; ``None`` when all is read, or the frontier was closed."""
+        while not self._closed:
+            if self._waiting:
+                return self._take()
+            if not self._leased:
+                break  # nothing waits and nobody can bring more: the end
+            self._changed.clear()
+            await self._changed.wait()
+        self._wake()
+        return None
+
+    def done(self, lease: Lease, rest: Window | None = None, expected: int | None = None) -> None:
+        """A lease was read; ``rest`` is what is left of it."""
+        self._leased.pop(lease.window, None)
+        if rest is not None:
+            insort(self._waiting, Lease(rest, expected, lease.splits), key=_start)
+        self._wake()
+
+    def split(self, lease: Lease) -> list[Window]:
+        """Halve a window that could not be proven; empty if it was halved often enough or is one second."""
+        window = lease.window
+        if lease.splits >= _SPLITS or window.seconds == 1:
+            return []
+        middle = window.start + window.seconds // 2
+        halves = [Window(window.start, middle), Window(middle, window.end)]
+        for half in halves:
+            insort(self._waiting, Lease(half, None, lease.splits + 1), key=_start)
+        return halves
+
+    def narrow(self, lease: Lease, days: int | None) -> None:
+        """Take a lease back: the API accepts ranges of ``days`` days at most (halve, if it does not say)."""
+        # The range that is asked may be two seconds longer than the window.
+        widest = days * 86_400 - 2 if days else lease.window.seconds // 2
+        self._widest = max(1, min(widest, self._widest or widest))
+        self._leased.pop(lease.window, None)
+        insort(self._waiting, lease, key=_start)
+        self._wake()
+
+    def close(self) -> None:
+        """Hand out nothing more: leased windows finish, the rest stays for the next run."""
+        self._closed = True
+        self._wake()
+
+    @property
+    def expected(self) -> int | None:
+        """About how many records are still to be read; ``None`` while a window's share is unknown."""
+        leases = (*self._waiting, *self._leased.values())
+        counts = [lease.expected for lease in leases if lease.expected is not None]
+        return sum(counts) if len(counts) == len(leases) else None
+
+    @property
+    def windows(self) -> int:
+        """How many windows wait or are being read."""
+        return len(self._waiting) + len(self._leased)
+
+    def _take(self) -> Lease:
+        lease = self._waiting.pop(0)
+        if lease.proven:
+            pass  # read from the spool as a whole, whatever its size
+        elif (narrow := self._narrowed(lease.window)) < lease.window.end:
+            lease = self._cut(lease, narrow, None)
+        elif lease.expected and (part := self._part(lease.expected)) < lease.expected:
+            lease = self._cut(lease, self._density.cut(lease.window, part / lease.expected), part)
+        self._leased[lease.window] = lease
+        return lease
+
+    def _narrowed(self, window: Window) -> int:
+        return window.end if self._widest is None else min(window.end, window.start + self._widest)
+
+    def _part(self, expected: int) -> int:
+        """How much of a window one fetcher should read: several readings, and less near the end."""
+        left = expected + sum(lease.expected or 0 for lease in self._waiting)
+        part = max(self._reach, min(_READINGS * self._reach, left // (2 * self._fetchers)))
+        return part if expected >= 2 * part else expected
+
+    def _cut(self, lease: Lease, second: int, expected: int | None) -> Lease:
+        """Give the tail from ``second`` on back, and return the head."""
+        if second >= lease.window.end:
+            return lease
+        left = lease.expected - expected if lease.expected and expected else None
+        insort(self._waiting, Lease(Window(second, lease.window.end), left, lease.splits), key=_start)
+        return Lease(Window(lease.window.start, second), expected, lease.splits)
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+
+def _start(lease: Lease) -> int:
+    return lease.window.start

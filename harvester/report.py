@@ -1,0 +1,106 @@
+"""What a run tells its user: while it runs, and at its end."""
+
+from dataclasses import dataclass
+
+from harvester.window import Gap, Window, as_text
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run at one moment.
+
+    Attributes:
+        rows: Records proven so far.
+        expected: Records in all, by the API's own totals; ``None`` before it was asked.
+        windows: Windows proven.
+        waiting: Windows waiting or being read.
+        partitions: Partitions published.
+        requests: Requests sent, retries included.
+        retries: Those that repeat a failed one.
+        received: Bytes received, as sent by the API.
+        held: Arrow bytes held until their turn comes.
+        gaps: Spans that could not be proven.
+        paused: Seconds that the API asked everyone to wait.
+    """
+
+    rows: int
+    expected: int | None
+    windows: int
+    waiting: int
+    partitions: int
+    requests: int
+    retries: int
+    received: int
+    held: int
+    gaps: int
+    paused: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A run when it is over.
+
+    Attributes:
+        outcome: ``complete``, ``gaps`` or ``interrupted``.
+        asked: The range asked for.
+        settled: The part of it whose history counts as final; ``None`` if there is none yet.
+        covered: Whether an earlier run had published all of it, so that nothing was asked.
+        run: The run's number in the ledger; ``None`` if there was nothing to do.
+        seconds: How long it took.
+        rows: Records proven by this run.
+        replayed: Those of them that an earlier run had received.
+        quarantined: Records that did not fit the schema.
+        windows: Windows proven.
+        partitions: Partitions published.
+        published_rows: Rows of these partitions.
+        published_bytes: Size of their files.
+        requests: Requests sent, retries included.
+        planned: Requests forecast from the first total; ``None`` if none was needed.
+        retries: Requests repeated.
+        received: Bytes received.
+        paused: Seconds that the API asked everyone to wait.
+        gaps: What could not be proven.
+        withheld: Partitions with a gap, not published.
+        unknown: Keys that the schema does not know, and how often they came; kept in ``extra``.
+    """
+
+    outcome: str
+    asked: Window
+    settled: Window | None
+    covered: bool = False
+    run: int | None = None
+    seconds: float = 0.0
+    rows: int = 0
+    replayed: int = 0
+    quarantined: int = 0
+    windows: int = 0
+    partitions: int = 0
+    published_rows: int = 0
+    published_bytes: int = 0
+    requests: int = 0
+    planned: int | None = None
+    retries: int = 0
+    received: int = 0
+    paused: float = 0.0
+    gaps: tuple[Gap, ...] = ()
+    withheld: int = 0
+    unknown: tuple[tuple[str, int], ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain JSON values; spans as ``{"from", "to"}``, half-open, UTC."""
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        gaps = [
+            {**_span(gap.window), "expected": gap.expected, "received": gap.received, "reason": gap.reason}
+            for gap in self.gaps
+        ]
+        return plain | {
+            "asked": _span(self.asked),
+            "settled": _span(self.settled) if self.settled else None,
+            "seconds": round(self.seconds, 3),
+            "gaps": gaps,
+            "unknown": dict(self.unknown),
+        }
+
+
+def _span(window: Window) -> dict[str, str]:
+    return {"from": as_text(window.start), "to": as_text(window.end)}
