@@ -36,6 +36,10 @@ class RefusedError(HarvestError):
         self.remedy = remedy
 
 
+class ZoneError(HarvestError):
+    """The API answers in another time zone than UTC; nothing is written rather than shifted."""
+
+
 class RequestError(HarvestError):
     """The API calls the request itself wrong (a filter's value, a parameter): a usage error found late."""
 

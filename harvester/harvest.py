@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
-from math import ceil
 
 from harvester import __version__
 from harvester.api.client import Client, Meter
@@ -25,7 +24,7 @@ from harvester.lake.publish import recover
 from harvester.lake.rows import TimeColumn
 from harvester.lake.sink import Sink, Table
 from harvester.lake.spool import Spool
-from harvester.pipeline import Pipeline
+from harvester.pipeline import Pipeline, fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
 from harvester.plan.frontier import Frontier, Lease
@@ -33,7 +32,6 @@ from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
 from harvester.window import Window, subtract
 
-_PAGES_IN_FLIGHT = 6  # by one fetcher, on average: it asks ten pages at once, but waits alone for two
 _RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 
@@ -78,7 +76,9 @@ class Backfill:
             thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
             stack.enter_context(_rare_collections())
             run = ledger.begin(job.window, started)
-            self._pipeline = self._compose(run, todo, client, ledger, catalog, thread)
+            self._pipeline = self._compose(
+                run, todo, client=client, ledger=ledger, catalog=catalog, thread=thread
+            )
             try:
                 await self._harvest(self._pipeline)
                 report = self._report(self._pipeline, replace(report, run=run))
@@ -92,7 +92,7 @@ class Backfill:
         return report
 
     def stop(self) -> None:
-        """Finish the windows being read, publish what they complete, end the run; the rest is for the next."""
+        """Finish the windows being read, publish what they complete, leave the rest to the next run."""
         self._stopped = True
         if self._pipeline is not None:
             self._pipeline.frontier.close()
@@ -121,6 +121,7 @@ class Backfill:
         self,
         run: int,
         todo: tuple[Window, ...],
+        *,
         client: Client,
         ledger: Ledger,
         catalog: Catalog,
@@ -133,7 +134,7 @@ class Backfill:
         leases = _leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
         reader = Reader(PageSource(dataset, job.shared, client), spool, bounds)
-        fetchers = 1 + ceil(job.concurrency / _PAGES_IN_FLIGHT)
+        readers = fetchers(job.concurrency)
         sink = Sink(
             self._layout,
             self._table(),
@@ -146,7 +147,7 @@ class Backfill:
             memory=job.memory,
         )
         return Pipeline(
-            frontier=Frontier(leases, density, reach=dataset.reach, fetchers=fetchers),
+            frontier=Frontier(leases, density, reach=dataset.reach, fetchers=readers),
             density=density,
             bounds=bounds,
             reader=reader,
@@ -155,7 +156,7 @@ class Backfill:
             quarantine=self._layout.quarantine,
             time_field=dataset.time_field,
             run_number=run,
-            fetchers=fetchers,
+            fetchers=readers,
             memory=job.memory // 2,
         )
 

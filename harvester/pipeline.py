@@ -14,6 +14,7 @@ there are no locks.
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
 from harvester.api.pages import ContradictionError
@@ -28,6 +29,13 @@ from harvester.lake.sink import Sink
 from harvester.plan.density import Density
 from harvester.plan.frontier import Frontier, Lease
 from harvester.window import Gap
+
+_PAGES_IN_FLIGHT = 6  # by one fetcher, on average: it asks for ten pages at once, but waits alone for two
+
+
+def fetchers(concurrency: int) -> int:
+    """How many windows to read side by side to keep ``concurrency`` requests in flight."""
+    return 1 + ceil(concurrency / _PAGES_IN_FLIGHT)
 
 
 @dataclass(slots=True)

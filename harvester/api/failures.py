@@ -35,7 +35,6 @@ _ADDRESS = "Add this machine's address to the account's authorized addresses in 
 
 _TOKEN_REMEDIES: Mapping[int, str] = {
     100: f"Check that the key still exists in the control panel, and that its account may be read. {_NEW_KEY}",
-    401: f"Check that the key still exists in the control panel. {_NEW_KEY}",
     455: _CLOCK,
     456: _CLOCK,
 }
@@ -92,7 +91,7 @@ def failure(code: int, message: str) -> HarvestError:
 
 def refusal(error: TokenError) -> RefusedError:
     """What a token error becomes when a fresh token is not accepted either."""
-    return RefusedError(error.code, error.message, _TOKEN_REMEDIES[error.code])
+    return RefusedError(error.code, error.message, _TOKEN_REMEDIES.get(error.code, _NEW_KEY))
 
 
 def one_line(text: str) -> str:

@@ -9,14 +9,10 @@ from harvester.api.pages import Columns, ReadPage, read_page
 from harvester.api.protocol import Answer, Page, parse
 from harvester.api.question import Question
 from harvester.datasets import Dataset
-from harvester.errors import HarvestError
+from harvester.errors import ZoneError
 from harvester.records.decode import Decoder
 
 _UTC = {None, "Etc/GMT", "Etc/UTC", "GMT", "UTC"}
-
-
-class ZoneError(HarvestError):
-    """The API answers in another time zone than UTC; nothing is written rather than shifted."""
 
 
 class Api(Protocol):

@@ -1,48 +1,37 @@
-"""An account of synthetic history as a pure function of a seed: of any size, and held by nobody."""
+"""What the server needs of an account, and the order in which it is read."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from array import array
-from functools import lru_cache
 from typing import Protocol
 
 import orjson
 
-from harvester.emulator import example
-from harvester.emulator.patterns import PATTERNS, owners, patterns
-from harvester.emulator.render import Entry, Nested, Template, filled, template
-from harvester.emulator.shapes import SHAPES, Shape
+from harvester.emulator.render import Entry, Nested
 
 Record = Mapping[str, object]
+Wanted = Callable[[Record], bool]
 
-MOST_SESSIONS = 1 << 29
-FIRST_ID = 1 << 32
 CHUNK = 1_000
-EXAMPLE = PATTERNS  # the number of the example's template, behind those of the patterns
-
-_MASK = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
-_FRACTION_BITS = 24  # with ranks below 2**29, rank + fraction is exact in a float of 53 bits
-_IDS = (1 << 33) - 1
-_STEP = 0x1B873593D  # odd, so that multiplying by it permutes the ids
-_STEP_BACK = pow(_STEP, -1, _IDS + 1)
 
 
 class Account(Protocol):
-    """History in time order: a session's index is its place in it; the order within a second is arbitrary.
-
-    Attributes:
-        account_id: The parent's id.
-        children: Ids of the child accounts whose sessions are in the history too.
-        version: Differs after every change of the history.
-    """
+    """History in time order: a session's index is its place in it; the order within a second is arbitrary."""
 
     @property
-    def account_id(self) -> int: ...
+    def account_id(self) -> int:
+        """The id of the parent."""
+        ...
+
     @property
-    def children(self) -> tuple[int, ...]: ...
+    def children(self) -> tuple[int, ...]:
+        """Ids of the child accounts, whose sessions are in the history too."""
+        ...
+
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """Differs after every change of the history."""
+        ...
+
     @property
     def total(self) -> int:
         """Sessions in it, those of children included."""
@@ -56,14 +45,57 @@ class Account(Protocol):
         """Index of the session, if there is one."""
         ...
 
-    def matching(self, wanted: Callable[[Record], bool]) -> Sequence[int]:
-        """Indexes of the sessions whose whole record is wanted, ascending; ``wanted`` must be hashable."""
+    def matching(self, wanted: Wanted) -> Sequence[int]:
+        """Indexes of the sessions whose whole record is ``wanted`` (hashable), ascending."""
         ...
 
     def entries(self, indexes: Sequence[int]) -> list[Entry]:
-        """What ``render`` needs of each."""
+        """What to sort and render each by, in the order of ``indexes``."""
         ...
 
     def render(self, entries: Sequence[Entry], nested: Nested) -> list[bytes]:
         """One JSON object each."""
         ...
+
+    def samples(self) -> Sequence[Record]:
+        """Whole records that hold, between them, every application, user and rule of the account."""
+        ...
+
+
+def ordered(
+    account: Account,
+    indexes: Sequence[int],
+    low: int,
+    high: int,
+    tie: Callable[[int], int] | None = None,
+) -> list[Entry]:
+    """Entries at the places ``[low, high)`` of the sessions ``indexes``, by second and id.
+
+    Args:
+        account: Whose sessions they are.
+        indexes: Some of its sessions, ascending, with all or none of those wanted of a second.
+        low: First place, at least 0.
+        high: First place after it, at most ``len(indexes)``.
+        tie: What orders the ids within a second, instead of the id itself.
+    """
+    if low >= high:
+        return []
+    (first, _, _), (last, _, _) = account.entries((indexes[low], indexes[high - 1]))
+    # Indexes are in no order within a second, so the seconds at both ends are sorted whole, then cut.
+    start = bisect_left(indexes, account.rank(first))
+    end = bisect_left(indexes, account.rank(last + 1))
+    entries = account.entries(indexes[start:end])
+    if tie is None:
+        entries.sort()
+    else:
+        entries.sort(key=lambda entry: (entry[0], tie(entry[1])))
+    return entries[low - start : high - start]
+
+
+def sessions(account: Account, start: int, end: int, nested: Nested) -> Iterator[dict[str, object]]:
+    """The truth: the records of ``[start, end)`` by time, then id, parsed from the bytes that are served."""
+    everything = range(account.total)
+    stop = account.rank(end)
+    for low in range(account.rank(start), stop, CHUNK):
+        page = ordered(account, everything, low, min(low + CHUNK, stop))
+        yield from map(orjson.loads, account.render(page, nested))

@@ -91,8 +91,12 @@ class _Draft:
             **self._sometimes(0.15, custom_data=rng.choice(CUSTOM_DATA)),
             **self._sometimes(0.1, audio_quality=rng.choice(QUALITIES)),
             **self._listed("calls", [self._leg(n) for n in range(legs)]),
-            **self._listed("other_resource_usage", [self._usage(n, legs) for n in range(rng.choice((0, 1, 1, 2, 3)))]),
-            **self._listed("records", [self._record(n) for n in range(rng.choice((0, 1, 1, 2)) if legs else 0)]),
+            **self._listed(
+                "other_resource_usage", [self._usage(n, legs) for n in range(rng.choice((0, 1, 1, 2, 3)))]
+            ),
+            **self._listed(
+                "records", [self._record(n) for n in range(rng.choice((0, 1, 1, 2)) if legs else 0)]
+            ),
         }
         keys = list(session)
         rng.shuffle(keys)  # the vendor promises no order of keys

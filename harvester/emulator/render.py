@@ -53,9 +53,9 @@ def template(pattern: dict[str, object], nested: Nested, *, escaped: bool) -> Te
     text = _INTEGER.sub(rb"\1", text).replace(b"%", b"%%")
     if escaped:
         text = text.replace(b"/", rb"\/").replace(b"{day}", b"{escaped_day}")
-    # A session has two blanks at least, its id and its start: with fewer, itemgetter would not give a tuple.
-    pick = itemgetter(*(_BLANKS.index(name) for name in _BLANK.findall(text)))
-    return Template(_BLANK.sub(b"%b", text), pick)
+    places = [_BLANKS.index(name) for name in _BLANK.findall(text)]
+    # A pattern has two blanks at least, its id and its start: with one, itemgetter would not give a tuple.
+    return Template(_BLANK.sub(b"%b", text), itemgetter(*places) if places else _nothing)
 
 
 def filled(templates: Sequence[Template], entries: Iterable[Entry]) -> list[bytes]:
@@ -89,6 +89,10 @@ def history(rows: Sequence[bytes], total: int | None) -> bytes:
 def gzipped(body: bytes) -> bytes:
     """Compress at level 1, the fastest: the time of a local answer is mostly this."""
     return zlib.compress(body, 1, wbits=31)
+
+
+def _nothing(_values: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return ()
 
 
 @lru_cache(maxsize=4_096)

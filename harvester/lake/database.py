@@ -22,16 +22,25 @@ class Database:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path) -> Iterator[Self]:
+    def open(cls, path: Path, *, read_only: bool = False) -> Iterator[Self]:
         """Open the ledger, making it if it is not there.
+
+        Args:
+            path: The file.
+            read_only: Only look, also beside the run that owns the lake; the file must be there.
 
         Raises:
             LakeError: It is damaged, of another program, of another version, or cannot be written.
         """
         connection = None
         try:
-            connection = sqlite3.connect(path, isolation_level=None)
-            _prepare(connection, path)
+            mode = "ro" if read_only else "rwc"
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None
+            )
+            if not read_only:
+                _configure(connection)
+            _check(connection, path)
             yield cls(connection)
         except sqlite3.Error as error:
             raise LakeError(f"the ledger {path} cannot be used: {error}") from error
@@ -74,18 +83,25 @@ def to_json(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application == 0 and version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+    if not connection.execute("SELECT 1 FROM sqlite_master").fetchone() and _stamp(connection) == (0, 0):
         schema = files("harvester.lake").joinpath("schema.sql").read_text(encoding="utf-8")
         stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
         # One transaction: a crash here leaves an empty file, which the next start fills.
         connection.executescript(f"BEGIN; {schema} {stamp} COMMIT;")
-        return
+
+
+def _stamp(connection: sqlite3.Connection) -> tuple[int, int]:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return application, version
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    application, version = _stamp(connection)
     if application != APPLICATION_ID:
         raise LakeError(f"{path} is not a ledger of this program; give another --lake")
     if version != FORMAT:

@@ -1,0 +1,48 @@
+# Two commands matter: `make demo` and `make test`. Both need only make and Python >= 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: demo test check unit lock clean help
+.DELETE_ON_ERROR:
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.installed ## Harvest a synthetic quarter into ./demo-lake and look at it
+	@$(BIN)/python -m benchmarks.demo demo-lake
+
+test: $(VENV)/.installed demo check unit ## The demo, then all checks and tests
+
+check: $(VENV)/.installed ## Lint, formatting, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy harvester tests benchmarks
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.installed ## Tests with branch coverage
+	$(BIN)/coverage erase
+	$(BIN)/pytest -n auto --cov --cov-report=term
+
+lock: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --no-annotate --upgrade pyproject.toml -o requirements/run.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --no-annotate --upgrade pyproject.toml --group test -o requirements/test.txt
+
+# The lock has everything, with hashes; the project itself is installed without asking for more.
+$(VENV)/.installed: requirements/test.txt pyproject.toml
+ifdef UV
+	uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/test.txt
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endif
+	@touch $@
+
+clean: ## Remove what make made
+	rm -rf $(VENV) demo-lake .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,298 @@
+"""From an HTTP reply to a page of records, or to the one error that says what to do about it. Pure.
+
+The vendor's envelope: ``{"result": [...], "count": n, "total_count": n, "timezone": "..."}``, or
+``{"error": {"code": n, "msg": "..."}}`` with whatever HTTP status, 200 included.
+"""
+
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import orjson
+
+from harvester.api.failures import failure, one_line
+from harvester.errors import (
+    HarvestError,
+    MalformedAnswerError,
+    RateLimitedError,
+    RefusedError,
+    RequestError,
+    TokenError,
+    TransientError,
+)
+from harvester.records.salvage import Damaged, slices, split
+
+__all__ = [
+    "DECODED_LIMIT",
+    "Answer",
+    "Page",
+    "Reply",
+    "answer_of",
+    "check_status",
+    "failure",
+    "http_date",
+    "parse",
+    "read",
+    "retry_after",
+    "unpack",
+]
+
+DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_SLICE = 16 << 10  # compressed bytes inflated at a time; deflate makes at most 1,032 times as many of them
+_TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back over HTTP.
+
+    Attributes:
+        status: The HTTP status.
+        headers: By lower-case name.
+        body: The bytes as received, still compressed.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The part of a reply that is worth keeping.
+
+    Attributes:
+        body: The bytes as received.
+        encoding: ``gzip`` or ``identity``.
+    """
+
+    body: bytes = field(repr=False)
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What an answer says.
+
+    Attributes:
+        records: JSON objects in the order received; a ``salvage.Damaged`` stands for one that is not.
+        text: The JSON text, decompressed.
+        total: Sessions the question selects in all; ``None`` if the answer does not say.
+        timezone: The zone of its times; ``None`` if the answer does not say.
+        warnings: The vendor's remarks.
+    """
+
+    records: list[object]
+    text: bytes = field(repr=False)
+    total: int | None
+    timezone: str | None
+    warnings: tuple[str, ...]
+
+
+def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
+    """The answer of a reply and what it says.
+
+    Args:
+        reply: From the API, or from whatever stands before it.
+        server_now: The server's Unix time, for a ``Retry-After`` that names a moment.
+
+    Raises:
+        HarvestError: What ``answer_of``, ``parse`` and ``check_status`` raise. A transient one knows of the
+            reply's ``Retry-After``.
+    """
+    try:
+        if reply.status == HTTPStatus.OK:
+            answer = answer_of(reply)
+            return answer, parse(answer)
+        # An error of the API says more than the status it came with; a gateway's page says less.
+        with suppress(MalformedAnswerError):
+            parse(answer_of(reply))
+        check_status(reply, server_now)
+        raise MalformedAnswerError(f"the HTTP status {reply.status} is not one the API uses")
+    except TransientError as error:
+        asked = retry_after(reply.headers, server_now)
+        if asked is not None:
+            error.retry_after = max(asked, error.retry_after or 0.0)
+        raise
+
+
+def answer_of(reply: Reply) -> Answer:
+    """The body and how it is compressed: by its ``Content-Encoding``, or by its first bytes without one.
+
+    Raises:
+        MalformedAnswerError: It is compressed in a way that was not asked for.
+    """
+    encoding = reply.headers.get("content-encoding", "").strip().lower()
+    if encoding in {"", "identity"}:
+        encoding = "gzip" if reply.body.startswith(_GZIP_MAGIC) else "identity"
+    if encoding not in {"gzip", "identity"}:
+        raise MalformedAnswerError(
+            f"the answer is encoded as {one_line(encoding)!r}, which was not asked for"
+        )
+    return Answer(reply.body, encoding)
+
+
+def unpack(answer: Answer, limit: int) -> bytes:
+    """The JSON text of an answer, of at most ``limit`` bytes.
+
+    A gzip body is one member and nothing else. A second member is legal gzip, but no server writes one, while
+    a body glued together by a broken proxy looks like that.
+
+    Raises:
+        MalformedAnswerError: It is larger than ``limit`` (noticed before it is in memory), cut or damaged.
+    """
+    if answer.encoding == "identity":
+        if len(answer.body) > limit:
+            raise _too_large(limit)
+        return answer.body
+    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    pieces, room = [], limit
+    try:
+        for start in range(0, len(answer.body), _SLICE):
+            pieces.append(inflate.decompress(answer.body[start : start + _SLICE], room + 1))
+            room -= len(pieces[-1])
+            if room < 0:
+                raise _too_large(limit)
+            if inflate.unused_data:
+                raise MalformedAnswerError("something follows the end of the gzip body")
+    except zlib.error:
+        raise MalformedAnswerError("the gzip body is damaged") from None
+    if not inflate.eof:
+        raise MalformedAnswerError("the gzip body is cut short")
+    return b"".join(pieces)
+
+
+def parse(answer: Answer, *, limit: int = DECODED_LIMIT) -> Page:
+    """What an answer says; at most ``limit`` bytes of JSON are read.
+
+    Raises:
+        HarvestError: The error that the answer holds, by the table in ``failures``; an error beside a result
+            counts.
+        MalformedAnswerError: The body is not the documented envelope, or contradicts itself.
+    """
+    text = unpack(answer, limit)
+    envelope, records = _records(text)
+    count, total, timezone = (envelope.get(name) for name in ("count", "total_count", "timezone"))
+    if count is not None and (type(count) is not int or count != len(records)):
+        raise MalformedAnswerError(f"the answer holds {len(records)} records but counts otherwise")
+    if total is not None and (type(total) is not int or total < 0):
+        raise MalformedAnswerError("the answer's total_count is not a count")
+    if not isinstance(timezone, str | None):
+        raise MalformedAnswerError("the answer's timezone is not a name")
+    warnings = envelope.get("warnings")
+    remarks = warnings if isinstance(warnings, list) else []
+    return Page(records, text, total, timezone, tuple(one_line(str(remark)) for remark in remarks))
+
+
+def check_status(reply: Reply, server_now: float) -> None:
+    """Judge a reply by its HTTP status alone, once its body was found to hold no error of the API.
+
+    Raises:
+        RateLimitedError: 429.
+        TransientError: 408, 425 and 5xx.
+        TokenError: 401.
+        RefusedError: 403.
+        RequestError: Any other 4xx.
+    """
+    status = reply.status
+    reason = f"HTTP status {status} without an error of the API"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RateLimitedError(reason, retry_after=retry_after(reply.headers, server_now))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRY_AGAIN:
+        raise TransientError(reason, retry_after=retry_after(reply.headers, server_now))
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise TokenError(status, reason + ".")
+    if status == HTTPStatus.FORBIDDEN:
+        raise RefusedError(status, reason + ".", "Check the key's account and this machine's address.")
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise RequestError(status, reason + ".")
+
+
+def retry_after(headers: Mapping[str, str], server_now: float) -> float | None:
+    """The pause a reply asks for, in seconds, at least 0; ``None`` if it asks for none or in no known form.
+
+    Grammar: RFC 9110, 10.2.3 (seconds or a date). A date counts from the reply's own ``Date``, else from
+    ``server_now`` (Unix seconds): the local clock may be wrong.
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.removeprefix("-").isdecimal():
+        return max(0.0, float(text))
+    moment = http_date(text)
+    if moment is None:
+        return None
+    served = http_date(headers.get("date"))
+    return max(0.0, moment - (server_now if served is None else served))
+
+
+def http_date(text: str | None) -> float | None:
+    """Unix seconds of an HTTP date; ``None`` for anything else."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    # "-0000" makes a time without a zone, and HTTP knows no time but UTC.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _records(text: bytes) -> tuple[dict[str, object], list[object]]:
+    try:
+        envelope = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _salvaged(text)
+    if not isinstance(envelope, dict):
+        raise MalformedAnswerError("the answer is not a JSON object")
+    _raise_error(envelope)
+    records = envelope.get("result")
+    if not isinstance(records, list):
+        raise MalformedAnswerError("the answer holds no list of results")
+    return envelope, _objects(text, records)
+
+
+def _salvaged(text: bytes) -> tuple[dict[str, object], list[object]]:
+    """One damaged record must not cost the others of its page."""
+    salvaged = split(text)
+    if salvaged is None:
+        raise MalformedAnswerError("the answer is not JSON")
+    _raise_error(salvaged.envelope)
+    return salvaged.envelope, _objects(text, salvaged.records)
+
+
+def _objects(text: bytes, records: list[object]) -> list[object]:
+    """A number or a list among the records is as damaged as one that does not parse."""
+    if all(type(record) is dict for record in records):
+        return records
+    raws = slices(text)
+    if raws is None or len(raws) != len(records):
+        raise MalformedAnswerError("the answer holds something else than records")
+    return [
+        record if isinstance(record, dict | Damaged) else Damaged(raw, "not a JSON object")
+        for record, raw in zip(records, raws, strict=True)
+    ]
+
+
+def _raise_error(envelope: Mapping[str, object]) -> None:
+    error, errors = envelope.get("error"), envelope.get("errors")
+    if error is None and isinstance(errors, list) and errors:
+        error = errors[0]
+    if error is not None:
+        raise _error(error)
+
+
+def _error(error: object) -> HarvestError:
+    match error:
+        case {"code": int(code), "msg": str(message)}:
+            return failure(code, message)
+        case {"code": int(code)}:
+            return failure(code, "without a message")
+        case _:
+            return MalformedAnswerError("the answer holds an error without a code")
+
+
+def _too_large(limit: int) -> MalformedAnswerError:
+    return MalformedAnswerError(f"the answer is larger than {limit >> 20} MiB")

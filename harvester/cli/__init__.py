@@ -1,0 +1,1 @@
+"""The command line: commands, exit codes, signals, and what a user sees."""

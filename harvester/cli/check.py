@@ -1,0 +1,50 @@
+"""``harvester check``: whether everything is in place, and the remedy where it is not."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harvester.cli.exit_codes import ExitCode, exit_code
+from harvester.cli.options import ANY_RANGE, REST, job, option, options
+
+if TYPE_CHECKING:
+    from harvester.config import Job
+    from harvester.examination import Finding
+
+
+@click.command("check")
+@options(
+    *ANY_RANGE, *REST, option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+)
+def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the options above)
+    """Check that everything is in place.
+
+    The key file, the endpoint, the token and its role, the clock, the lake and the disk. Sends one request;
+    takes the options of backfill, and exits as a backfill would.
+
+    \b
+    Examples:
+      harvester check --lake ./lake --credentials key.json
+      VOXIMPLANT_CREDENTIALS=key.json harvester check --lake ./lake
+    """  # noqa: D301  (\b keeps click from joining the lines)
+    import asyncio
+
+    import orjson
+
+    findings = asyncio.run(_examine(job(values)))
+    if as_json:
+        plain = [
+            {"subject": item.subject, "ok": item.failure is None, "text": item.text} for item in findings
+        ]
+        click.echo(orjson.dumps(plain, option=orjson.OPT_INDENT_2))
+    else:
+        for item in findings:
+            click.echo(f"{'✗' if item.failure else '✓'} {item.subject:15}{item.text}")
+    failures = [item.failure for item in findings if item.failure is not None]
+    click.get_current_context().exit(exit_code(failures[0]) if failures else ExitCode.COMPLETE)
+
+
+async def _examine(order: "Job") -> list["Finding"]:
+    from harvester.examination import examine
+
+    return [finding async for finding in examine(order)]

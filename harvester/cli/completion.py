@@ -1,0 +1,22 @@
+"""``harvester completion``: tab completion for the user's shell."""
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    Examples:
+      eval "$(harvester completion bash)"
+      harvester completion zsh > ~/.zfunc/_harvester
+      harvester completion fish > ~/.config/fish/completions/harvester.fish
+    """  # noqa: D301  (\b keeps click from joining the lines)
+    from harvester.cli.main import harvester
+
+    maker = get_completion_class(shell)
+    if maker is not None:
+        click.echo(maker(harvester, {}, "harvester", "_HARVESTER_COMPLETE").source())

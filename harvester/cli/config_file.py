@@ -1,0 +1,73 @@
+"""``--config FILE``: options from a TOML file, by their long names."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harvester.errors import ConfigError
+
+COMMANDS = ("backfill", "check", "plan", "status", "emulator", "completion")
+
+
+def command_named(name: str) -> click.Command:
+    """A subcommand; imported when it is used, because ``--help`` should not wait for all of them."""
+    command: click.Command = import_module(f"harvester.cli.{name}").command
+    return command
+
+
+def load_defaults(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    """Let the file's values stand where neither a flag nor the environment gives one.
+
+    Keys that another command knows are passed over, so that one file serves all commands.
+
+    Raises:
+        ConfigError: The file cannot be read, is not TOML, or has a key that no command knows.
+    """
+    if path is None:
+        return
+    content = _read(path)
+    known = {key for name in COMMANDS for key in _long_names(command_named(name))}
+    if unknown := sorted(set(content) - known):
+        raise ConfigError(
+            f"--config {path} has unknown keys: {', '.join(unknown)}; use the long option names"
+        )
+    names = _long_names(ctx.command)
+    ctx.default_map = {names[key]: _plain(value) for key, value in content.items() if key in names}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read --config {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--config {path} is not TOML: {error}") from error
+
+
+def _long_names(command: click.Command) -> dict[str, str]:
+    """Click's parameter names by long option, as users write them in the file."""
+    return {
+        flag.removeprefix("--"): parameter.name
+        for parameter in command.params
+        for flag in parameter.opts
+        if flag.startswith("--") and parameter.name is not None
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  (whatever TOML holds)
+    match value:
+        case bool():
+            return value
+        case list():
+            return [_plain(one) for one in value]
+        case date():  # a datetime too
+            return value.isoformat()
+        case Mapping():
+            raise ConfigError("--config holds a table; options stand at its top level")
+        case _:
+            return str(value)

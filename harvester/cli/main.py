@@ -1,0 +1,67 @@
+"""The ``harvester`` command: finds the subcommand, and turns every failure into an exit code."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from harvester import __version__
+from harvester.cli.config_file import COMMANDS, command_named
+from harvester.cli.exit_codes import ExitCode, exit_code, first_failure
+from harvester.errors import HarvestError
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        return command_named(cmd_name) if cmd_name in COMMANDS else None
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="harvester")
+def harvester() -> None:
+    """Move the history of a Voximplant account into partitioned Parquet, and prove that nothing is missing.
+
+    \b
+    Examples:
+      harvester check --credentials key.json --lake ./lake
+      harvester plan --from 2024-01-01 --to 2025-01-01 --lake ./lake
+      harvester backfill --from 2024-01-01 --to 2025-01-01 --lake ./lake
+      harvester status --lake ./lake
+    """  # noqa: D301  (\b keeps click from joining the lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        result = harvester.main(args=arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.SIGNAL + 2
+    except BrokenPipeError:
+        return ExitCode.UNEXPECTED
+    except Exception as error:  # noqa: BLE001  (the one place: every failure gets an exit code)
+        return _explain(first_failure(error), error)
+    return int(result or 0)
+
+
+def _explain(failure: BaseException, whole: Exception) -> int:
+    match failure:
+        case HarvestError():
+            click.echo(f"harvester: {failure}", err=True)
+            return exit_code(failure)
+        case OSError():
+            place = f" {failure.filename}" if failure.filename else ""
+            reason = failure.strerror or type(failure).__name__
+            click.echo(f"harvester: the system refused{place}: {reason}; run again to go on", err=True)
+        case _:
+            traceback.print_exception(whole, file=sys.stderr)
+            click.echo("harvester: this is a defect of the program; what is published is intact", err=True)
+    return ExitCode.UNEXPECTED

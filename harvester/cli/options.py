@@ -1,0 +1,187 @@
+"""The options that commands share, and the job they describe."""
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import click
+
+from harvester import config
+from harvester.cli.config_file import load_defaults
+from harvester.cli.logs import configure
+from harvester.config import VENDOR, Job
+from harvester.datasets import DATASETS
+from harvester.errors import ConfigError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def option(*names: str, **settings: Any) -> Callable[[Command], Command]:  # noqa: ANN401  (click's own settings)
+    """A click option that the environment can set too: ``--from`` by ``HARVESTER_FROM``."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "HARVESTER_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
+    variables = [variable, *settings.pop("also", ())]
+    return click.option(*names, envvar=variables, show_envvar=False, **settings)
+
+
+LAKE = option("--lake", type=click.Path(path_type=Path), required=True, help="Folder of the lake.")
+NAME = option("--name", help="Name of the dataset in the lake, if not that of --dataset.")
+CREDENTIALS = option(
+    "--credentials",
+    type=click.Path(path_type=Path),
+    also=("VOXIMPLANT_CREDENTIALS",),
+    help="Key file as the vendor hands it out.  [default: $VOXIMPLANT_CREDENTIALS]",
+)
+ENDPOINT = option(
+    "--endpoint", default=VENDOR, show_default=True, help="Where the API is; http only to loopback."
+)
+CA_FILE = option(
+    "--ca-file", type=click.Path(path_type=Path), help="Certificates to trust beside the system's."
+)
+DATASET = option(
+    "--dataset",
+    type=click.Choice(list(DATASETS)),
+    default="calls",
+    show_default=True,
+    help="What to harvest.",
+)
+RANGE = (
+    option(
+        "--from", "from_", required=True, help="First day or second, ISO 8601; UTC unless it has an offset."
+    ),
+    option("--to", "to", required=True, help="First day or second after the range."),
+)
+ANY_RANGE = (
+    option("--from", "from_", default="2024-01-01", help="First day to ask for; any will do."),
+    option("--to", "to", default="2024-01-02", help="First day after it."),
+)
+PACE = (
+    option("--rate", default="8", show_default=True, help="Requests per second at most, or 'none'."),
+    option("--concurrency", type=int, default=8, show_default=True, help="Requests in flight at most."),
+)
+SHAPE = (
+    option(
+        "--partition",
+        type=click.Choice(["hour", "day", "month"]),
+        default="day",
+        show_default=True,
+        help="Time span of one file; fixed by a dataset's first run.",
+    ),
+    option(
+        "--settle",
+        default="1h",
+        show_default=True,
+        help="How old a second must be to be final: 90s, 15m, 1h, 2d.",
+    ),
+)
+SWITCHES = tuple(
+    option(f"--{name}/--no-{name}", name, default=True, show_default=True, help=f"Ask for {what}.")
+    for name, what in {
+        "calls": "the calls of a session",
+        "records": "its recordings",
+        "resources": "its other resource usage",
+    }.items()
+)
+FILTERS = (
+    option("--application-id", type=int, help="Only sessions of this application."),
+    option("--user-id", type=int, multiple=True, help="Only sessions of this user; may be repeated."),
+    option("--rule-name", help="Only sessions of this routing rule (needs --application-id)."),
+    option("--remote-number", multiple=True, help="Only sessions with this number; may be repeated."),
+    option("--local-number", multiple=True, help="Only sessions with this number of yours; may be repeated."),
+    option("--custom-data", help="Only sessions with this custom data."),
+    option("--child-account-id", type=int, multiple=True, help="These child accounts too; may be repeated."),
+    option("--children-calls-only", is_flag=True, help="Leave the account's own sessions out."),
+)
+REST = (LAKE, NAME, DATASET, CREDENTIALS, ENDPOINT, CA_FILE, *PACE, *SHAPE, *SWITCHES, *FILTERS)
+JOB = (*RANGE, *REST)
+
+
+COMMON = (
+    option(
+        "--config",
+        type=click.Path(path_type=Path),
+        is_eager=True,  # before the options whose defaults it gives
+        expose_value=False,
+        callback=load_defaults,
+        help="TOML file with options by their long names; flags over environment over file.",
+    ),
+    option(
+        "--log-format",
+        type=click.Choice(["console", "json"]),
+        default="console",
+        show_default=True,
+        help="How log lines on stderr look.",
+    ),
+    option("-v", "--verbose", is_flag=True, help="Log more."),
+    option("-q", "--quiet", is_flag=True, help="Log warnings only, and show no display."),
+)
+
+
+def options(*decorators: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Several options at once, shown in ``--help`` in this order, and those that every command has."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def logged(*, log_format: str, verbose: bool, quiet: bool, **values: Any) -> None:  # noqa: ANN401
+            configure(form=log_format, level="warning" if quiet else "debug" if verbose else "info")
+            command(**values)
+
+        decorated = logged
+        for decorator in reversed((*decorators, *COMMON)):
+            decorated = decorator(decorated)
+        return decorated
+
+    return decorate
+
+
+def job(values: Mapping[str, Any], **more: object) -> Job:
+    """The job that the options of ``JOB``, or ``ANY_RANGE`` and ``REST``, describe.
+
+    Raises:
+        ConfigError: They do not describe one.
+    """
+    dataset = DATASETS[values["dataset"]]
+    settings: dict[str, Any] = {
+        "dataset": dataset,
+        "name": values["name"] or dataset.name,
+        "window": config.span(values["from_"], values["to"]),
+        "lake": values["lake"],
+        "credentials": credentials_path(values["credentials"]),
+        "endpoint": values["endpoint"],
+        "ca_file": values["ca_file"],
+        "rate": config.rate("--rate", values["rate"]),
+        "concurrency": values["concurrency"],
+        "partition": values["partition"],
+        "settle": config.duration("--settle", values["settle"]),
+        "switches": MappingProxyType({name: values[name] for name in dataset.switches}),
+        "filters": MappingProxyType(_filters(values, dataset.filters)),
+    }
+    return Job(**settings, **more)
+
+
+def credentials_path(path: Path | None) -> Path:
+    """The key file.
+
+    Raises:
+        ConfigError: None was given.
+    """
+    if path is None:
+        raise ConfigError("no key file: give --credentials FILE, or set VOXIMPLANT_CREDENTIALS")
+    return path
+
+
+def _filters(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    filters = {}
+    for name in names:
+        match values[name]:
+            case None | () | False:
+                continue
+            case True:
+                filters[name] = "true"
+            case tuple() as several:
+                filters[name] = ";".join(str(one) for one in several)
+            case value:
+                filters[name] = str(value)
+    return filters

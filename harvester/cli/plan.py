@@ -1,0 +1,58 @@
+"""``harvester plan``: what a backfill would cost, before it starts."""
+
+from typing import Any
+
+import click
+
+from harvester.cli.options import JOB, job, option, options
+
+
+@click.command("plan")
+@options(*JOB, option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."))
+def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the options of JOB)
+    """Say what a backfill would cost, and ask for counts alone.
+
+    Windows, requests, minutes at the rate, bytes of the files.
+
+    \b
+    Examples:
+      harvester plan --from 2024-01-01 --to 2025-01-01 --lake ./lake
+      harvester plan --from 2019-01-01 --to 2025-01-01 --lake ./lake --rate 20 --json
+    """  # noqa: D301  (\b keeps click from joining the lines)
+    import asyncio
+    from dataclasses import asdict
+
+    import orjson
+    from rich.console import Console
+    from rich.table import Table
+
+    from harvester.api.credentials import load_credentials
+    from harvester.cli.figures import amount, count, duration
+    from harvester.forecast import forecast
+    from harvester.window import as_text
+
+    order = job(values)
+    credentials, _ = load_credentials(order.credentials)
+    plan = asyncio.run(forecast(order, credentials))
+    cost = plan.estimate
+    if as_json:
+        todo = [{"from": as_text(window.start), "to": as_text(window.end)} for window in plan.todo]
+        click.echo(
+            orjson.dumps({**asdict(cost), "todo": todo, "asked": plan.asked}, option=orjson.OPT_INDENT_2)
+        )
+        return
+    console = Console(highlight=False)
+    if not plan.todo:
+        console.print(f"Nothing to do: {order.lake} already holds what is settled of the range.")
+        return
+    table = Table(title="A backfill would ask for", title_justify="left", show_header=False)
+    table.add_row("missing", "\n".join(map(str, plan.todo)))
+    table.add_row("sessions", count(cost.rows))
+    table.add_row("windows", f"about {count(cost.windows)}")
+    table.add_row("requests", f"about {count(cost.requests)}")
+    table.add_row(
+        "time", "no budget" if cost.seconds is None else f"{duration(cost.seconds)} at {order.rate:g}/s"
+    )
+    table.add_row("files", f"about {amount(cost.bytes)}")
+    console.print(table)
+    console.print(f"It took {count(plan.asked)} requests to find out.")

@@ -1,0 +1,77 @@
+"""What a run did, when it is over."""
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from harvester.cli.figures import amount, count, duration
+from harvester.config import Job
+from harvester.report import Report
+
+_MOST_GAPS = 20  # shown; all of them are in --json and in the ledger
+
+
+def print_summary(report: Report, job: Job, *, as_json: bool) -> None:
+    """Print it on stdout: a table, or one JSON object."""
+    if as_json:
+        click.echo(orjson.dumps(report.as_json(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
+        return
+    console = Console(highlight=False)
+    if report.settled is None:
+        console.print(f"Nothing to do: nothing of {report.asked} is older than the settle lag yet.")
+    elif report.covered:
+        console.print(
+            f"Nothing to do: {job.lake} already holds {report.settled} of {job.name!r}, proven and published;"
+            " the API was asked for nothing."
+        )
+    else:
+        console.print(_table(report, job))
+        _print_gaps(console, report)
+    if report.settled is not None and report.settled.end < report.asked.end:
+        console.print(f"The end of the range is not settled yet: harvested up to {report.settled}.")
+    for key, times in report.unknown:
+        console.print(f"Unknown field {key!r} came {count(times)} times; kept in the column 'extra'.")
+
+
+def _table(report: Report, job: Job) -> Table:
+    titles = {
+        "complete": "Complete, and proven",
+        "gaps": "Finished with gaps",
+        "interrupted": "Interrupted; run again to go on",
+    }
+    table = Table(title=titles.get(report.outcome, report.outcome), title_justify="left", show_header=False)
+    speed = f"{count(round(report.rows / report.seconds))} sessions/s" if report.seconds else ""
+    planned = "" if report.planned is None else f"planned {count(report.planned)}"
+    table.add_row("range", str(report.settled), "")
+    table.add_row("sessions", count(report.rows), f"{count(report.replayed)} of them received earlier")
+    table.add_row("quarantined", count(report.quarantined), "")
+    table.add_row("windows", f"{count(report.windows)} proven", f"{count(len(report.gaps))} gaps")
+    table.add_row(
+        "partitions",
+        f"{count(report.partitions)} published",
+        f"{count(report.withheld)} unfinished, withheld",
+    )
+    table.add_row("files", amount(report.published_bytes), f"{count(report.published_rows)} rows")
+    table.add_row("requests", count(report.requests), planned)
+    table.add_row("retries", count(report.retries), f"{duration(report.paused)} paused by the API")
+    table.add_row("received", amount(report.received), "")
+    budget = f"budget {job.rate:g} requests/s" if job.rate else "no budget"
+    table.add_row("time", duration(report.seconds), f"{speed}, {budget}" if speed else budget)
+    return table
+
+
+def _print_gaps(console: Console, report: Report) -> None:
+    for gap in report.gaps[:_MOST_GAPS]:
+        expected = "an unknown number of" if gap.expected is None else count(gap.expected)
+        console.print(
+            f"Gap {gap.window}: {expected} records expected, {count(gap.received)} received: {gap.reason}"
+        )
+    if len(report.gaps) > _MOST_GAPS:
+        console.print(
+            f"… and {count(len(report.gaps) - _MOST_GAPS)} more gaps; see --json or harvester status"
+        )
+    if report.gaps:
+        console.print(
+            "Run the same command again to try the gaps again, or add --allow-gaps to publish without."
+        )

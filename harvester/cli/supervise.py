@@ -1,0 +1,74 @@
+"""Runs a backfill beside its display, and lets signals end it well."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+import structlog
+
+from harvester.report import Report
+
+
+class Stoppable(Protocol):
+    """Something that runs to a report."""
+
+    async def run(self) -> Report:
+        """Do the work."""
+        ...
+
+    def stop(self) -> None:
+        """Finish early, and well."""
+        ...
+
+
+class Shown(Protocol):
+    """Something that shows how it goes, until it is cancelled."""
+
+    async def show(self) -> None:
+        """Show it."""
+        ...
+
+
+async def supervise(work: Stoppable, display: Shown) -> tuple[Report | None, list[int]]:
+    """Run to the end, or to the second signal.
+
+    Returns:
+        The report (``None`` after a second signal), and the numbers of the signals that came.
+
+    Raises:
+        ExceptionGroup: What the work raises.
+    """
+    report: Report | None = None
+    with _signals(work) as received:
+        with suppress(asyncio.CancelledError):
+            async with asyncio.TaskGroup() as group:
+                shown = group.create_task(display.show(), name="display")
+                report = await work.run()
+                shown.cancel()
+        return report, received
+
+
+@contextmanager
+def _signals(work: Stoppable) -> Iterator[list[int]]:
+    """The first signal lets running windows finish, the second cancels."""
+    received: list[int] = []
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def on_signal(number: int) -> None:
+        received.append(number)
+        if len(received) == 1:
+            structlog.get_logger().warning("stopping when running windows are done; again to stop at once")
+            work.stop()
+        elif task is not None:
+            task.cancel()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield received
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

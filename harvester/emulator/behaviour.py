@@ -1,0 +1,67 @@
+"""Everything about the vendor's server that is unknown, or differs from day to day, as switches."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from harvester.emulator.refusals import Code
+
+HTTP_STATUSES: Mapping[int, int] = MappingProxyType(
+    {
+        Code.AUTHORIZATION_FAILED: 401,
+        Code.FORBIDDEN_COMMAND: 403,
+        Code.INVALID_ACCOUNT_ID: 401,
+        Code.CONCURRENT_RESOURCE_LIMIT_EXCEEDED: 429,
+        Code.RATE_LIMIT_EXCEED: 429,
+        Code.INVALID_KEY_ID: 401,
+        Code.INVALID_TOKEN_FORMAT: 401,
+        Code.INVALID_TOKEN_TTL: 401,
+        Code.TOKEN_ISSUED_IN_FUTURE: 401,
+        Code.TOKEN_EXPIRED: 401,
+    }
+)
+"""Statuses a server might send beside its error codes; the vendor's sends 200, as far as is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How the server behaves; the defaults are the documented or the likelier reading.
+
+    Attributes:
+        from_inclusive: Whether a session of the second ``from_date`` is in the answer.
+        to_inclusive: Whether a session of the second ``to_date`` is in the answer.
+        missing_dates: Refuse a question without dates (code 134), or answer for the last 30 days with warnings.
+        beyond_cap: Refuse a ``count`` or ``offset`` above its cap (code 497), or lower it to the cap.
+        order: Within a second by id, or in another order for every request.
+        statuses: HTTP status that accompanies an error code, where it is not 200.
+        latency: Median of the seconds an answer takes.
+        latency_sigma: Spread of the latency: the standard deviation of its logarithm.
+        gzip: Whether answers are compressed for clients that accept it.
+        max_days: Widest range accepted, in days (code 569 beyond it).
+        requests_per_second: Most requests served in any second; more are refused.
+        most_in_flight: Most requests served at once; more are refused.
+        refuse_by: What a refusal of those limits is: HTTP 429, or an envelope with code 340 or 314.
+        retry_after: Seconds named by the ``Retry-After`` header of such a refusal, if it has one.
+        clock_offset: Seconds the server's clock is ahead of the emulator's ``now``.
+        activated: Whether the account is (code 131 for every request if not).
+        seed: Of latencies and orders.
+    """
+
+    from_inclusive: bool = True
+    to_inclusive: bool = True
+    missing_dates: Literal["error", "month"] = "error"
+    beyond_cap: Literal["error", "clamp"] = "error"
+    order: Literal["id", "shuffled"] = "id"
+    statuses: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    latency: float = 0.0
+    latency_sigma: float = 0.0
+    gzip: bool = True
+    max_days: int | None = None
+    requests_per_second: int | None = None
+    most_in_flight: int | None = None
+    refuse_by: Literal["http", "code"] = "http"
+    retry_after: float | None = None
+    clock_offset: float = 0.0
+    activated: bool = True
+    seed: int = 0

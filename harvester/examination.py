@@ -1,0 +1,97 @@
+"""Whether a harvest could start: every finding with its remedy, so that nothing surprises later."""
+
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester.api.client import Meter
+from harvester.api.connection import connected
+from harvester.api.credentials import Credentials, load_credentials
+from harvester.api.question import Question
+from harvester.config import Job
+from harvester.errors import ConfigError, HarvestError, RefusedError, RequestError, ZoneError
+
+_LEAST_FREE = 1 << 30  # bytes
+_MOST_SKEW = 30.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        subject: What.
+        text: What was found, and the remedy if it is not as it should be.
+        failure: Why a harvest would fail; ``None`` if it is as it should be.
+    """
+
+    subject: str
+    text: str
+    failure: HarvestError | None = None
+
+
+async def examine(job: Job, *, now: Callable[[], float] = time.time) -> AsyncIterator[Finding]:
+    """Look at everything a harvest needs, in the order in which it would need it.
+
+    One request is sent: for one record of the job's range.
+    """
+    credentials = None
+    try:
+        credentials, warnings = load_credentials(job.credentials)
+        yield Finding("key file", f"account {credentials.account_id}, key {credentials.key_id}")
+        for warning in warnings:
+            yield Finding("key file", warning, ConfigError(warning))
+    except HarvestError as error:
+        yield Finding("key file", str(error), error)
+    if credentials is not None:
+        async for finding in _ask(job, credentials, now):
+            yield finding
+    for finding in _lake(job.lake):
+        yield finding
+
+
+async def _ask(job: Job, credentials: Credentials, now: Callable[[], float]) -> AsyncIterator[Finding]:
+    try:
+        async with connected(job, credentials, Meter(), now=now) as client:
+            yield Finding("endpoint", job.endpoint)
+            parameters = Question(job.window.start, job.window.end).parameters(
+                job.dataset, 0, with_total=True
+            )
+            try:
+                await client.fetch(job.dataset.method, {**job.shared, **parameters, "count": "1"})
+            except (RefusedError, RequestError, ZoneError) as error:
+                yield Finding("token and role", str(error), error)
+            else:
+                yield Finding("token and role", f"{job.dataset.method} is allowed")
+            yield _clock(client.skew)
+    except HarvestError as error:
+        yield Finding("endpoint", str(error), error)
+
+
+def _clock(skew: float) -> Finding:
+    text = f"{skew:+.0f} s from the API's clock" if skew else "agrees with the API's clock"
+    if abs(skew) <= _MOST_SKEW:
+        return Finding("clock", text)
+    remedy = f"{text}; tokens are dated by the API's clock, but set this machine's clock (NTP)"
+    return Finding("clock", remedy, ConfigError(remedy))
+
+
+def _lake(lake: Path) -> Iterator[Finding]:
+    folder = lake.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        text = f"{folder} cannot be written; give a folder you own with --lake"
+        yield Finding("lake", text, ConfigError(text))
+        return
+    yield Finding("lake", f"{lake} can be written" if folder == lake.absolute() else f"{lake} can be made")
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 1e9:.1f} GB free"
+    if free >= _LEAST_FREE:
+        yield Finding("disk", text)
+    else:
+        text += "; a year of a million sessions takes about 1 GB while it is harvested: make room"
+        yield Finding("disk", text, ConfigError(text))

@@ -1,0 +1,73 @@
+"""What a lake holds, as its ledger tells; looks only, also beside a running harvest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harvester.errors import LakeError
+from harvester.lake.catalog import Catalog
+from harvester.lake.database import Database
+from harvester.lake.entries import RunRecord
+from harvester.lake.layout import Layout
+from harvester.lake.ledger import Ledger, names
+from harvester.window import Gap, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One dataset of a lake.
+
+    Attributes:
+        name: Its folder.
+        identity: What it was started with.
+        coverage: The proven and published seconds: disjoint, oldest first.
+        files: Published files.
+        incomplete: Those of them with a gap that was let through.
+        rows: Their records.
+        bytes: Their size.
+        waiting: Windows that were begun, or read, and are not published.
+        gaps: What could not be proven.
+        runs: The last runs, newest first.
+    """
+
+    name: str
+    identity: Mapping[str, Any]
+    coverage: tuple[Window, ...]
+    files: int
+    incomplete: int
+    rows: int
+    bytes: int
+    waiting: int
+    gaps: list[Gap]
+    runs: list[RunRecord]
+
+
+def holdings(lake: Path, *, runs: int = 5) -> list[Holding]:
+    """Every dataset of a lake, with its last ``runs`` runs.
+
+    Raises:
+        LakeError: There is no lake, or its ledger cannot be read.
+    """
+    path = Layout(lake, "").ledger
+    if not path.exists():
+        raise LakeError(f"{lake} is not a lake yet: harvester backfill makes one")
+    with Database.open(path, read_only=True) as database:
+        return [_holding(database, name, runs) for name in names(database)]
+
+
+def _holding(database: Database, name: str, runs: int) -> Holding:
+    ledger, catalog = Ledger(database, name), Catalog(database, name)
+    files = catalog.published()
+    return Holding(
+        name=name,
+        identity=ledger.identity() or {},
+        coverage=catalog.coverage(),
+        files=len(files),
+        incomplete=sum(not item.complete for item in files),
+        rows=sum(item.rows for item in files),
+        bytes=sum(item.bytes for item in files),
+        waiting=len(ledger.window_starts()),
+        gaps=ledger.gaps(),
+        runs=ledger.runs(runs),
+    )
