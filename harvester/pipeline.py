@@ -92,7 +92,7 @@ class Pipeline:
                 for number in range(self.fetchers):
                     pool.create_task(self._fetch(channel), name=f"fetcher {number}")
             channel.close()
-        self.ledger.learn(self.bounds.facts | self.density.facts)
+        self.ledger.learn({**self.bounds.facts, **self.density.facts})
 
     async def _fetch(self, channel: Channel[Harvest]) -> None:
         while (lease := await self.frontier.lease()) is not None:
@@ -101,7 +101,8 @@ class Pipeline:
             try:
                 reading = self._replayed(lease) or await self.reader.read(lease.window)
             except RangeTooWideError as error:
-                self.frontier.narrow(lease, error.days)
+                if not self.frontier.narrow(lease, error.days):
+                    raise  # a single second, and still too wide: asking again would never end
                 continue
             self._settle(lease, reading)
             if reading.harvest is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import jwt
 
 from harvester.api.credentials import Credentials
-from harvester.api.protocol import http_date
+from harvester.api.reply import http_date
 
 __all__ = ["TokenSource"]
 

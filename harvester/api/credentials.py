@@ -8,6 +8,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -75,7 +76,7 @@ def _read(path: Path) -> tuple[bytes, int]:
     return text, mode
 
 
-def _object(path: Path, text: bytes) -> dict[str, object]:
+def _object(path: Path, text: bytes) -> dict[str, Any]:
     # The parser's own error holds the whole text: it must not travel along as this one's context.
     try:
         content = json.loads(text)

@@ -1,7 +1,7 @@
 """What an error of the API means: one table from the vendor's codes to the program's errors.
 
 Codes: https://voximplant.com/docs/references/httpapi/errors. The text that comes with a code varies, so it
-decides nothing; only a number of seconds or days is read out of it. Codes 401 and 429 are not the HTTP statuses.
+decides nothing; only a number of seconds or days is read out of it. 401 and 429 are not the HTTP statuses.
 """
 
 import re
@@ -34,7 +34,7 @@ _ACCOUNT = "Check the account in the control panel."
 _ADDRESS = "Add this machine's address to the account's authorized addresses in the control panel."
 
 _TOKEN_REMEDIES: Mapping[int, str] = {
-    100: f"Check that the key still exists in the control panel, and that its account may be read. {_NEW_KEY}",
+    100: f"Check that the key still exists, and which account asks. {_NEW_KEY}",
     455: _CLOCK,
     456: _CLOCK,
 }

@@ -84,7 +84,7 @@ class Prover:
         return Proof(self._window, await self._complete(pages, total))
 
     async def _head(self, opening: Opening, total: int) -> Proof:
-        pages = await self._pages(opening, total)
+        pages: Sequence[ReadPage] = await self._pages(opening, total)
         start, last = self._window.start, pages[-1].youngest
         if last == start:
             second = Window(start, start + 1)

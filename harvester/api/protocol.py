@@ -8,59 +8,32 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import orjson
 
 from harvester.api.failures import failure, one_line
-from harvester.errors import (
-    HarvestError,
-    MalformedAnswerError,
-    RateLimitedError,
-    RefusedError,
-    RequestError,
-    TokenError,
-    TransientError,
-)
+from harvester.api.reply import Reply, check_status, retry_after
+from harvester.errors import HarvestError, MalformedAnswerError, TransientError
 from harvester.records.salvage import Damaged, slices, split
 
 __all__ = [
-    "DECODED_LIMIT",
     "Answer",
     "Page",
     "Reply",
     "answer_of",
     "check_status",
     "failure",
-    "http_date",
     "parse",
     "read",
     "retry_after",
     "unpack",
 ]
 
-DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
+_DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _SLICE = 16 << 10  # compressed bytes inflated at a time; deflate makes at most 1,032 times as many of them
-_TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back over HTTP.
-
-    Attributes:
-        status: The HTTP status.
-        headers: By lower-case name.
-        body: The bytes as received, still compressed.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +141,7 @@ def unpack(answer: Answer, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def parse(answer: Answer, *, limit: int = DECODED_LIMIT) -> Page:
+def parse(answer: Answer, *, limit: int = _DECODED_LIMIT) -> Page:
     """What an answer says; at most ``limit`` bytes of JSON are read.
 
     Raises:
@@ -188,56 +161,6 @@ def parse(answer: Answer, *, limit: int = DECODED_LIMIT) -> Page:
     warnings = envelope.get("warnings")
     remarks = warnings if isinstance(warnings, list) else []
     return Page(records, text, total, timezone, tuple(one_line(str(remark)) for remark in remarks))
-
-
-def check_status(reply: Reply, server_now: float) -> None:
-    """Judge a reply by its HTTP status alone, once its body was found to hold no error of the API.
-
-    Raises:
-        RateLimitedError: 429.
-        TransientError: 408, 425 and 5xx.
-        TokenError: 401.
-        RefusedError: 403.
-        RequestError: Any other 4xx.
-    """
-    status = reply.status
-    reason = f"HTTP status {status} without an error of the API"
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise RateLimitedError(reason, retry_after=retry_after(reply.headers, server_now))
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRY_AGAIN:
-        raise TransientError(reason, retry_after=retry_after(reply.headers, server_now))
-    if status == HTTPStatus.UNAUTHORIZED:
-        raise TokenError(status, reason + ".")
-    if status == HTTPStatus.FORBIDDEN:
-        raise RefusedError(status, reason + ".", "Check the key's account and this machine's address.")
-    if status >= HTTPStatus.BAD_REQUEST:
-        raise RequestError(status, reason + ".")
-
-
-def retry_after(headers: Mapping[str, str], server_now: float) -> float | None:
-    """The pause a reply asks for, in seconds, at least 0; ``None`` if it asks for none or in no known form.
-
-    Grammar: RFC 9110, 10.2.3 (seconds or a date). A date counts from the reply's own ``Date``, else from
-    ``server_now`` (Unix seconds): the local clock may be wrong.
-    """
-    text = headers.get("retry-after", "").strip()
-    if text.removeprefix("-").isdecimal():
-        return max(0.0, float(text))
-    moment = http_date(text)
-    if moment is None:
-        return None
-    served = http_date(headers.get("date"))
-    return max(0.0, moment - (server_now if served is None else served))
-
-
-def http_date(text: str | None) -> float | None:
-    """Unix seconds of an HTTP date; ``None`` for anything else."""
-    try:
-        moment = parsedate_to_datetime(text or "")
-    except (ValueError, OverflowError):
-        return None
-    # "-0000" makes a time without a zone, and HTTP knows no time but UTC.
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _records(text: bytes) -> tuple[dict[str, object], list[object]]:

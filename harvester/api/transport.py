@@ -7,23 +7,31 @@ repeats a request: what to do about a failure is decided in ``client``.
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
+from aiohttp.connector import Connection
 
 from harvester import __version__
 from harvester.api.endpoint import check_endpoint
 from harvester.api.failures import one_line
-from harvester.api.protocol import Reply
+from harvester.api.reply import Reply
 from harvester.errors import ConfigError, HarvestError, MalformedAnswerError, TransportError
 
 __all__ = ["Limits", "Reply", "Transport"]
 
-type_Leave = Callable[[], Awaitable[None]]
+_REDIRECTS = range(300, 400)
+_KINDS: Mapping[type[Exception], str] = {
+    aiohttp.ServerDisconnectedError: "the server closed the connection",
+    aiohttp.ClientPayloadError: "the answer ended early",
+    aiohttp.ClientResponseError: "the answer is not HTTP",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +41,9 @@ class Limits:
     Attributes:
         connect: Seconds for name, connection and TLS.
         read: Seconds without a byte, once the request has left.
-        total: Seconds from the request's leaving to the last byte.
+        total: Seconds from the request's leaving to the answer's last byte.
         body_bytes: Most bytes of a body as received.
-        connections: Most of them open at a time.
+        connections: How many may be open at a time.
     """
 
     connect: float = 10
@@ -43,3 +51,156 @@ class Limits:
     total: float = 120
     body_bytes: int = 64 << 20
     connections: int
+
+
+class Transport:
+    """Connections to one origin. Tokens go there and nowhere else."""
+
+    def __init__(self, endpoint: str, limits: Limits, *, ca_file: Path | None = None) -> None:
+        """Prepare; connections are opened as requests need them.
+
+        Args:
+            endpoint: What ``check_endpoint`` accepts.
+            limits: Of time, bytes and connections.
+            ca_file: Trust the certificates of this PEM file instead of the system's.
+
+        Raises:
+            ConfigError: The endpoint or the CA file is not usable.
+        """
+        self._endpoint = check_endpoint(endpoint)
+        self._host = urlsplit(self._endpoint).netloc
+        self._limits = limits
+        self._tls = _tls(ca_file)
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._limits.connections, ssl=self._tls),
+            request_class=_PacedRequest,
+            headers={"User-Agent": f"voximplant-harvester/{__version__}", "Accept-Encoding": "gzip"},
+            timeout=aiohttp.ClientTimeout(total=None),  # ``_Clock`` keeps the time
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # a body cut short must be noticed, and aiohttp's own inflater does not
+            trust_env=False,
+        )
+        self._session = await self._open.enter_async_context(session)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def post(
+        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+    ) -> Reply:
+        """Call a method of the API, whatever it answers.
+
+        Args:
+            method: The vendor's name of it.
+            form: Its parameters.
+            token: Goes into the ``Authorization`` header.
+            leave: Awaited when the connection stands, and the request is written at once after it. Were it
+                awaited before, the time a handshake takes would let requests bunch up.
+
+        Raises:
+            TransportError: No connection, no answer in time, or an answer that ends early.
+            MalformedAnswerError: The body is larger than allowed.
+            ConfigError: The server's certificate is not trusted, or the server redirects elsewhere.
+        """
+        try:
+            async with asyncio.timeout(self._limits.connect) as timeout:
+                clock = _Clock(self._limits, leave, timeout)
+                return await self._exchange(f"{self._endpoint}/platform_api/{method}", form, token, clock)
+        except TimeoutError:
+            failure: HarvestError = TransportError(f"{self._host} did not answer in time")
+        except aiohttp.ClientConnectorCertificateError as error:
+            failure = self._untrusted(error.certificate_error)
+        except (aiohttp.ClientError, OSError) as error:
+            failure = TransportError(f"{self._host}: {_kind(error)}")
+        # Outside of ``except``: aiohttp's errors hold the request's headers, and the token with them.
+        raise failure
+
+    async def _exchange(self, url: str, form: Mapping[str, str], token: str, clock: "_Clock") -> Reply:
+        _CLOCK.set(clock)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"}
+        async with self._session.post(
+            url, data=urlencode(form).encode(), headers=headers, allow_redirects=False
+        ) as response:
+            if response.status in _REDIRECTS:
+                raise self._redirected(response.headers.get("Location", ""))
+            clock.progress()
+            pieces, room = [], self._limits.body_bytes
+            async for piece in response.content.iter_any():
+                clock.progress()
+                room -= len(piece)
+                if room < 0:
+                    response.close()
+                    raise MalformedAnswerError(
+                        f"the answer is larger than {self._limits.body_bytes >> 20} MiB as received"
+                    )
+                pieces.append(piece)
+            reply_headers = {name.lower(): value for name, value in response.headers.items()}
+            return Reply(response.status, reply_headers, b"".join(pieces))
+
+    def _untrusted(self, error: Exception) -> ConfigError:
+        reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+        return ConfigError(
+            f"the certificate of {self._host} is not trusted ({one_line(reason)}): check the clock of this"
+            " machine, or name the certificates to trust with --ca-file"
+        )
+
+    def _redirected(self, location: str) -> ConfigError:
+        try:
+            target = urlsplit(location).hostname or "another path"
+        except ValueError:
+            target = "nowhere"
+        # The body and the token would follow: the user has to name that host first.
+        return ConfigError(f"{self._host} redirects to {one_line(target)}: name the right --endpoint")
+
+
+class _Clock:
+    """The time of one request: to connect, then to wait for its turn, then to be answered."""
+
+    def __init__(
+        self, limits: Limits, leave: Callable[[], Awaitable[None]], timeout: asyncio.Timeout
+    ) -> None:
+        self._limits = limits
+        self._leave = leave
+        self._timeout = timeout
+        self._end = 0.0
+
+    async def depart(self) -> None:
+        self._timeout.reschedule(None)  # waiting for a turn is not the server's fault
+        await self._leave()
+        self._end = asyncio.get_running_loop().time() + self._limits.total
+        self.progress()
+
+    def progress(self) -> None:
+        silent = asyncio.get_running_loop().time() + self._limits.read
+        # A server that drips bytes for ever is always in time for the next one: hence the end.
+        self._timeout.reschedule(min(silent, self._end))
+
+
+# aiohttp makes the request object, so the clock travels beside it; ``send`` runs in the task of ``post``.
+_CLOCK: ContextVar[_Clock] = ContextVar("_CLOCK")
+
+
+class _PacedRequest(aiohttp.ClientRequest):
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        await _CLOCK.get().depart()
+        return await super().send(conn)
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigError(f"cannot use the CA file {ca_file}: {error.strerror or error}") from error
+
+
+def _kind(error: Exception) -> str:
+    for kind, words in _KINDS.items():
+        if isinstance(error, kind):
+            return words
+    return one_line(getattr(error, "strerror", None) or type(error).__name__)

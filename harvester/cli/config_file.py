@@ -37,7 +37,11 @@ def load_defaults(ctx: click.Context, _parameter: click.Parameter, path: Path | 
             f"--config {path} has unknown keys: {', '.join(unknown)}; use the long option names"
         )
     names = _long_names(ctx.command)
-    ctx.default_map = {names[key]: _plain(value) for key, value in content.items() if key in names}
+    ctx.default_map = {
+        parameter.name: _default(key, content[key], several=parameter.multiple)
+        for key, parameter in names.items()
+        if key in content and parameter.name is not None
+    }
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -49,25 +53,30 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"--config {path} is not TOML: {error}") from error
 
 
-def _long_names(command: click.Command) -> dict[str, str]:
-    """Click's parameter names by long option, as users write them in the file."""
+def _long_names(command: click.Command) -> dict[str, click.Option]:
+    """A command's options by long name, as users write them in the file; a file names no other file."""
     return {
-        flag.removeprefix("--"): parameter.name
+        flag.removeprefix("--"): parameter
         for parameter in command.params
+        if isinstance(parameter, click.Option)
         for flag in parameter.opts
-        if flag.startswith("--") and parameter.name is not None
+        if flag.startswith("--") and flag != "--config"
     }
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  (whatever TOML holds)
+def _default(key: str, value: Any, *, several: bool) -> Any:  # noqa: ANN401  (whatever TOML holds)
+    if several:
+        return [_plain(key, one) for one in (value if isinstance(value, list) else [value])]
+    return _plain(key, value)
+
+
+def _plain(key: str, value: Any) -> bool | str:  # noqa: ANN401  (whatever TOML holds)
     match value:
         case bool():
             return value
-        case list():
-            return [_plain(one) for one in value]
         case date():  # a datetime too
             return value.isoformat()
-        case Mapping():
-            raise ConfigError("--config holds a table; options stand at its top level")
+        case list() | Mapping():
+            raise ConfigError(f"--config: {key} takes one value, and holds a list or a table")
         case _:
             return str(value)

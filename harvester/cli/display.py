@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from harvester.cli.figures import amount, count, duration
 from harvester.config import Job
@@ -57,7 +58,9 @@ def time_left(snapshot: Snapshot, speeds: Speeds, job: Job) -> float | None:
     """Seconds to the end, from the API's own totals; ``None`` while these are unknown."""
     if snapshot.expected is None:
         return None
-    left = max(0, snapshot.expected - snapshot.rows)
+    left = snapshot.expected - snapshot.rows
+    if left <= 0:
+        return 0.0
     at_budget = left / job.dataset.page_size / job.rate if job.rate else 0.0
     return max(at_budget, left / speeds.rows) if speeds.rows else at_budget or None
 
@@ -91,6 +94,8 @@ class Display:
 
     async def _lines(self) -> None:
         log = structlog.get_logger()
+        if (snapshot := self._snapshot()) is not None:
+            self._measure(snapshot)  # so that the first line knows speeds, too
         while True:
             await asyncio.sleep(_PLAIN)
             if (snapshot := self._snapshot()) is not None:
@@ -125,7 +130,7 @@ class Display:
         rows.add_row("partitions", f"{count(snapshot.partitions)} published", f"{amount(snapshot.held)} held")
         rows.add_row("retries", count(snapshot.retries), f"gaps {count(snapshot.gaps)}")
         rows.add_row("time left", "unknown" if left is None else duration(left), "")
-        title = f"{self._job.name} → {self._job.lake}"
+        title = Text(f"{self._job.name} → {self._job.lake}")  # as it is: "[" in a path is no markup
         return Panel(rows, title=title, title_align="left", expand=False)
 
     def _measure(self, snapshot: Snapshot) -> Speeds:

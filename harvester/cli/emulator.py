@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     option("--seed", type=int, default=0, show_default=True, help="Another seed is another history."),
     option("--port", type=int, default=0, help="Port on loopback; any free one if not given."),
     option("--latency", type=float, default=0.0, show_default=True, help="Median seconds before an answer."),
-    option("--limit", type=float, help="Requests per second above which it refuses.  [default: none]"),
+    option("--limit", type=int, help="Requests per second above which it refuses.  [default: none]"),
     option("--role", default="Owner", show_default=True, help="Role of the key it hands out."),
     option("--exclusive-end", is_flag=True, help="Leave the second of to_date out of a range."),
     option(
@@ -69,7 +69,7 @@ def _emulator(values: dict[str, Any]) -> "Emulator":
         values["sessions"], span.start, span.end, shape=values["shape"], seed=values["seed"]
     )
     behaviour = Behaviour(
-        to_inclusive=not values["exclusive_end"], latency=values["latency"], request_limit=values["limit"]
+        to_inclusive=not values["exclusive_end"], latency=values["latency"], requests_per_second=values["limit"]
     )
     return Emulator(account, behaviour)
 

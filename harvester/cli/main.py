@@ -45,8 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.SIGNAL + 2
-    except BrokenPipeError:
-        return ExitCode.UNEXPECTED
     except Exception as error:  # noqa: BLE001  (the one place: every failure gets an exit code)
         return _explain(first_failure(error), error)
     return int(result or 0)

@@ -136,7 +136,7 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Callable[..., None]]
     return decorate
 
 
-def job(values: Mapping[str, Any], **more: object) -> Job:
+def job(values: Mapping[str, Any], **more: bool) -> Job:
     """The job that the options of ``JOB``, or ``ANY_RANGE`` and ``REST``, describe.
 
     Raises:
@@ -158,7 +158,7 @@ def job(values: Mapping[str, Any], **more: object) -> Job:
         "switches": MappingProxyType({name: values[name] for name in dataset.switches}),
         "filters": MappingProxyType(_filters(values, dataset.filters)),
     }
-    return Job(**settings, **more)
+    return Job(**settings | more)
 
 
 def credentials_path(path: Path | None) -> Path:

@@ -41,9 +41,8 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
             orjson.dumps({**asdict(cost), "todo": todo, "asked": plan.asked}, option=orjson.OPT_INDENT_2)
         )
         return
-    console = Console(highlight=False)
     if not plan.todo:
-        console.print(f"Nothing to do: {order.lake} already holds what is settled of the range.")
+        click.echo(f"Nothing to do: {order.lake} already holds what is settled of the range.")
         return
     table = Table(title="A backfill would ask for", title_justify="left", show_header=False)
     table.add_row("missing", "\n".join(map(str, plan.todo)))
@@ -54,5 +53,5 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
         "time", "no budget" if cost.seconds is None else f"{duration(cost.seconds)} at {order.rate:g}/s"
     )
     table.add_row("files", f"about {amount(cost.bytes)}")
-    console.print(table)
-    console.print(f"It took {count(plan.asked)} requests to find out.")
+    Console(highlight=False).print(table)
+    click.echo(f"It took {count(plan.asked)} requests to find out.")

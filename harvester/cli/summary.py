@@ -17,21 +17,20 @@ def print_summary(report: Report, job: Job, *, as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(report.as_json(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
         return
-    console = Console(highlight=False)
     if report.settled is None:
-        console.print(f"Nothing to do: nothing of {report.asked} is older than the settle lag yet.")
+        click.echo(f"Nothing to do: nothing of {report.asked} is older than the settle lag yet.")
     elif report.covered:
-        console.print(
+        click.echo(
             f"Nothing to do: {job.lake} already holds {report.settled} of {job.name!r}, proven and published;"
             " the API was asked for nothing."
         )
     else:
-        console.print(_table(report, job))
-        _print_gaps(console, report)
+        Console(highlight=False).print(_table(report, job))
+        _print_gaps(report)
     if report.settled is not None and report.settled.end < report.asked.end:
-        console.print(f"The end of the range is not settled yet: harvested up to {report.settled}.")
+        click.echo(f"The end of the range is not settled yet: harvested up to {report.settled}.")
     for key, times in report.unknown:
-        console.print(f"Unknown field {key!r} came {count(times)} times; kept in the column 'extra'.")
+        click.echo(f"Unknown field {key!r} came {count(times)} times; kept in the column 'extra'.")
 
 
 def _table(report: Report, job: Job) -> Table:
@@ -61,17 +60,17 @@ def _table(report: Report, job: Job) -> Table:
     return table
 
 
-def _print_gaps(console: Console, report: Report) -> None:
+def _print_gaps(report: Report) -> None:
     for gap in report.gaps[:_MOST_GAPS]:
         expected = "an unknown number of" if gap.expected is None else count(gap.expected)
-        console.print(
+        click.echo(
             f"Gap {gap.window}: {expected} records expected, {count(gap.received)} received: {gap.reason}"
         )
     if len(report.gaps) > _MOST_GAPS:
-        console.print(
+        click.echo(
             f"… and {count(len(report.gaps) - _MOST_GAPS)} more gaps; see --json or harvester status"
         )
     if report.gaps:
-        console.print(
+        click.echo(
             "Run the same command again to try the gaps again, or add --allow-gaps to publish without."
         )

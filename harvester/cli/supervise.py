@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Protocol
 
 import structlog
@@ -42,11 +42,14 @@ async def supervise(work: Stoppable, display: Shown) -> tuple[Report | None, lis
     """
     report: Report | None = None
     with _signals(work) as received:
-        with suppress(asyncio.CancelledError):
+        try:
             async with asyncio.TaskGroup() as group:
                 shown = group.create_task(display.show(), name="display")
                 report = await work.run()
                 shown.cancel()
+        except asyncio.CancelledError:
+            if not received[1:]:
+                raise  # not by a second signal: whoever it was, the work is not done
         return report, received
 
 

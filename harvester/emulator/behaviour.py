@@ -31,7 +31,7 @@ class Behaviour:
     Attributes:
         from_inclusive: Whether a session of the second ``from_date`` is in the answer.
         to_inclusive: Whether a session of the second ``to_date`` is in the answer.
-        missing_dates: Refuse a question without dates (code 134), or answer for the last 30 days with warnings.
+        missing_dates: Refuse a question without dates (code 134), or answer for the last 30 days.
         beyond_cap: Refuse a ``count`` or ``offset`` above its cap (code 497), or lower it to the cap.
         order: Within a second by id, or in another order for every request.
         statuses: HTTP status that accompanies an error code, where it is not 200.

@@ -9,6 +9,7 @@ ACCOUNT_ID = 4_714_487
 
 _STORE = "https://storage-gw-ru-02.voximplant.com"
 _RECORDS = f"{_STORE}/voximplant-records-secure/2024/05/29"
+_LOGS = f"{_STORE}/voximplant-logs-secure/2024/05/29"
 
 SESSION: Mapping[str, object] = MappingProxyType(
     {
@@ -21,7 +22,7 @@ SESSION: Mapping[str, object] = MappingProxyType(
         "duration": 6,
         "initiator_address": "1.1.1.1",
         "media_server_address": "2.2.2.2",
-        "log_file_url": f"{_STORE}/voximplant-logs-secure/2024/05/29/very-beautiful-link?sessionid=4881753936",
+        "log_file_url": f"{_LOGS}/very-beautiful-link?sessionid=4881753936",
         "finish_reason": "Normal termination",
         "calls": [
             {

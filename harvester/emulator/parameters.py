@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import orjson
 
 from harvester.datasets import Dataset
 from harvester.emulator.behaviour import Behaviour
 from harvester.emulator.refusals import Code, Refusal
-from harvester.emulator.render import DAY, Nested
+from harvester.emulator.render import DAY, Nested, second_of
 
 USUAL_COUNT = 20
 MOST_IDS = 1_000
 MONTH = 30 * DAY
-_STAMP_LENGTH = len("2024-05-29 15:05:26")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _ZONES = frozenset({"Etc/GMT", "UTC"})
 
@@ -157,6 +155,20 @@ def nested(parameters: Parameters) -> Nested:
     )
 
 
+def session_ids(parameters: Parameters) -> tuple[int, ...]:
+    """Read ``call_session_history_id``, each id once.
+
+    Raises:
+        Refusal: Codes 496 or 499.
+    """
+    ids = integers(parameters, "call_session_history_id")
+    if len(ids) > MOST_IDS:
+        raise Refusal(
+            Code.TOO_LONG, f"The 'call_session_history_id' parameter has more than {MOST_IDS} items."
+        )
+    return ids
+
+
 def check_format(parameters: Parameters) -> None:
     """Only JSON, at once: neither CSV nor reports are emulated.
 
@@ -173,12 +185,9 @@ def _second(name: str, value: str | None) -> int:
     if value is None:
         raise Refusal(Code.REQUIRED_IS_EMPTY, f"The '{name}' parameter is required.")
     try:
-        moment = datetime.strptime(value, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        return second_of(value)
     except ValueError:
-        moment = None
-    if moment is None or len(value) != _STAMP_LENGTH:  # strptime takes "2024-5-29 1:2:3" too
-        raise Refusal(Code.INVALID_DATE_FORMAT, f"The '{name}' parameter has an invalid date format.")
-    return int(moment.timestamp())
+        raise Refusal(Code.INVALID_DATE_FORMAT, f"The date format of '{name}' is invalid.") from None
 
 
 def _capped(name: str, value: int, least: int, most: int, behaviour: Behaviour) -> int:

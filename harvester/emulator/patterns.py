@@ -1,7 +1,7 @@
 """What synthetic sessions look like: some hundreds of sessions with blanks for their id and their time.
 
 Blanks are ``{id}``, ``{at}`` (the session's start), ``{soon}`` and ``{later}`` (1 and 9 seconds after it),
-``{day}`` (as in a storage path) and ``{expires}``. A text that begins with ``int:`` is an integer on the wire.
+``{day}`` (as in a storage path) and ``{expires}``. A text that begins with ``int:`` is sent as an integer.
 Ids of nested objects are the session's id and a few more digits, so they are as unique as it is.
 """
 

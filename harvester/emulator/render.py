@@ -1,6 +1,7 @@
-"""Bytes of answers: a page of 1,000 sessions is filled into templates, for building it from dicts costs more.
+"""Bytes of answers.
 
-The templates are the only description of a synthetic session: what tests hold as the truth is parsed from them.
+A synthetic session is a template filled in, for building and dumping dicts takes too long. The templates
+are its only description: what tests hold as the truth is parsed from the same bytes.
 """
 
 import re
@@ -17,6 +18,7 @@ from harvester.emulator.patterns import EXPIRES_AFTER_DAYS
 
 DAY = 86_400
 LATER = 9
+_STAMP_LENGTH = len("2024-05-29 15:05:26")
 _BLANKS = (b"id", b"at", b"soon", b"later", b"expires", b"day", b"escaped_day")
 _BLANK = re.compile(rb"\{(%s)\}" % b"|".join(_BLANKS))
 _INTEGER = re.compile(rb'"int:([^"]*)"')
@@ -80,10 +82,16 @@ def stamp(second: int) -> bytes:
     return _day(day)[0] + _CLOCK[rest]
 
 
-def history(rows: Sequence[bytes], total: int | None) -> bytes:
+def history(rows: Sequence[bytes], total: int | None, warnings: Sequence[str] = ()) -> bytes:
     """Render the envelope of a page; ``total`` of ``None`` was not asked for."""
     counted = b"" if total is None else b'"total_count":%d,' % total
-    return b'{"result":[%b],%b"count":%d,"timezone":"Etc/GMT"}' % (b",".join(rows), counted, len(rows))
+    warned = b'"warnings":%b,' % orjson.dumps(warnings) if warnings else b""
+    return b'{"result":[%b],%b%b"count":%d,"timezone":"Etc/GMT"}' % (
+        b",".join(rows),
+        counted,
+        warned,
+        len(rows),
+    )
 
 
 def gzipped(body: bytes) -> bytes:
@@ -91,8 +99,25 @@ def gzipped(body: bytes) -> bytes:
     return zlib.compress(body, 1, wbits=31)
 
 
+def gunzipped(body: bytes) -> bytes:
+    """Undo ``gzipped``."""
+    return zlib.decompress(body, wbits=31)
+
+
 def _nothing(_values: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return ()
+
+
+def second_of(text: str) -> int:
+    """Undo ``stamp``, for text.
+
+    Raises:
+        ValueError: It is not written so.
+    """
+    moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    if len(text) != _STAMP_LENGTH:  # strptime takes "2024-5-29 1:2:3" too
+        raise ValueError(f"not a time: {text}")
+    return int(moment.timestamp())
 
 
 @lru_cache(maxsize=4_096)

@@ -32,8 +32,8 @@ _STEP_BACK = pow(_STEP, -1, _IDS + 1)
 class SyntheticAccount:
     """A history that is computed where it is asked for.
 
-    Session ``i`` of ``n`` lies at rank ``i + r``, ``0 <= r < 1`` being a hash of seed and ``i``, on the curve of
-    the shape: the rank of a second is a bisection, and no session need be held. The vendor's example session is
+    Session ``i`` lies at rank ``i + r`` on the curve of the shape, ``0 <= r < 1`` being a hash of the seed and
+    ``i``: the rank of a second is a bisection, and no session need be held. The vendor's example session is
     one more in every account whose range holds its second.
     """
 

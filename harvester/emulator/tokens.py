@@ -8,6 +8,7 @@ from uuid import UUID
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jwt.types import Options
 
 from harvester.emulator.refusals import Code, Refusal
 
@@ -34,7 +35,7 @@ class _Token:
 
 
 class Keys:
-    """The keys of one account and its children: one RSA pair, and a key id with roles for each key handed out."""
+    """The keys handed out for an account and its children: one RSA pair, and for each an id and its roles."""
 
     def __init__(self, account_id: int, children: tuple[int, ...], now: Callable[[], float]) -> None:
         """Start without keys; ``now`` is the server's clock, in Unix seconds."""
@@ -122,9 +123,15 @@ class Keys:
         return _Token(key_id, int(issuer), issued, expires)
 
 
-# Claims are judged here by the vendor's codes, which PyJWT does not know.
-_SIGNATURE_ONLY: Mapping[str, bool] = {
-    f"verify_{claim}": False for claim in ("exp", "iat", "nbf", "aud", "iss", "sub", "jti")
+# Claims are judged here, by the vendor's rules and codes.
+_SIGNATURE_ONLY: Options = {
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
 }
 
 

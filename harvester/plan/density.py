@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Mapping
 from itertools import accumulate
+from math import inf
 
 from harvester.window import Window
 
@@ -21,8 +22,9 @@ class Density:
     def __init__(self, known: Mapping[str, object] | None = None) -> None:
         """Start flat, or from what an earlier run learned (``facts``)."""
         known = known or {}
-        self._rows = _numbers(known.get("density_rows"))
-        self._hours = _numbers(known.get("density_hours"))
+        rows, hours = _numbers(known.get("density_rows")), _numbers(known.get("density_hours"))
+        self._rows = rows if rows and hours else [0.0] * _WEEK
+        self._hours = hours if rows and hours else [0.0] * _WEEK
         self._weights: list[float] | None = None
 
     @property
@@ -73,7 +75,8 @@ class Density:
 
     def _profile(self) -> list[float]:
         if self._weights is None:
-            mean = sum(self._rows) / sum(self._hours) if any(self._rows) else 1.0
+            known = any(self._rows) and any(self._hours)  # the facts of mere seconds round to no hours
+            mean = sum(self._rows) / sum(self._hours) if known else 1.0
             self._weights = [
                 (rows + _PRIOR * mean) / (hours + _PRIOR) / mean
                 for rows, hours in zip(self._rows, self._hours, strict=True)
@@ -93,7 +96,10 @@ def _hours(window: Window) -> list[tuple[int, float]]:
     return result
 
 
-def _numbers(known: object) -> list[float]:
-    if isinstance(known, list) and len(known) == _WEEK:
-        return [float(number) for number in known]
-    return [0.0] * _WEEK
+def _numbers(known: object) -> list[float] | None:
+    """The figures of a week, or ``None`` if ``known`` is anything else."""
+    if not isinstance(known, list) or len(known) != _WEEK:
+        return None
+    if not all(isinstance(number, int | float) and 0 <= number < inf for number in known):
+        return None
+    return [float(number) for number in known]

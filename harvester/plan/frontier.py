@@ -3,7 +3,7 @@
 import asyncio
 from bisect import insort
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harvester.plan.density import Density
 from harvester.window import Window
@@ -11,6 +11,7 @@ from harvester.window import Window
 _READINGS = (
     4  # of a window that one fetcher reads in a row: its end costs half a page, so about 1 % of its pages
 )
+_DAY = 86_400
 _SPLITS = 3  # how often a window that cannot be proven is halved before its rest is given up
 
 
@@ -88,14 +89,26 @@ class Frontier:
             insort(self._waiting, Lease(half, None, lease.splits + 1), key=_start)
         return halves
 
-    def narrow(self, lease: Lease, days: int | None) -> None:
-        """Take a lease back: the API accepts ranges of ``days`` days at most (halve, if it does not say)."""
+    def narrow(self, lease: Lease, days: int | None) -> bool:
+        """Take a lease back: the API accepts ranges of ``days`` days at most.
+
+        Halves it if the API does not say, or if it is not wider than that anyway.
+
+        Returns:
+            Whether it was taken back; one second cannot be narrower.
+        """
+        seconds = lease.window.seconds
+        if seconds == 1:
+            return False
         # The range that is asked may be two seconds longer than the window.
-        widest = days * 86_400 - 2 if days else lease.window.seconds // 2
-        self._widest = max(1, min(widest, self._widest or widest))
+        stated = days * _DAY - 2 if days else seconds
+        widest = stated if stated < seconds else seconds // 2
+        self._widest = min(widest, self._widest or widest)
         self._leased.pop(lease.window, None)
-        insort(self._waiting, lease, key=_start)
+        # It was asked for, so whatever an earlier run kept of it is of no use.
+        insort(self._waiting, replace(lease, proven=False), key=_start)
         self._wake()
+        return True
 
     def close(self) -> None:
         """Hand out nothing more: leased windows finish, the rest stays for the next run."""

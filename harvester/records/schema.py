@@ -1,5 +1,6 @@
 """The Arrow schema of a dataset: its documented keys under the vendor's names, and ``extra`` for all others."""
 
+from dataclasses import dataclass
 from functools import cache
 
 import pyarrow as pa
@@ -10,9 +11,9 @@ SCHEMA_VERSION = 1
 """Grows when equal records would be stored as other columns, types or ``extra`` texts than before."""
 
 EXTRA = pa.field("extra", pa.string())
-"""The keys that have no column, as the JSON text of one object; null when there are none."""
+"""The keys that have no column, as the JSON text of one object; null when a record has none."""
 
-_SCALARS = {
+SCALARS = {
     Kind.INTEGER: pa.int64(),
     Kind.NUMBER: pa.float64(),
     Kind.BOOLEAN: pa.bool_(),
@@ -20,6 +21,43 @@ _SCALARS = {
     Kind.INSTANT: pa.timestamp("s", "UTC"),
     Kind.DATE: pa.date32(),
 }
+"""The types of the kinds that do not nest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The documented keys of one level of objects, as their conversion needs them.
+
+    Attributes:
+        fields: The keys, in the order of the columns.
+        path: What stands before a key of this level: ``""``, ``"calls[]."``, ``"calls[].end_reason."``.
+        names: The keys alone.
+        struct: The Arrow type of such an object.
+        nested: The shapes below, by key.
+    """
+
+    fields: tuple[Field, ...]
+    path: str
+    names: frozenset[str]
+    struct: pa.StructType
+    nested: dict[str, "Shape"]
+
+
+@cache
+def shape_of(fields: tuple[Field, ...], path: str = "") -> Shape:
+    """The shape of objects with ``fields``, and of all below them."""
+    steps = {Kind.OBJECT: ".", Kind.LIST: "[]."}
+    return Shape(
+        fields=fields,
+        path=path,
+        names=frozenset(field.name for field in fields),
+        struct=pa.struct([(field.name, _arrow_type(field)) for field in fields]),
+        nested={
+            field.name: shape_of(field.fields, path + field.name + steps[field.kind])
+            for field in fields
+            if field.kind in steps
+        },
+    )
 
 
 def arrow_schema(dataset: Dataset) -> pa.Schema:
@@ -29,20 +67,17 @@ def arrow_schema(dataset: Dataset) -> pa.Schema:
     partition, so the decoder quarantines it, and readers of the lake may rely on it. Every other column is
     nullable, whatever the vendor documents as required: the API leaves out keys that have no value.
     """
-    return _schema(dataset.fields, frozenset((dataset.key, dataset.time_field)))
+    return _schema(dataset.fields, dataset.key, dataset.time_field)
 
 
-def arrow_type(field: Field) -> pa.DataType:
-    """The type that holds every documented value of ``field`` exactly."""
-    if field.kind in _SCALARS:
-        return _SCALARS[field.kind]
-    struct = pa.struct([(nested.name, arrow_type(nested)) for nested in field.fields])
-    return pa.list_(struct) if field.kind is Kind.LIST else struct
-
-
-@cache  # by the fields: a dataset carries read-only mappings, which have no hash
-def _schema(fields: tuple[Field, ...], required: frozenset[str]) -> pa.Schema:
-    columns = [
-        pa.field(field.name, arrow_type(field), nullable=field.name not in required) for field in fields
-    ]
+@cache  # not by the dataset itself: its read-only mappings have no hash
+def _schema(fields: tuple[Field, ...], *required: str) -> pa.Schema:
+    columns = [field.with_nullable(field.name not in required) for field in shape_of(fields).struct]
     return pa.schema([*columns, EXTRA])
+
+
+def _arrow_type(field: Field) -> pa.DataType:
+    if field.kind in SCALARS:
+        return SCALARS[field.kind]
+    struct = pa.struct([(nested.name, _arrow_type(nested)) for nested in field.fields])
+    return pa.list_(struct) if field.kind is Kind.LIST else struct

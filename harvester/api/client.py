@@ -1,0 +1,185 @@
+"""One page for one question, however often it has to be asked. The only place that tries again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from harvester.api.auth import TokenSource
+from harvester.api.failures import refusal
+from harvester.api.pacing import Pace
+from harvester.api.protocol import Answer, Page, read
+from harvester.api.reply import Reply
+from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
+
+__all__ = ["Client", "Meter", "Poster", "RetryPolicy"]
+
+_ISSUED_IN_FUTURE = 455
+_LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
+_MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
+
+
+class Poster(Protocol):
+    """Takes a request to the API and brings the reply back."""
+
+    async def post(
+        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+    ) -> Reply:
+        """One request; ``leave`` is awaited once, right before it is written."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long one request is worth trying.
+
+    Before try ``n + 1`` passes ``uniform(0, min(cap, base * 2 ** (n - 1)))`` seconds: full jitter, so that
+    requests which failed together do not return together.
+
+    Attributes:
+        attempts: Most tries, the first included. A fresh token's try is not counted.
+        deadline: Seconds from the first try to the start of the last. Pauses that the server asks for are not
+            counted: they have a bound of their own, and each costs a try.
+        base: Seconds; upper end of the first delay.
+        cap: Seconds; upper end of any delay.
+        longest_pause: Seconds the server may ask for at once.
+    """
+
+    attempts: int = 8
+    deadline: float = 900
+    base: float = 0.5
+    cap: float = 30
+    longest_pause: float = 900
+
+
+@dataclass(slots=True)
+class Meter:
+    """What asking has cost so far; the display reads it.
+
+    Attributes:
+        requests: Tries, failed ones included.
+        retries: Those of them that were not the first.
+        bytes_received: Bodies as received.
+        bytes_decoded: Their JSON text.
+        pauses: Seconds the API made everyone wait.
+        in_flight: Tries under way, those that wait at the door included.
+        last_error: Why the latest failed try failed.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    bytes_received: int = 0
+    bytes_decoded: int = 0
+    pauses: float = 0.0
+    in_flight: int = 0
+    last_error: str = ""
+
+
+class Client:
+    """Asks the API for pages, within its budget. Any number of tasks may call it."""
+
+    def __init__(
+        self,
+        transport: Poster,
+        tokens: TokenSource,
+        *,
+        rate: float | None,
+        concurrency: int,
+        policy: RetryPolicy = RetryPolicy(),
+        random: Random,
+        now: Callable[[], float],
+        meter: Meter,
+    ) -> None:
+        """Prepare to ask.
+
+        Args:
+            transport: Brings one reply.
+            tokens: Of the account.
+            rate: Most requests in any second, repeated ones included; no limit if ``None``.
+            concurrency: Most requests at a time.
+            policy: When to give up.
+            random: Spreads the delays.
+            now: The local wall clock, Unix seconds.
+            meter: Counts.
+        """
+        self._transport = transport
+        self._tokens = tokens
+        self._pace = Pace(rate)
+        self._slots = asyncio.Semaphore(concurrency)
+        self._policy = policy
+        self._random = random
+        self._now = now
+        self._meter = meter
+
+    @property
+    def skew(self) -> float:
+        """How far the vendor's clock is ahead of the local one, in seconds, by the last answer."""
+        return self._tokens.skew
+
+    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+        """The answer to one question.
+
+        Args:
+            method: The vendor's method.
+            parameters: Its parameters, already as text.
+
+        Raises:
+            RefusedError: The key, its role or the account is not accepted, with a fresh token either.
+            RequestError: The API rejects a parameter, or answers with an unknown code.
+            RangeTooWideError: The range of dates must be narrower.
+            ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
+            UnavailableError: The last try failed too, or the server asks for too long a pause.
+        """
+        deadline = self._pace.clock() + self._policy.deadline
+        failures, renewed = 0, False
+        while True:
+            try:
+                async with self._slots:
+                    return await self._attempt(method, parameters)
+            except TokenError as error:
+                self._meter.last_error = str(error)
+                if renewed:
+                    raise refusal(error) from None
+                renewed = True
+            except TransientError as error:
+                self._meter.last_error = str(error)
+                failures += 1
+                await self._back_off(method, error, failures, deadline)
+            self._meter.retries += 1
+
+    async def _attempt(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+        await self._pace.turn()
+        token = self._tokens.token()
+        self._meter.requests += 1
+        self._meter.in_flight += 1
+        try:
+            reply = await self._transport.post(method, parameters, token, leave=self._pace.leave)
+        finally:
+            self._meter.in_flight -= 1
+        self._meter.bytes_received += len(reply.body)
+        self._tokens.observe_date(reply.headers.get("date"))
+        try:
+            answer, page = read(reply, self._now() + self._tokens.skew)
+        except TokenError as error:
+            self._tokens.renew(token, earlier=error.code == _ISSUED_IN_FUTURE)
+            raise
+        self._meter.bytes_decoded += len(page.text)
+        return answer, page
+
+    async def _back_off(self, method: str, error: TransientError, failures: int, deadline: float) -> None:
+        policy, asked = self._policy, error.retry_after
+        ceiling = min(policy.cap, policy.base * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
+        if asked is not None and asked > policy.longest_pause:
+            raise UnavailableError(
+                f"{method}: the API asks for a pause of {asked:.0f} s, more than the"
+                f" {policy.longest_pause:.0f} s allowed: {error}"
+            ) from error
+        if failures >= policy.attempts or self._pace.clock() + delay > deadline:
+            raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error
+        if asked is None and not isinstance(error, RateLimitedError):
+            await asyncio.sleep(delay)
+            return
+        # The whole account is meant: what the others ask meanwhile would only lengthen the ban.
+        self._meter.pauses += self._pace.freeze(max(delay, asked or 0.0))

@@ -1,0 +1,73 @@
+"""When a request may leave: at most the budget in any second, and none while the server asks for a pause."""
+
+import asyncio
+
+from aiolimiter import AsyncLimiter
+
+__all__ = ["Pace"]
+
+# Requests are paced a hair below the budget, and the hair is what a late wake-up may catch up: from a bucket
+# of 1 + (1 - HAIR) * R that refills by HAIR * R a second, fewer than 1 + R leave in any second, however busy
+# the event loop was. 0.98 makes up for 20 ms of decoding, and costs 2 % of the time.
+_HAIR = 0.98
+
+
+class Pace:
+    """The turnstile of an account, shared by all its requests.
+
+    A request passes it twice: ``turn`` before it takes a connection, so that none is opened in vain, and
+    ``leave`` when the connection stands, because a handshake takes as long as it likes, and requests that
+    waited for theirs would otherwise leave side by side with the punctual ones.
+    """
+
+    def __init__(self, rate: float | None) -> None:
+        """Allow ``rate`` requests a second; any number if ``None``."""
+        self._before = _limiter(rate)
+        self._door = _limiter(rate)
+        self._resume_at = 0.0
+        self._paused = 0.0
+
+    async def turn(self) -> None:
+        """Wait until a connection may be taken."""
+        await self._pass(self._before)
+
+    async def leave(self) -> None:
+        """Wait until the request may be written; it must be written at once."""
+        await self._pass(self._door)
+
+    def freeze(self, seconds: float) -> float:
+        """Let nobody pass for so many seconds; returns by how many that prolongs the pause."""
+        now = asyncio.get_running_loop().time()
+        before = max(self._resume_at, now)
+        self._resume_at = max(before, now + seconds)
+        self._paused += self._resume_at - before
+        return self._resume_at - before
+
+    def clock(self) -> float:
+        """Seconds on a clock that stands still during a pause; only differences mean something."""
+        now = asyncio.get_running_loop().time()
+        return now + max(0.0, self._resume_at - now) - self._paused
+
+    async def _pass(self, limiter: AsyncLimiter | None) -> None:
+        await self._thaw()
+        while limiter is not None:
+            await limiter.acquire()
+            if not await self._thaw():
+                return
+            # A pause began while this one queued: it queues again, or at the end all of them left at once.
+
+    async def _thaw(self) -> bool:
+        """Wait for the end of the pause; whether there was one."""
+        loop = asyncio.get_running_loop()
+        frozen = False
+        while (rest := self._resume_at - loop.time()) > 0:
+            frozen = True
+            await asyncio.sleep(rest)
+        return frozen
+
+
+def _limiter(rate: float | None) -> AsyncLimiter | None:
+    if rate is None:
+        return None
+    burst = 1 + (1 - _HAIR) * rate
+    return AsyncLimiter(burst, burst / (_HAIR * rate))

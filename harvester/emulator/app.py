@@ -1,0 +1,186 @@
+"""The emulator: takes requests as the vendor's Management API does, and counts them."""
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+
+from aiohttp import hdrs, web
+
+from harvester.emulator.account import Account
+from harvester.emulator.answers import Answer, refused
+from harvester.emulator.behaviour import Behaviour
+from harvester.emulator.counts import Asked, Counts, busiest_second
+from harvester.emulator.faults import RESET, STALL, Fault, Faults
+from harvester.emulator.limits import Limits
+from harvester.emulator.parameters import Parameters
+from harvester.emulator.refusals import Refusal
+from harvester.emulator.requests import merged
+from harvester.emulator.service import Caller, Service
+
+CACHE_BYTES = 256 * 1024 * 1024
+USUAL = Behaviour()
+NO_FAULTS = Faults()
+CLOSING = web.AppKey("closing", asyncio.Event)
+_PATH = "/platform_api{method:(/[^/]*)?/?}"
+
+
+class Emulator:
+    """A server of one account; it may be served several times, one after the other."""
+
+    def __init__(
+        self,
+        account: Account,
+        behaviour: Behaviour = USUAL,
+        faults: Faults = NO_FAULTS,
+        *,
+        now: Callable[[], float] = time.time,
+        cache_bytes: int = CACHE_BYTES,
+        watch: Callable[[Parameters], None] | None = None,
+    ) -> None:
+        """Serve ``account``.
+
+        Args:
+            account: Its history; it may change between requests.
+            behaviour: Of the server.
+            faults: What goes wrong.
+            now: The clock that tokens are judged by, Unix seconds.
+            cache_bytes: How much of the answers given is kept to be given again.
+            watch: Called with the parameters of every request (``cmd`` names the method) before its answer
+                is made: the moment at which a test may change the account.
+        """
+        self._behaviour = behaviour
+        self._faults = faults
+        self._watch = watch
+        self._now = now
+        self._service = Service(account, behaviour, self._clock, cache_bytes)
+        self._limits = Limits(behaviour)
+        self._counts = Counts()
+        self._rng = random.Random(behaviour.seed)  # noqa: S311  (latencies, not secrets)
+
+    @property
+    def requests(self) -> list[Asked]:
+        """The requests since the last reset, in the order in which their answers were ready."""
+        return self._counts.requests
+
+    @property
+    def most_in_flight(self) -> int:
+        """Most requests that were open at once since the last reset."""
+        return self._counts.most_in_flight
+
+    def busiest_second(self) -> int:
+        """Most requests that arrived in any sliding second ``[t, t + 1)``, those refused included."""
+        return busiest_second(self._counts.arrivals)
+
+    def reset(self) -> None:
+        """Count from nothing again; answers kept stay."""
+        self._counts.reset()
+
+    def credentials(self, *roles: str) -> dict[str, object]:
+        """Make a key with these roles, ``Owner`` if none is named; return what its credentials file holds."""
+        return self._service.keys.issue(roles or ("Owner",))
+
+    def revoke(self, key_id: str) -> None:
+        """Refuse tokens signed with this key from now on.
+
+        Raises:
+            KeyError: There is no such key.
+        """
+        self._service.keys.revoke(key_id)
+
+    def application(self) -> web.Application:
+        """Make an application that serves this emulator."""
+        application = web.Application()
+        application[CLOSING] = asyncio.Event()
+        application.on_shutdown.append(_close)
+        for verb in (hdrs.METH_GET, hdrs.METH_POST):
+            application.router.add_route(verb, _PATH, self._platform)
+        application.router.add_get("/emulator", self._totals)
+        application.router.add_delete("/emulator", self._forget)
+        return application
+
+    def _clock(self) -> float:
+        return self._now() + self._behaviour.clock_offset
+
+    async def _totals(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._counts.totals())
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        totals = await self._totals(request)
+        self.reset()
+        return totals
+
+    async def _platform(self, request: web.Request) -> web.Response:
+        at = asyncio.get_running_loop().time()
+        number = self._counts.arrived(at)
+        refusal = self._limits.refusal(at, self._counts.in_flight)
+        try:
+            return await self._handled(request, at, number, refusal)
+        finally:
+            self._counts.left()
+
+    async def _handled(
+        self, request: web.Request, at: float, number: int, refusal: Answer | None
+    ) -> web.Response:
+        try:
+            parameters = await merged(request)
+        except Refusal as malformed:
+            parameters, refusal = {}, refused(malformed, 200, {})
+        if self._watch is not None:
+            self._watch(parameters)
+        fault = None if refusal else self._faults.due(number, parameters)
+        if fault is not None and fault.kind in {RESET, STALL}:
+            self._note(at, parameters, None, fault)
+            return await _unanswered(request, fault)
+        answer = refusal or await self._answer(request, parameters, number, fault)
+        self._note(at, parameters, answer, fault)
+        if self._behaviour.latency:
+            median, sigma = self._behaviour.latency, self._behaviour.latency_sigma
+            await asyncio.sleep(self._rng.lognormvariate(math.log(median), sigma))
+        return self._response(answer)
+
+    async def _answer(
+        self, request: web.Request, parameters: Parameters, number: int, fault: Fault | None
+    ) -> Answer:
+        gzip = self._behaviour.gzip and "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "")
+        caller = Caller(request.headers.get(hdrs.AUTHORIZATION), gzip, number)
+        if fault is None:
+            return await self._service.answer(parameters, caller)
+        return await fault.effect(parameters, lambda asked: self._service.answer(asked, caller))
+
+    def _note(self, at: float, parameters: Parameters, answer: Answer | None, fault: Fault | None) -> None:
+        asked = Asked(
+            at=at,
+            method=parameters.get("cmd", ""),
+            parameters=parameters,
+            error=answer.error if answer else None,
+            status=answer.status if answer else 0,
+            rows=answer.rows if answer else 0,
+            fault=fault.kind if fault else None,
+        )
+        self._counts.requests.append(asked)
+
+    def _response(self, answer: Answer) -> web.Response:
+        headers = {
+            **answer.headers,
+            hdrs.CONTENT_TYPE: answer.content_type,
+            hdrs.DATE: formatdate(self._clock(), usegmt=True),
+        }
+        if answer.gzip:
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+        return web.Response(body=answer.body, status=answer.status, headers=headers)
+
+
+async def _unanswered(request: web.Request, fault: Fault) -> web.Response:
+    if fault.kind == STALL:
+        # Ends with the client (the server cancels handlers whose client has gone) or with the server.
+        await request.app[CLOSING].wait()
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def _close(application: web.Application) -> None:
+    application[CLOSING].set()

@@ -1,0 +1,132 @@
+"""An account made of records written by hand, which may change while it is served."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
+
+import orjson
+
+from harvester.datasets import CALLS
+from harvester.emulator import example
+from harvester.emulator.account import Record, Wanted, sessions
+from harvester.emulator.render import Entry, Nested, second_of
+
+
+class ListedAccount:
+    """The records given, and no others."""
+
+    def __init__(
+        self,
+        records: Iterable[Record] = (),
+        *,
+        account_id: int = example.ACCOUNT_ID,
+        children: Sequence[int] = (),
+    ) -> None:
+        """Start with ``records``, in any order.
+
+        Args:
+            records: As the vendor writes them; each needs its id and its ``start_date``.
+            account_id: The parent's id; records that belong to no child are the parent's.
+            children: Ids of the child accounts.
+
+        Raises:
+            ValueError: Two records have the same id.
+        """
+        self.account_id = account_id
+        self.children = tuple(children)
+        self.version = 0
+        self._places: list[tuple[int, int]] = []
+        self._records: dict[int, Record] = {}
+        for record in records:
+            self.add(record)
+
+    @property
+    def total(self) -> int:
+        """Sessions in it, those of children included."""
+        return len(self._places)
+
+    def add(self, record: Record) -> None:
+        """Put a session into the history.
+
+        Raises:
+            ValueError: Its id is taken.
+        """
+        session_id = _session_id(record)
+        if session_id in self._records:
+            raise ValueError(f"there is a session {session_id} already")
+        insort(self._places, (_second(record), session_id))
+        self._records[session_id] = record
+        self._changed()
+
+    def remove(self, session_id: int) -> None:
+        """Take a session out of the history.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        record = self._records.pop(session_id)
+        self._places.remove((_second(record), session_id))
+        self._changed()
+
+    def replace(self, record: Record) -> None:
+        """Change the session that has the record's id, its time included.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        self.remove(_session_id(record))
+        self.add(record)
+
+    def count(self, start: int, end: int) -> int:
+        """Sessions in ``[start, end)``."""
+        return max(self.rank(end) - self.rank(start), 0)
+
+    def sessions(
+        self, start: int, end: int, *, calls: bool = True, records: bool = True, resources: bool = True
+    ) -> Iterator[dict[str, object]]:
+        """The records of ``[start, end)`` by time, then id, as they are served."""
+        return sessions(self, start, end, Nested(calls, records, resources))
+
+    def rank(self, second: int) -> int:
+        """Sessions before ``second``."""
+        return bisect_left(self._places, (second, -1))
+
+    def locate(self, session_id: int) -> int | None:
+        """Index of the session, if there is one."""
+        record = self._records.get(session_id)
+        return None if record is None else bisect_left(self._places, (_second(record), session_id))
+
+    def matching(self, wanted: Wanted) -> Sequence[int]:
+        """Indexes of the sessions that are wanted, ascending."""
+        return [index for index, record in enumerate(self.samples()) if wanted(record)]
+
+    def samples(self) -> Sequence[Record]:
+        """All records, in time order."""
+        return [self._records[session_id] for _, session_id in self._places]
+
+    def entries(self, indexes: Sequence[int]) -> list[Entry]:
+        """What to sort and render each by."""
+        return [(*self._places[index], index) for index in indexes]
+
+    def render(self, entries: Sequence[Entry], nested: Nested) -> list[bytes]:
+        """One JSON object each."""
+        unwanted = nested.unwanted()
+        return [
+            orjson.dumps(
+                {key: value for key, value in self._records[session_id].items() if key not in unwanted}
+            )
+            for _, session_id, _ in entries
+        ]
+
+    def _changed(self) -> None:
+        self.version += 1
+
+
+def _session_id(record: Record) -> int:
+    session_id = record[CALLS.key]
+    if not isinstance(session_id, int):
+        raise TypeError(f"the key of a record is an integer, not {session_id!r}")
+    return session_id
+
+
+def _second(record: Record) -> int:
+    return second_of(str(record[CALLS.time_field]))

@@ -1,0 +1,86 @@
+"""The API without its transport: from parameters and a token to an answer."""
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
+
+from harvester.emulator.account import Account
+from harvester.emulator.answers import Answer, AnswerCache, refused
+from harvester.emulator.behaviour import Behaviour
+from harvester.emulator.methods import METHODS
+from harvester.emulator.parameters import Parameters
+from harvester.emulator.question import Question, Setting
+from harvester.emulator.refusals import Code, Refusal
+from harvester.emulator.render import gzipped
+from harvester.emulator.tokens import Keys
+
+_SMALL = 16 * 1024  # bytes that compress faster than a thread is reached
+
+
+class Caller(NamedTuple):
+    """Who asks, beside what.
+
+    Attributes:
+        authorization: The header of that name.
+        gzip: Whether a compressed answer is welcome.
+        turn: The number of the request.
+    """
+
+    authorization: str | None
+    gzip: bool
+    turn: int
+
+
+class Service:
+    """Answers for one account."""
+
+    def __init__(
+        self, account: Account, behaviour: Behaviour, now: Callable[[], float], cache_bytes: int
+    ) -> None:
+        """Answer from ``account``; ``now`` is the server's clock, Unix seconds."""
+        self.keys = Keys(account.account_id, account.children, now)
+        self._setting = Setting(account, behaviour, now)
+        self._cache = AnswerCache(cache_bytes)
+
+    async def answer(self, parameters: Parameters, caller: Caller) -> Answer:
+        """Answer a request; what is wrong with it is an answer too."""
+        try:
+            question = self._question(parameters, caller.authorization)
+            return await self._answer(question, caller)
+        except Refusal as refusal:
+            return refused(refusal, self._setting.behaviour.statuses.get(refusal.code, 200), {})
+
+    def _question(self, parameters: Parameters, authorization: str | None) -> Question:
+        """Read the request as far as it is right: its method, then its token, then its parameters."""
+        name = parameters.get("cmd")
+        if not name:
+            raise Refusal(Code.MISSING_CMD, "The cmd parameter is missing.")
+        method = METHODS.get(name)
+        if method is None:
+            raise Refusal(Code.UNKNOWN_COMMAND, "Unknown command.")
+        asker = self.keys.asker(authorization)
+        if not self._setting.behaviour.activated:
+            raise Refusal(Code.ACCOUNT_ISNT_ACTIVATED, "The account is not activated.")
+        if method.roles is not None and method.roles.isdisjoint(asker.roles):
+            raise Refusal(Code.FORBIDDEN_COMMAND, f"The command {name} is forbidden.")
+        return method.read(self._setting, parameters, asker.account_id)
+
+    async def _answer(self, question: Question, caller: Caller) -> Answer:
+        shuffled = self._setting.behaviour.order == "shuffled"
+        turn = caller.turn if shuffled else 0
+        key: Hashable = (self._setting.account.version, turn, question, caller.gzip)
+        answer = self._cache.get(key)
+        if answer is None:
+            body = question.answer(self._setting, turn)
+            sent = await _compressed(body.json) if caller.gzip else body.json
+            answer = Answer(sent, rows=body.rows, gzip=caller.gzip)
+            if not shuffled:  # no such answer is given twice
+                self._cache.put(key, answer)
+        return answer
+
+
+async def _compressed(body: bytes) -> bytes:
+    if len(body) < _SMALL:
+        return gzipped(body)
+    # In a thread, because compressing takes twice as long as rendering and does not hold the interpreter.
+    return await asyncio.get_running_loop().run_in_executor(None, gzipped, body)

@@ -1,0 +1,64 @@
+"""Runs the whole harvester, over real HTTP and with real signatures, against the emulator."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harvester.api.credentials import load_credentials
+from harvester.config import Job
+from harvester.datasets import CALLS
+from harvester.emulator import Account, Behaviour, Emulator, Faults, serve
+from harvester.harvest import Backfill
+from harvester.report import Report
+from harvester.window import Window
+from tests.acceptance.oracle import Verdict, judge
+
+DAY = 86_400
+SPRING = 1_711_929_600  # 2024-04-01
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """An emulator that is being served, and a lake beside it."""
+
+    emulator: Emulator
+    endpoint: str
+    folder: Path
+
+    def backfill(self, start: int, end: int, *, lake: str = "lake", **settings: Any) -> Backfill:
+        """A run over ``[start, end)``, without a budget unless ``settings`` give one."""
+        path = self.folder / "key.json"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(self.emulator.credentials("Owner")))
+        settings = {"name": "calls", "rate": None, **settings}
+        job = Job(
+            dataset=CALLS,
+            window=Window(start, end),
+            lake=self.folder / lake,
+            credentials=path,
+            endpoint=self.endpoint,
+            **settings,
+        )
+        return Backfill(job, load_credentials(path)[0])
+
+    async def harvest(self, start: int, end: int, **settings: Any) -> Report:
+        """Run over ``[start, end)`` to the end."""
+        return await self.backfill(start, end, **settings).run()
+
+    def verdict(self, start: int, end: int, *, lake: str = "lake") -> Verdict:
+        """How the lake differs from the account's sessions in ``[start, end)``."""
+        return judge(self.folder / lake, self.emulator.account.sessions(start, end))
+
+
+@asynccontextmanager
+async def bench(
+    folder: Path, account: Account, behaviour: Behaviour | None = None, faults: Faults | None = None
+) -> AsyncIterator[Bench]:
+    """Serve ``account`` on loopback."""
+    emulator = Emulator(account, behaviour or Behaviour(), faults or Faults())
+    async with serve(emulator) as endpoint:
+        yield Bench(emulator, endpoint, folder)

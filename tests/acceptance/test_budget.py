@@ -1,0 +1,34 @@
+"""The budget holds in every sliding second, and is used."""
+
+from pathlib import Path
+
+import pytest
+
+from harvester.emulator import Behaviour, SyntheticAccount
+from tests.acceptance.harness import DAY, SPRING, bench
+
+START, END = SPRING - 60 * DAY, SPRING
+
+
+@pytest.mark.parametrize("rate", [5, 20, 50, 200])
+async def test_never_more_than_the_budget_and_hardly_less(tmp_path: Path, rate: int) -> None:
+    """The API sees R + 1 requests at most in any second, and the run takes little more than requests / R."""
+    account = SyntheticAccount(200_000, START, END, seed=7)
+    async with bench(tmp_path, account, Behaviour(latency=0.3, latency_sigma=0.5)) as it:
+        report = await it.harvest(START, END, rate=float(rate), concurrency=max(8, rate))
+        assert it.emulator.busiest_second() <= rate + 1
+        first, last = it.emulator.requests[0].arrived, it.emulator.requests[-1].arrived
+        assert last - first <= 1.1 * report.requests / rate + 2.0
+
+
+@pytest.mark.parametrize("refuse_by", ["http", "code"])
+@pytest.mark.parametrize("retry_after", [None, 3.0])
+async def test_a_stricter_api_is_obeyed(tmp_path: Path, refuse_by: str, retry_after: float | None) -> None:
+    """An API with a smaller limit of its own slows the run down, and does not end it."""
+    account = SyntheticAccount(30_000, START, END, seed=8)
+    behaviour = Behaviour(requests_per_second=4, refuse_by=refuse_by, retry_after=retry_after)  # type: ignore[arg-type]  # parametrised text
+    async with bench(tmp_path, account, behaviour) as it:
+        report = await it.harvest(START, END, rate=20.0)
+        assert report.outcome == "complete"
+        assert report.retries > 0
+        assert report.rows == account.total

@@ -1,0 +1,71 @@
+"""What cannot be proven is said, with its count, and never published as if it were whole."""
+
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from harvester.emulator import Behaviour, SyntheticAccount
+from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.oracle import exact
+
+START, END = SPRING - 3 * DAY, SPRING
+
+
+def _crowded(sessions: int) -> SyntheticAccount:
+    """An account with ``sessions`` of its 40,000 in one second."""
+    return SyntheticAccount(40_000, START, END, shape="spike", seed=9, spike=sessions)
+
+
+async def test_a_second_within_reach_of_both_ends(tmp_path: Path) -> None:
+    """20,000 records in one second are read from both ends, for little more than their pages."""
+    account = _crowded(20_000)
+    async with bench(tmp_path, account) as it:
+        report = await it.harvest(START, END)
+        assert report.outcome == "complete"
+        assert it.verdict(START, END) == exact(account.total)
+        assert report.requests <= 1.25 * account.total / 1_000
+
+
+async def test_a_second_beyond_reach_is_a_gap(tmp_path: Path) -> None:
+    """30,000 records in one second cannot be paged: the run says so, and holds that partition back."""
+    account = _crowded(30_000)
+    async with bench(tmp_path, account) as it:
+        report = await it.harvest(START, END)
+        assert report.outcome == "gaps"
+        (gap,) = report.gaps
+        assert gap.window.seconds == 1
+        assert gap.expected is not None
+        assert gap.expected > 22_000 >= gap.received
+        days = {path.parent.name for path in (tmp_path / "lake").rglob("*.parquet")}
+        assert len(days) == 2
+        assert report.withheld == 1
+        kept = list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())
+        assert kept, "the withheld partition's answers stay"
+
+
+async def test_gaps_can_be_let_through(tmp_path: Path) -> None:
+    """``--allow-gaps`` publishes what is proven, marks the file incomplete, and still reports the gap."""
+    account = _crowded(30_000)
+    async with bench(tmp_path, account) as it:
+        report = await it.harvest(START, END, allow_gaps=True)
+        assert report.outcome == "gaps"
+        (gap,) = report.gaps
+        files = list((tmp_path / "lake").rglob("*.parquet"))
+        marks = [(pq.read_metadata(path).metadata or {})[b"harvester.complete"] for path in files]
+        assert sorted(marks) == [b"false", b"true", b"true"]
+        outside = account.count(START, gap.window.start) + account.count(gap.window.end, END)
+        rows = duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/lake/calls/**/*.parquet'").fetchone()
+        assert rows == (outside,)
+
+
+async def test_a_gap_is_tried_again(tmp_path: Path) -> None:
+    """The next run asks for the gap alone, and completes the lake once the API answers well."""
+    account = SyntheticAccount(20_000, START, END, seed=10)
+    async with bench(tmp_path, account) as it:
+        it.emulator.behaviour = Behaviour(beyond_cap="clamp", most_in_flight=None)
+        first = await it.harvest(START, END - DAY)
+        again = await it.harvest(START, END)
+        assert (first.outcome, again.outcome) == ("complete", "complete")
+        assert again.rows == account.count(END - DAY, END)
+        assert it.verdict(START, END) == exact(account.total)

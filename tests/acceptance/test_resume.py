@@ -1,0 +1,68 @@
+"""A stopped run goes on where it was, and asks again for nothing that had arrived."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harvester.emulator import Behaviour, SyntheticAccount
+from harvester.harvest import Backfill
+from tests.acceptance.harness import DAY, SPRING, Bench, bench
+from tests.acceptance.oracle import exact
+
+START, END = SPRING - 30 * DAY, SPRING
+SLOW = Behaviour(latency=0.3, latency_sigma=0.3)
+
+
+def _account() -> SyntheticAccount:
+    return SyntheticAccount(100_000, START, END, seed=6)
+
+
+def _asked(it: Bench) -> Counter[tuple[object, ...]]:
+    return Counter((item.start, item.end, item.offset, item.descending) for item in it.emulator.requests)
+
+
+async def _stop_after(run: Backfill, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    run.stop()
+
+
+async def test_the_first_signal_drains(tmp_path: Path) -> None:
+    """Stopped early, a run finishes its windows; the next completes the lake, asking for no page twice."""
+    async with bench(tmp_path, _account(), SLOW) as it:
+        run = it.backfill(START, END)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_stop_after(run, 3.0))
+            stopped = group.create_task(run.run())
+        assert stopped.result().outcome == "interrupted"
+        assert 0 < stopped.result().rows < it.emulator.account.total
+        report = await it.harvest(START, END)
+        assert report.outcome == "complete"
+        assert it.verdict(START, END) == exact(it.emulator.account.total)
+        assert max(_asked(it).values()) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1.0, 2.0, 3.0, 4.0, 6.0])
+async def test_cancelled_at_any_moment(tmp_path: Path, seconds: float) -> None:
+    """Cut off, a run loses only the answers that had not arrived: the next asks for these alone."""
+    async with bench(tmp_path, _account(), SLOW) as it:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await it.harvest(START, END)
+        in_flight = it.emulator.in_flight
+        report = await it.harvest(START, END)
+        assert report.outcome == "complete"
+        assert it.verdict(START, END) == exact(it.emulator.account.total)
+        repeated = sum(times - 1 for times in _asked(it).values())
+        assert repeated <= max(8, in_flight)
+        assert not list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())
+        assert not list((tmp_path / "lake" / "_harvester" / "tmp" / "calls").iterdir())
+
+
+async def test_kept_answers(tmp_path: Path) -> None:
+    """``--keep-raw`` keeps every answer as received, beside the lake's tables."""
+    async with bench(tmp_path, _account()) as it:
+        report = await it.harvest(START, END, keep_raw=True)
+        kept = list((tmp_path / "lake" / "_harvester" / "raw" / "calls").glob("*.spool"))
+        assert sum(path.stat().st_size for path in kept) > 0.95 * report.received
