@@ -267,7 +267,7 @@ async def test_dripping_bytes_have_an_end() -> None:
     loop = asyncio.get_running_loop()
     async with serving(drip) as (endpoint, _):
         await refused(TransportError, endpoint)
-    assert loop.time() == pytest.approx(120, abs=0.1)
+        assert loop.time() == pytest.approx(120, abs=0.1)
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 999999999", b"Transfer-Encoding: chunked", b"X: y"])

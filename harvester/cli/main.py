@@ -37,7 +37,11 @@ def harvester() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; returns the exit code.
+
+    Raises:
+        SystemExit: Whoever read stdout went away; click says so with code 1.
+    """
     try:
         result = harvester.main(args=arguments, standalone_mode=False)
     except click.ClickException as error:

@@ -67,9 +67,7 @@ def _print_gaps(report: Report) -> None:
             f"Gap {gap.window}: {expected} records expected, {count(gap.received)} received: {gap.reason}"
         )
     if len(report.gaps) > _MOST_GAPS:
-        click.echo(
-            f"… and {count(len(report.gaps) - _MOST_GAPS)} more gaps; see --json or harvester status"
-        )
+        click.echo(f"… and {count(len(report.gaps) - _MOST_GAPS)} more gaps; see --json or harvester status")
     if report.gaps:
         click.echo(
             "Run the same command again to try the gaps again, or add --allow-gaps to publish without."

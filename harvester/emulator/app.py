@@ -75,8 +75,9 @@ class Emulator:
         return busiest_second(self._counts.arrivals)
 
     def reset(self) -> None:
-        """Count from nothing again; answers kept stay."""
+        """Count from nothing again, against the limits too; answers kept stay."""
         self._counts.reset()
+        self._limits.reset()
 
     def credentials(self, *roles: str) -> dict[str, object]:
         """Make a key with these roles, ``Owner`` if none is named; return what its credentials file holds."""
@@ -127,7 +128,7 @@ class Emulator:
         try:
             parameters = await merged(request)
         except Refusal as malformed:
-            parameters, refusal = {}, refused(malformed, 200, {})
+            parameters, refusal = {}, refused(malformed, self._behaviour.status(malformed.code), {})
         if self._watch is not None:
             self._watch(parameters)
         fault = None if refusal else self._faults.due(number, parameters)

@@ -65,3 +65,7 @@ class Behaviour:
     clock_offset: float = 0.0
     activated: bool = True
     seed: int = 0
+
+    def status(self, code: int) -> int:
+        """HTTP status of an envelope with this error code."""
+        return self.statuses.get(code, 200)

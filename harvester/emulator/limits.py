@@ -28,8 +28,12 @@ class Limits:
         self._taken.append(at)
         return None
 
+    def reset(self) -> None:
+        """Take as if nothing had been taken before."""
+        self._taken.clear()
+
     def _answer(self, refusal: Refusal) -> Answer:
         headers = retry_after(self._behaviour.retry_after)
         if self._behaviour.refuse_by == "http":
             return Answer(b"Too Many Requests", 429, content_type="text/plain", headers=headers)
-        return refused(refusal, self._behaviour.statuses.get(refusal.code, 200), headers)
+        return refused(refusal, self._behaviour.status(refusal.code), headers)

@@ -48,7 +48,7 @@ class Service:
             question = self._question(parameters, caller.authorization)
             return await self._answer(question, caller)
         except Refusal as refusal:
-            return refused(refusal, self._setting.behaviour.statuses.get(refusal.code, 200), {})
+            return refused(refusal, self._setting.behaviour.status(refusal.code), {})
 
     def _question(self, parameters: Parameters, authorization: str | None) -> Question:
         """Read the request as far as it is right: its method, then its token, then its parameters."""

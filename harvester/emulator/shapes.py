@@ -35,7 +35,7 @@ class Curve:
             sessions: What the weights are scaled to. Weights that already sum to it keep their exact value,
                 so a span of whole weight K behind whole weights gets exactly K sessions.
         """
-        scale = sessions / sum(weights)
+        scale = sessions / (sum(weights) or 1.0)
         self._bounds = tuple(bounds)
         self._ranks = (0.0, *accumulate(weight * scale for weight in weights))
         spans = zip(pairwise(self._bounds), pairwise(self._ranks), strict=True)

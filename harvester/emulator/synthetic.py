@@ -32,9 +32,9 @@ _STEP_BACK = pow(_STEP, -1, _IDS + 1)
 class SyntheticAccount:
     """A history that is computed where it is asked for.
 
-    Session ``i`` lies at rank ``i + r`` on the curve of the shape, ``0 <= r < 1`` being a hash of the seed and
-    ``i``: the rank of a second is a bisection, and no session need be held. The vendor's example session is
-    one more in every account whose range holds its second.
+    Session ``i`` lies at rank ``i + r`` on the curve of the shape, ``0 <= r < 1`` being a hash of ``i`` and
+    the seed: the rank of a second is a bisection, and no session need be held. The vendor's example session
+    is one more in every account whose range holds its second.
     """
 
     version = 0

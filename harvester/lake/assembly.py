@@ -30,17 +30,20 @@ class Piece(Protocol):
 class PublishedPiece:
     """Rows that the partition's published file already holds; streamed, never held."""
 
-    def __init__(self, file: Path | None, window: Window, time: TimeColumn) -> None:
+    def __init__(self, file: Path | None, window: Window, time: TimeColumn, schema: pa.Schema) -> None:
         self.window = window
         self._file = file
         self._time = time
+        self._schema = schema
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Its rows, in order."""
         if self._file is None:  # the seconds are proven, and hold no record
             return
         with pq.ParquetFile(self._file, page_checksum_verification=True) as file:
-            yield from self._time.cut(file.iter_batches(), self.window)
+            # Parquet has no whole-second timestamps: they come back as milliseconds.
+            batches = (batch.cast(self._schema) for batch in file.iter_batches())
+            yield from self._time.cut(batches, self.window)
 
 
 class HarvestedPiece:

@@ -169,7 +169,7 @@ class Sink:
             else None
         )
         kept = [
-            PublishedPiece(file, rest, self._table.time)
+            PublishedPiece(file, rest, self._table.time, self._table.schema)
             for share in shares(self._covered, partition.span)
             for rest in subtract(share, self._todo)
         ]

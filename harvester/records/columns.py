@@ -23,7 +23,6 @@ Object = dict[str, object]
 Extras = dict[int, dict[str, Any]]
 """By the position of an object in its level: its unknown keys, and under its known keys those of their values."""
 
-_WHOLE = {Kind.BOOLEAN: pa.bool_(), Kind.TEXT: pa.string(), Kind.INSTANT: pa.string(), Kind.DATE: pa.string()}
 _TYPES: dict[Kind, set[type]] = {
     Kind.INTEGER: {int, NoneType},
     Kind.NUMBER: {int, float, NoneType},
@@ -42,6 +41,7 @@ _SPOKEN: dict[type, str] = {
     list: "a list",
     dict: "an object",
 }
+_TEXTS = {Kind.INSTANT: pa.string(), Kind.DATE: pa.string()}  # until the keys are counted: "" is one, and null
 _FORMS = {Kind.INSTANT: "YYYY-MM-DD HH:MM:SS", Kind.DATE: "YYYY-MM-DD"}
 
 _EXACT = 2**53  # beyond it a float skips integers
@@ -74,11 +74,7 @@ class Conversion:
             MisfitError: A value does not fit its column.
         """
         extras: Extras = {}
-        whole = iter(_whole(shape, objects))
-        columns = [
-            next(whole) if field.kind in _WHOLE else self._column(shape, field, objects, extras)
-            for field in shape.fields
-        ]
+        columns = [self._column(shape, field, objects, extras) for field in shape.fields]
         # A key is a value in a column, or a null, or unknown. When the numbers of keys and of values agree there
         # is no unknown key, and no object needs a look.
         if sum(map(len, objects)) != sum(len(column) - column.null_count for column in columns):
@@ -90,39 +86,37 @@ class Conversion:
 
     def _column(self, shape: Shape, field: Field, objects: Sequence[Object], extras: Extras) -> pa.Array:
         path = shape.path + field.name
-        values = list(_values(objects, field.name))
-        types = _types(values, field.kind, path)
+        values = list(map(dict.get, objects, repeat(field.name)))
         match field.kind:
             case Kind.OBJECT:
-                column, found = self._structs(shape.nested[field.name], values, types)
+                column, found = self._structs(shape.nested[field.name], values, path)
                 for position, keys in found.items():
                     extras.setdefault(position, {})[field.name] = keys
             case Kind.LIST:
-                column = self._lists(shape.nested[field.name], field.name, values, extras)
-            case _:
-                column = _numbers(values, SCALARS[field.kind], path)
-                if float in types:
+                column = self._lists(shape.nested[field.name], field.name, values, path, extras)
+            case Kind.NUMBER:
+                column = _strict(values, field.kind, path)
+                if float in _types(values, field.kind, path):
                     self._weigh(max(map(abs, pc.min_max(column).as_py().values())), path)
+            case _:
+                column = _strict(values, field.kind, path)
         return column
 
-    def _structs(
-        self, shape: Shape, values: Sequence[Any], types: set[type]
-    ) -> tuple[pa.StructArray, Extras]:
-        mask = _mask(values) if NoneType in types else None
-        objects = values if mask is None else [value or {} for value in values]
+    def _structs(self, shape: Shape, values: Sequence[Any], path: str) -> tuple[pa.StructArray, Extras]:
+        objects, mask = _without_nulls(values, Kind.OBJECT, path, {})
         columns, extras = self.columns(shape, objects)
         return pa.StructArray.from_arrays(columns, fields=list(shape.struct), mask=mask), extras
 
-    def _lists(self, shape: Shape, name: str, values: Sequence[Any], extras: Extras) -> pa.ListArray:
-        lists = [value or () for value in values]
+    def _lists(
+        self, shape: Shape, name: str, values: Sequence[Any], path: str, extras: Extras
+    ) -> pa.ListArray:
+        lists, mask = _without_nulls(values, Kind.LIST, path, [])
         offsets = [0, *accumulate(map(len, lists))]
-        items = list(chain.from_iterable(lists))
-        types = _types(items, Kind.OBJECT, shape.path.rstrip("."))
-        structs, found = self._structs(shape, items, types)
+        structs, found = self._structs(shape, list(chain.from_iterable(lists)), path + "[]")
         for position, keys in found.items():
             owner = bisect_right(offsets, position) - 1
             extras.setdefault(owner, {}).setdefault(name, {})[str(position - offsets[owner])] = keys
-        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, mask=_mask(values))
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, mask=mask)
 
     def _collect(self, shape: Shape, objects: Sequence[Object], extras: Extras) -> None:
         for position, item in enumerate(objects):
@@ -181,39 +175,31 @@ def moments(texts: pa.Array, kind: Kind, path: str) -> pa.Array:
         raise misfit from None
 
 
-def _whole(shape: Shape, objects: Sequence[Object]) -> list[pa.Array]:
-    fields = [field for field in shape.fields if field.kind in _WHOLE]
+def _strict(values: Sequence[Any], kind: Kind, path: str) -> pa.Array:
     try:
-        structs = pa.array(objects, pa.struct([(field.name, _WHOLE[field.kind]) for field in fields]))
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # whose text has the value, but not the field
-        found = ((field, set(map(type, _values(objects, field.name)))) for field in fields)
-        reasons = [_reason(types, field.kind, shape.path + field.name) for field, types in found]
-        raise MisfitError("; ".join(filter(None, reasons))) from None
-    return list(structs.flatten())
+        column = pa.array(values, _TEXTS.get(kind, SCALARS[kind]))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        _types(values, kind, path)
+        raise MisfitError(f"{path}: an integer beyond what {SCALARS[kind]} holds exactly") from None
+    # Arrow lets only floats slip among integers, and a sum of integers is an integer: the fastest test there is.
+    if kind is Kind.INTEGER and (column.null_count or not isinstance(sum(values), int)):
+        _types(values, kind, path)
+    return column
 
 
-def _numbers(values: Sequence[Any], arrow_type: pa.DataType, path: str) -> pa.Array:
-    try:
-        return pa.array(values, arrow_type)
-    except (pa.ArrowInvalid, OverflowError):
-        raise MisfitError(f"{path}: an integer beyond what {arrow_type} holds exactly") from None
+def _without_nulls(
+    values: Sequence[Any], kind: Kind, path: str, empty: object
+) -> tuple[Sequence[Any], pa.Array | None]:
+    """``values`` with ``empty`` for each null, and where those are."""
+    if NoneType not in _types(values, kind, path):
+        return values, None
+    mask = [value is None for value in values]
+    return [value or empty for value in values], pa.array(mask, pa.bool_())
 
 
-def _values(objects: Iterable[Object], name: str) -> Iterable[Any]:
-    return map(dict.get, objects, repeat(name))
-
-
-def _mask(values: Iterable[object]) -> pa.Array:
-    return pa.array([value is None for value in values], pa.bool_())
-
-
-def _types(values: Iterable[object], kind: Kind, path: str) -> set[type]:
+def _types(values: Sequence[object], kind: Kind, path: str) -> set[type]:
     types = set(map(type, values))
     if not types <= _TYPES[kind]:
-        raise MisfitError(_reason(types, kind, path))
+        strange = " and ".join(sorted(_SPOKEN[one] for one in types - _TYPES[kind]))
+        raise MisfitError(f"{path}: {strange} where {kind.name} is documented")
     return types
-
-
-def _reason(types: set[type], kind: Kind, path: str) -> str:
-    strange = sorted(_SPOKEN[one] for one in types - _TYPES[kind])
-    return f"{path}: {' and '.join(strange)} where {kind.name} is documented" if strange else ""

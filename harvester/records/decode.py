@@ -7,13 +7,14 @@ depends on the others on its page, and a few misfits cost a few page conversions
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvester.datasets import Dataset, Kind
-from harvester.records.columns import Conversion, MisfitError, moments
+from harvester.records.columns import Conversion, Extras, MisfitError, moments
 from harvester.records.salvage import Damaged, member, rounds, slices
 from harvester.records.schema import EXTRA, arrow_schema, shape_of
 
@@ -93,8 +94,8 @@ class Decoder:
         columns, extras = conversion.columns(self._shape, _objects(records))
         if (conversion.doubtful or _has_long_fraction(text)) and rounds(text):
             raise MisfitError("a decimal with more digits than a float holds")
-        texts = [orjson.dumps(extras[row]) if row in extras else None for row in range(len(records))]
-        batch = pa.RecordBatch.from_arrays([*columns, pa.array(texts, EXTRA.type)], schema=self._schema)
+        extra = _texts(extras, len(records)) if extras else pa.nulls(len(records), EXTRA.type)
+        batch = pa.RecordBatch.from_arrays([*columns, extra], schema=self._schema)
         for name in (self._key, self._time):
             if batch[name].null_count:
                 raise MisfitError(f"{name}: missing")
@@ -128,16 +129,19 @@ class Decoder:
 
     def _quarantined(self, raw: bytes, reason: str) -> Quarantined:
         key, time = _value(raw, self._key), _value(raw, self._time)
-        fits = isinstance(key, int) and not isinstance(key, bool) and -(2**63) <= key < 2**63
-        return Quarantined(raw, reason, _second(time), key if fits else None)
+        readable = isinstance(key, int) and not isinstance(key, bool) and -(2**63) <= key < 2**63
+        return Quarantined(raw, reason, _second(time), key if readable else None)
 
 
-def _objects(records: Sequence[object]) -> list[dict[str, object]]:
-    objects = [record for record in records if isinstance(record, dict)]
-    if len(objects) != len(records):
+def _objects(records: Sequence[Any]) -> Sequence[dict[str, object]]:
+    if not set(map(type, records)) <= {dict}:
         strange = next(record for record in records if not isinstance(record, dict))
         raise MisfitError(strange.reason if isinstance(strange, Damaged) else "not an object")
-    return objects
+    return records
+
+
+def _texts(extras: Extras, rows: int) -> pa.Array:
+    return pa.array([orjson.dumps(extras[row]) if row in extras else None for row in range(rows)], EXTRA.type)
 
 
 def _has_long_fraction(text: bytes) -> bool:

@@ -24,6 +24,7 @@ SPRING = 1_711_929_600  # 2024-04-01
 class Bench:
     """An emulator that is being served, and a lake beside it."""
 
+    account: Account
     emulator: Emulator
     endpoint: str
     folder: Path
@@ -51,7 +52,7 @@ class Bench:
 
     def verdict(self, start: int, end: int, *, lake: str = "lake") -> Verdict:
         """How the lake differs from the account's sessions in ``[start, end)``."""
-        return judge(self.folder / lake, self.emulator.account.sessions(start, end))
+        return judge(self.folder / lake, self.account.sessions(start, end))
 
 
 @asynccontextmanager
@@ -61,4 +62,4 @@ async def bench(
     """Serve ``account`` on loopback."""
     emulator = Emulator(account, behaviour or Behaviour(), faults or Faults())
     async with serve(emulator) as endpoint:
-        yield Bench(emulator, endpoint, folder)
+        yield Bench(account, emulator, endpoint, folder)

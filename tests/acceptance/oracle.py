@@ -72,9 +72,8 @@ def judge(lake: Path, truth: Iterable[Mapping[str, object]], *, dataset: Dataset
         ),
         strayed=_count(
             database,
-            "SELECT count(*) FROM lake WHERE NOT contains(filename,"
-            f" regexp_extract(filename, '(date|month)=') || strftime({time},"
-            " CASE WHEN contains(filename, 'month=') THEN '%Y-%m' ELSE '%Y-%m-%d' END))",
+            f"SELECT count(*) FROM lake WHERE NOT contains(filename, 'date=' || strftime({time}, '%Y-%m-%d'))"
+            f" AND NOT contains(filename, 'month=' || strftime({time}, '%Y-%m'))",
         ),
     )
 

@@ -45,7 +45,7 @@ async def test_two_runs_in_either_order_give_the_file_of_one(tmp_path: Path, par
                 await it.harvest(start, end, lake=lake, partition=partition)
             assert it.verdict(START, END, lake=lake) == it.verdict(START, END, lake="whole")
             assert _files(tmp_path / lake) == _files(tmp_path / "whole")
-        assert it.verdict(START, END, lake="whole") == exact(it.emulator.account.count(START, END))
+        assert it.verdict(START, END, lake="whole") == exact(it.account.count(START, END))
 
 
 async def test_a_second_run_asks_for_nothing(tmp_path: Path) -> None:

@@ -36,10 +36,10 @@ async def test_the_first_signal_drains(tmp_path: Path) -> None:
             group.create_task(_stop_after(run, 3.0))
             stopped = group.create_task(run.run())
         assert stopped.result().outcome == "interrupted"
-        assert 0 < stopped.result().rows < it.emulator.account.total
+        assert 0 < stopped.result().rows < it.account.total
         report = await it.harvest(START, END)
         assert report.outcome == "complete"
-        assert it.verdict(START, END) == exact(it.emulator.account.total)
+        assert it.verdict(START, END) == exact(it.account.total)
         assert max(_asked(it).values()) == 1
 
 
@@ -53,7 +53,7 @@ async def test_cancelled_at_any_moment(tmp_path: Path, seconds: float) -> None:
         in_flight = it.emulator.in_flight
         report = await it.harvest(START, END)
         assert report.outcome == "complete"
-        assert it.verdict(START, END) == exact(it.emulator.account.total)
+        assert it.verdict(START, END) == exact(it.account.total)
         repeated = sum(times - 1 for times in _asked(it).values())
         assert repeated <= max(8, in_flight)
         assert not list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())

@@ -1,0 +1,108 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harvester.errors import LakeError
+from harvester.lake.layout import Granularity, Layout, partition_at, partitions
+from harvester.window import Window, as_text
+
+GRANULARITIES = st.sampled_from(Granularity)
+SECONDS = st.integers(946_684_800, 4_102_444_799)  # the years 2000 to 2099
+
+
+@pytest.mark.parametrize(
+    ("granularity", "moment", "start", "end", "path"),
+    [
+        (
+            Granularity.HOUR,
+            "2024-05-29T13:59:59",
+            "2024-05-29 13:00:00",
+            "2024-05-29 14:00:00",
+            "date=2024-05-29/hour=13/calls-2024-05-29T13.parquet",
+        ),
+        (
+            Granularity.DAY,
+            "2023-12-31T23:59:59",
+            "2023-12-31 00:00:00",
+            "2024-01-01 00:00:00",
+            "date=2023-12-31/calls-2023-12-31.parquet",
+        ),
+        (
+            Granularity.MONTH,
+            "2024-02-29T12:00:00",
+            "2024-02-01 00:00:00",
+            "2024-03-01 00:00:00",
+            "month=2024-02/calls-2024-02.parquet",
+        ),
+        (
+            Granularity.MONTH,
+            "2024-12-01T00:00:00",
+            "2024-12-01 00:00:00",
+            "2025-01-01 00:00:00",
+            "month=2024-12/calls-2024-12.parquet",
+        ),
+    ],
+    ids=["hour", "day", "leap month", "last month"],
+)
+def test_a_partition_is_a_calendar_span_and_a_file(
+    granularity: Granularity, moment: str, start: str, end: str, path: str
+) -> None:
+    """Hours, days and months of UTC, each in a Hive-style folder below the dataset."""
+    second = int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp())
+    partition = partition_at(granularity, second)
+    assert (as_text(partition.span.start), as_text(partition.span.end)) == (start, end)
+    assert Layout(Path("/lake"), "calls").file(partition) == Path("calls", path)
+
+
+@given(GRANULARITIES, SECONDS)
+def test_partitions_tile_the_time(granularity: Granularity, second: int) -> None:
+    """Every second is in one partition; the next one starts where it ends and is named after it."""
+    partition = partition_at(granularity, second)
+    following = partition_at(granularity, partition.span.end)
+    assert second in partition.span
+    assert partition_at(granularity, partition.span.start) == partition
+    assert following.span.start == partition.span.end
+    assert partition.label < following.label
+
+
+@given(GRANULARITIES, SECONDS, st.integers(1, 20_000_000))
+def test_the_partitions_of_a_window_are_those_that_share_a_second(
+    granularity: Granularity, start: int, length: int
+) -> None:
+    """From the one of its first second to the one of its last, none left out."""
+    found = list(partitions(granularity, Window(start, start + min(length, 2_000_000))))
+    assert start in found[0].span
+    assert start + min(length, 2_000_000) - 1 in found[-1].span
+    assert [item.span.end for item in found[:-1]] == [item.span.start for item in found[1:]]
+
+
+def test_readers_never_see_the_workshop() -> None:
+    """Below the dataset's folder lies nothing but published files; what is unfinished has another ending."""
+    layout = Layout(Path("/lake"), "calls")
+    private = [layout.ledger, layout.lock, layout.spool, layout.tmp, layout.quarantine, layout.raw]
+    draft = layout.draft(partition_at(Granularity.DAY, 0))
+    assert layout.table == Path("/lake/calls")
+    assert {path.relative_to("/lake").parts[0] for path in (*private, draft)} == {"_harvester"}
+    assert draft.name == "calls-1970-01-01.draft"
+    assert len(set(private)) == len(private)
+
+
+def test_the_folders_are_made_once(tmp_path: Path) -> None:
+    """A second start finds them, and what they hold, as they were."""
+    layout = Layout(tmp_path / "new" / "lake", "calls")
+    for _ in range(2):
+        layout.make()
+        assert list(layout.tmp.iterdir()) == []
+        (layout.spool / "1.spool").touch()
+    for folder in (layout.table, layout.spool, layout.tmp, layout.quarantine):
+        assert folder.is_dir()
+
+
+def test_a_lake_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """Before anything is asked of the API, naming the folder and the way out."""
+    (tmp_path / "file").touch()
+    with pytest.raises(LakeError, match=r"file/lake cannot be written \(Not a directory\).* --lake"):
+        Layout(tmp_path / "file" / "lake", "calls").make()

@@ -1,0 +1,65 @@
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import LakeLockedError
+from harvester.lake.lock import owned
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from harvester.lake.lock import owned
+with owned(Path(sys.argv[1]), started=0):
+    print("owned", flush=True)
+    time.sleep(3600)
+"""
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    """The lock file of a new lake; its folder exists."""
+    (tmp_path / "_harvester").mkdir()
+    return tmp_path / "_harvester" / "lock"
+
+
+def test_the_second_owner_is_told_who_the_first_is(lock: Path) -> None:
+    """P6: process, host and since when, for as long as the first one works."""
+    expected = f"{lock.parent.parent} is owned by another run (process {os.getpid()} on {socket.gethostname()},"
+    for started, since in ((0, "1970-01-01T00:00:00+00:00"), (1e9, "2001-09-09T01:46:40+00:00")):
+        with (
+            owned(lock, started=started),
+            pytest.raises(LakeLockedError) as refusal,
+            owned(lock, started=5),
+        ):
+            pytest.fail("two owners")
+        assert str(refusal.value) == f"{expected} since {since})"
+
+
+@pytest.mark.parametrize("content", ["", '{"pid": 1', "[]", "{}", "\ufeff"])
+def test_an_owner_that_has_not_signed_yet_is_an_owner(lock: Path, content: str) -> None:
+    """The lock is the kernel's; what the file says is only for people."""
+    lock.write_text(content, encoding="utf-8")
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(LakeLockedError, match="its owner is just starting"), owned(lock, started=0):
+            pytest.fail("two owners")
+    with owned(lock, started=0):
+        assert lock.read_text(encoding="utf-8").startswith('{"pid": ')
+
+
+def test_a_killed_owner_leaves_the_lake_free(lock: Path) -> None:
+    """P5: no lock file has to be removed by hand."""
+    command = [sys.executable, "-c", HOLD, str(lock)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as owner:  # noqa: S603  (this file's own words)
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"owned\n"
+        with pytest.raises(LakeLockedError, match=f"process {owner.pid} "), owned(lock, started=0):
+            pytest.fail("two owners")
+        owner.kill()
+    with owned(lock, started=0):
+        assert lock.exists()
