@@ -85,6 +85,7 @@ def test_renewing_signs_anew() -> None:
     clock.time += 10
     source.renew()
     assert source.token() != first
+    assert claims(source.token())["iat"] == clock.time - 5
 
 
 def test_a_token_that_was_replaced_already_renews_nothing() -> None:
@@ -95,6 +96,7 @@ def test_a_token_that_was_replaced_already_renews_nothing() -> None:
     clock.time += 10
     source.renew(old)
     fresh = source.token()
+    assert fresh != old
     clock.time += 10
     source.renew(old, earlier=True)
     assert source.token() == fresh

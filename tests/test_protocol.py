@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvester.api import protocol
 from harvester.api.failures import failure, one_line, refusal
 from harvester.api.protocol import (
     Answer,
@@ -170,6 +171,13 @@ def test_what_is_no_object_is_a_damaged_record(odd: bytes, other: bytes) -> None
     records = parse(plain(b'{"result": [' + other + b", " + odd + b"]}")).records
     assert len(records) == 2
     assert records[1] == Damaged(odd, "not a JSON object")
+
+
+def test_a_page_whose_records_cannot_be_told_apart_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the parser and the cutter ever disagree, nothing is guessed."""
+    monkeypatch.setattr(protocol, "slices", lambda _: [b"{}"])
+    with pytest.raises(MalformedAnswerError, match="something else than records"):
+        parse(plain({"result": [7, {}]}))
 
 
 @given(st.binary() | st.text().map(str.encode) | st.builds(lambda cut: TEXT[:cut], st.integers(0, len(TEXT))))
@@ -437,6 +445,13 @@ def test_a_good_reply_is_an_answer_and_a_page() -> None:
     answer, page = read(Reply(200, {"content-encoding": "gzip", "retry-after": "9"}, ZIPPED), NOW)
     assert answer == Answer(ZIPPED, "gzip")
     assert page.total == 17
+
+
+def test_what_came_back_does_not_show() -> None:
+    """Records hold signed addresses, and headers what proxies put there: neither belongs in a log."""
+    reply = Reply(200, {"x-proxy": "hunter2"}, b"hunter2")
+    assert "hunter2" not in repr(reply)
+    assert "hunter2" not in repr(answer_of(reply))
 
 
 def test_a_success_has_no_verdict() -> None:

@@ -254,6 +254,19 @@ async def test_silence_has_an_end() -> None:
     assert loop.time() == pytest.approx(60, abs=0.1)
 
 
+async def test_a_slow_answer_is_waited_for() -> None:
+    """Less than a minute of silence at a time is patience, not failure."""
+
+    async def slow(visit: Visit) -> None:
+        await visit.request()
+        for piece in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}"):
+            await asyncio.sleep(55)
+            await visit.send(piece)
+
+    async with serving(slow) as (endpoint, _):
+        assert (await post(endpoint)).body == b"{}"
+
+
 async def test_dripping_bytes_have_an_end() -> None:
     """A server that sends a byte now and then is cut off after two minutes."""
 

@@ -2,11 +2,12 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.window import Window, as_text, merged, shares, subtract
 
+STEADY = settings(deadline=None, derandomize=True)  # the same examples every time, and no clock
 BOUNDS = st.lists(st.integers(-20, 20), min_size=2, max_size=2, unique=True).map(sorted)
 WINDOWS = BOUNDS.map(lambda bounds: Window(*bounds))
 SEVERAL = st.lists(WINDOWS, max_size=8)
@@ -29,6 +30,7 @@ def test_a_window_without_a_second_is_refused(start: int, end: int) -> None:
         Window(start, end)
 
 
+@STEADY
 @given(WINDOWS, st.integers(-25, 25))
 def test_a_window_holds_its_start_and_not_its_end(window: Window, second: int) -> None:
     """Windows are half-open, and as long as they have seconds."""
@@ -36,6 +38,7 @@ def test_a_window_holds_its_start_and_not_its_end(window: Window, second: int) -
     assert window.seconds == len(seconds([window]))
 
 
+@STEADY
 @given(WINDOWS, WINDOWS)
 def test_the_overlap_is_the_common_seconds(left: Window, right: Window) -> None:
     """Touching windows have none in common; which is asked first does not matter."""
@@ -44,6 +47,7 @@ def test_the_overlap_is_the_common_seconds(left: Window, right: Window) -> None:
     assert overlap == right.overlap(left)
 
 
+@STEADY
 @given(SEVERAL)
 def test_merging_keeps_the_seconds_in_the_fewest_windows(windows: list[Window]) -> None:
     """Overlapping and touching windows become one, in time order."""
@@ -52,6 +56,7 @@ def test_merging_keeps_the_seconds_in_the_fewest_windows(windows: list[Window]) 
     assert apart(result)
 
 
+@STEADY
 @given(WINDOWS, SEVERAL)
 def test_subtracting_leaves_the_uncovered_seconds(window: Window, covered: list[Window]) -> None:
     """In the fewest windows, in time order, however the covers overlap."""
@@ -60,6 +65,7 @@ def test_subtracting_leaves_the_uncovered_seconds(window: Window, covered: list[
     assert apart(rest)
 
 
+@STEADY
 @given(SEVERAL, WINDOWS)
 def test_shares_are_the_seconds_inside_the_span(windows: list[Window], span: Window) -> None:
     """Each window gives its own share or none, in the order given."""

@@ -135,7 +135,6 @@ class Transport:
                 clock.progress()
                 room -= len(piece)
                 if room < 0:
-                    response.close()
                     raise MalformedAnswerError(
                         f"the answer is larger than {self._limits.body_bytes >> 20} MiB as received"
                     )
@@ -196,7 +195,7 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:
-        raise ConfigError(f"cannot use the CA file {ca_file}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot use the CA file {ca_file}: {error.strerror}") from error
 
 
 def _kind(error: Exception) -> str:

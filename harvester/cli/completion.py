@@ -1,11 +1,13 @@
 """``harvester completion``: tab completion for the user's shell."""
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
+
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
 def command(shell: str) -> None:
     """Print the completion script of a shell.
 
@@ -17,6 +19,4 @@ def command(shell: str) -> None:
     """  # noqa: D301  (\b keeps click from joining the lines)
     from harvester.cli.main import harvester
 
-    maker = get_completion_class(shell)
-    if maker is not None:
-        click.echo(maker(harvester, {}, "harvester", "_HARVESTER_COMPLETE").source())
+    click.echo(_SHELLS[shell](harvester, {}, "harvester", "_HARVESTER_COMPLETE").source())

@@ -39,7 +39,7 @@ def exit_code(error: HarvestError) -> ExitCode:
 
 
 def first_failure(error: BaseException) -> BaseException:
-    """The failure inside nested groups: the first that is not merely a consequence (a cancellation)."""
+    """The failure inside nested groups: the first one; task groups leave out those they cancelled for it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -37,6 +37,16 @@ class Account(Protocol):
         """Sessions in it, those of children included."""
         ...
 
+    def count(self, start: int, end: int) -> int:
+        """Sessions in ``[start, end)``, Unix seconds."""
+        ...
+
+    def sessions(
+        self, start: int, end: int, *, calls: bool = True, records: bool = True, resources: bool = True
+    ) -> Iterator[dict[str, object]]:
+        """The records of ``[start, end)`` by time, then id, as they are served."""
+        ...
+
     def rank(self, second: int) -> int:
         """Sessions before ``second``: the index of the first one at or after it."""
         ...
@@ -57,6 +67,7 @@ class Account(Protocol):
         """One JSON object each."""
         ...
 
+    @property
     def samples(self) -> Sequence[Record]:
         """Whole records that hold, between them, every application, user and rule of the account."""
         ...
@@ -92,8 +103,8 @@ def ordered(
     return entries[low - start : high - start]
 
 
-def sessions(account: Account, start: int, end: int, nested: Nested) -> Iterator[dict[str, object]]:
-    """The truth: the records of ``[start, end)`` by time, then id, parsed from the bytes that are served."""
+def truth(account: Account, start: int, end: int, nested: Nested) -> Iterator[dict[str, object]]:
+    """The records of ``[start, end)`` by time, then id, parsed from the bytes that are served."""
     everything = range(account.total)
     stop = account.rank(end)
     for low in range(account.rank(start), stop, CHUNK):

@@ -6,8 +6,10 @@ import random
 import time
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import partial
 
 from aiohttp import hdrs, web
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from harvester.emulator.account import Account
 from harvester.emulator.answers import Answer, refused
@@ -28,7 +30,12 @@ _PATH = "/platform_api{method:(/[^/]*)?/?}"
 
 
 class Emulator:
-    """A server of one account; it may be served several times, one after the other."""
+    """A server of one account; it may be served several times, one after the other.
+
+    Attributes:
+        behaviour: Of the server from the next request on.
+        faults: What goes wrong from the next request on.
+    """
 
     def __init__(
         self,
@@ -39,6 +46,7 @@ class Emulator:
         now: Callable[[], float] = time.time,
         cache_bytes: int = CACHE_BYTES,
         watch: Callable[[Parameters], None] | None = None,
+        private_key: RSAPrivateKey | None = None,
     ) -> None:
         """Serve ``account``.
 
@@ -50,13 +58,14 @@ class Emulator:
             cache_bytes: How much of the answers given is kept to be given again.
             watch: Called with the parameters of every request (``cmd`` names the method) before its answer
                 is made: the moment at which a test may change the account.
+            private_key: Of the credentials handed out; made at need if not given, which takes a while.
         """
-        self._behaviour = behaviour
-        self._faults = faults
+        self.behaviour = behaviour
+        self.faults = faults
         self._watch = watch
         self._now = now
-        self._service = Service(account, behaviour, self._clock, cache_bytes)
-        self._limits = Limits(behaviour)
+        self._service = Service(account, self._clock, cache_bytes, private_key)
+        self._limits = Limits()
         self._counts = Counts()
         self._rng = random.Random(behaviour.seed)  # noqa: S311  (latencies, not secrets)
 
@@ -64,6 +73,11 @@ class Emulator:
     def requests(self) -> list[Asked]:
         """The requests since the last reset, in the order in which their answers were ready."""
         return self._counts.requests
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are open now."""
+        return self._counts.in_flight
 
     @property
     def most_in_flight(self) -> int:
@@ -103,7 +117,7 @@ class Emulator:
         return application
 
     def _clock(self) -> float:
-        return self._now() + self._behaviour.clock_offset
+        return self._now() + self.behaviour.clock_offset
 
     async def _totals(self, _request: web.Request) -> web.Response:
         return web.json_response(self._counts.totals())
@@ -116,7 +130,7 @@ class Emulator:
     async def _platform(self, request: web.Request) -> web.Response:
         at = asyncio.get_running_loop().time()
         number = self._counts.arrived(at)
-        refusal = self._limits.refusal(at, self._counts.in_flight)
+        refusal = self._limits.refusal(self.behaviour, at, self._counts.in_flight)
         try:
             return await self._handled(request, at, number, refusal)
         finally:
@@ -128,32 +142,31 @@ class Emulator:
         try:
             parameters = await merged(request)
         except Refusal as malformed:
-            parameters, refusal = {}, refused(malformed, self._behaviour.status(malformed.code), {})
+            parameters, refusal = {}, refused(malformed, self.behaviour.status(malformed.code), {})
         if self._watch is not None:
             self._watch(parameters)
-        fault = None if refusal else self._faults.due(number, parameters)
+        fault = None if refusal else self.faults.due(number, parameters)
         if fault is not None and fault.kind in {RESET, STALL}:
             self._note(at, parameters, None, fault)
             return await _unanswered(request, fault)
         answer = refusal or await self._answer(request, parameters, number, fault)
         self._note(at, parameters, answer, fault)
-        if self._behaviour.latency:
-            median, sigma = self._behaviour.latency, self._behaviour.latency_sigma
+        if self.behaviour.latency:
+            median, sigma = self.behaviour.latency, self.behaviour.latency_sigma
             await asyncio.sleep(self._rng.lognormvariate(math.log(median), sigma))
         return self._response(answer)
 
     async def _answer(
         self, request: web.Request, parameters: Parameters, number: int, fault: Fault | None
     ) -> Answer:
-        gzip = self._behaviour.gzip and "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "")
+        gzip = self.behaviour.gzip and "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "")
         caller = Caller(request.headers.get(hdrs.AUTHORIZATION), gzip, number)
-        if fault is None:
-            return await self._service.answer(parameters, caller)
-        return await fault.effect(parameters, lambda asked: self._service.answer(asked, caller))
+        ask = partial(self._service.answer, self.behaviour, caller)
+        return await (ask(parameters) if fault is None else fault.effect(parameters, ask))
 
     def _note(self, at: float, parameters: Parameters, answer: Answer | None, fault: Fault | None) -> None:
         asked = Asked(
-            at=at,
+            arrived=at,
             method=parameters.get("cmd", ""),
             parameters=parameters,
             error=answer.error if answer else None,

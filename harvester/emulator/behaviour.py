@@ -53,7 +53,7 @@ class Behaviour:
     missing_dates: Literal["error", "month"] = "error"
     beyond_cap: Literal["error", "clamp"] = "error"
     order: Literal["id", "shuffled"] = "id"
-    statuses: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    statuses: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     latency: float = 0.0
     latency_sigma: float = 0.0
     gzip: bool = True

@@ -1,8 +1,14 @@
 """What the emulator was asked, and when."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+from harvester.emulator.parameters import USUAL_COUNT, integer, second, truth
+from harvester.emulator.refusals import Refusal
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,22 +16,52 @@ class Asked:
     """One request, and what came of it.
 
     Attributes:
-        at: When it arrived, by the loop's clock.
+        arrived: When, by the loop's clock.
         method: What it asked for; empty if it did not say.
         parameters: The vendor's names and the values as sent, however they were sent.
-        error: The error code of the answer, if it is an error envelope.
+        error: Code of the error envelope that was the answer, if it was one.
         status: The HTTP status of the answer; 0 if there was none.
         rows: Records in the answer, before a fault changed it.
         fault: The kind of fault it met, if any.
     """
 
-    at: float
+    arrived: float
     method: str
     parameters: Mapping[str, str]
     error: int | None = None
     status: int = 200
     rows: int = 0
     fault: str | None = None
+
+    @property
+    def start(self) -> int | None:
+        """``from_date`` as Unix seconds; ``None`` if there is none that can be read."""
+        return _readable(lambda: second(self.parameters, "from_date"))
+
+    @property
+    def end(self) -> int | None:
+        """``to_date`` as Unix seconds; likewise."""
+        return _readable(lambda: second(self.parameters, "to_date"))
+
+    @property
+    def offset(self) -> int | None:
+        """Records to skip; ``None`` if that cannot be read."""
+        return _readable(lambda: integer(self.parameters, "offset") or 0)
+
+    @property
+    def count(self) -> int | None:
+        """Records asked for; likewise."""
+        return _readable(lambda: integer(self.parameters, "count") or USUAL_COUNT)
+
+    @property
+    def descending(self) -> bool | None:
+        """Whether the youngest were asked for first; likewise."""
+        return _readable(lambda: truth(self.parameters, "desc_order", default=False))
+
+    @property
+    def with_total(self) -> bool | None:
+        """Whether the total was asked for; likewise."""
+        return _readable(lambda: truth(self.parameters, "with_total_count", default=True))
 
 
 class Counts:
@@ -76,3 +112,10 @@ def busiest_second(arrivals: Iterable[float]) -> int:
             first += 1
         most = max(most, last - first + 1)
     return most
+
+
+def _readable(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except Refusal:
+        return None

@@ -119,7 +119,7 @@ def _check_known(wanted: Filter, account: Account) -> None:
     )
     for key, values, code in asked:
         named = values - {None}
-        if named and not named <= {sample.get(key) for sample in account.samples()}:
+        if named and not named <= {sample.get(key) for sample in account.samples}:
             raise Refusal(code, f"The '{key}' parameter is invalid.")
 
 

@@ -1,5 +1,6 @@
 """An account made of records written by hand, which may change while it is served."""
 
+import copy
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -7,7 +8,7 @@ import orjson
 
 from harvester.datasets import CALLS
 from harvester.emulator import example
-from harvester.emulator.account import Record, Wanted, sessions
+from harvester.emulator.account import Record, Wanted, truth
 from harvester.emulator.render import Entry, Nested, second_of
 
 
@@ -54,8 +55,8 @@ class ListedAccount:
         if session_id in self._records:
             raise ValueError(f"there is a session {session_id} already")
         insort(self._places, (_second(record), session_id))
-        self._records[session_id] = record
-        self._changed()
+        self._records[session_id] = copy.deepcopy(dict(record))  # a change by its owner is not a change here
+        self.version += 1
 
     def remove(self, session_id: int) -> None:
         """Take a session out of the history.
@@ -65,7 +66,7 @@ class ListedAccount:
         """
         record = self._records.pop(session_id)
         self._places.remove((_second(record), session_id))
-        self._changed()
+        self.version += 1
 
     def replace(self, record: Record) -> None:
         """Change the session that has the record's id, its time included.
@@ -84,7 +85,7 @@ class ListedAccount:
         self, start: int, end: int, *, calls: bool = True, records: bool = True, resources: bool = True
     ) -> Iterator[dict[str, object]]:
         """The records of ``[start, end)`` by time, then id, as they are served."""
-        return sessions(self, start, end, Nested(calls, records, resources))
+        return truth(self, start, end, Nested(calls, records, resources))
 
     def rank(self, second: int) -> int:
         """Sessions before ``second``."""
@@ -97,8 +98,9 @@ class ListedAccount:
 
     def matching(self, wanted: Wanted) -> Sequence[int]:
         """Indexes of the sessions that are wanted, ascending."""
-        return [index for index, record in enumerate(self.samples()) if wanted(record)]
+        return [index for index, record in enumerate(self.samples) if wanted(record)]
 
+    @property
     def samples(self) -> Sequence[Record]:
         """All records, in time order."""
         return [self._records[session_id] for _, session_id in self._places]
@@ -116,9 +118,6 @@ class ListedAccount:
             )
             for _, session_id, _ in entries
         ]
-
-    def _changed(self) -> None:
-        self.version += 1
 
 
 def _session_id(record: Record) -> int:

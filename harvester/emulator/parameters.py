@@ -106,6 +106,21 @@ def json_texts(parameters: Parameters, name: str) -> tuple[str, ...]:
     return tuple(items)
 
 
+def second(parameters: Parameters, name: str) -> int:
+    """Read a moment, ``YYYY-MM-DD HH:MM:SS`` UTC, as Unix seconds.
+
+    Raises:
+        Refusal: Codes 111 or 134.
+    """
+    value = text(parameters, name)
+    if value is None:
+        raise Refusal(Code.REQUIRED_IS_EMPTY, f"The '{name}' parameter is required.")
+    try:
+        return second_of(value)
+    except ValueError:
+        raise Refusal(Code.INVALID_DATE_FORMAT, f"The date format of '{name}' is invalid.") from None
+
+
 def span(parameters: Parameters, behaviour: Behaviour, now: Callable[[], float]) -> Range:
     """Read ``from_date``, ``to_date`` and ``timezone``.
 
@@ -114,12 +129,11 @@ def span(parameters: Parameters, behaviour: Behaviour, now: Callable[[], float])
     """
     if parameters.get("timezone", "Etc/GMT") not in _ZONES:
         raise _invalid("timezone")
-    since, until = text(parameters, "from_date"), text(parameters, "to_date")
-    if behaviour.missing_dates == "month" and since is None and until is None:
+    dates = ("from_date", "to_date")
+    if behaviour.missing_dates == "month" and not any(text(parameters, name) for name in dates):
         end = int(now())
-        warnings = tuple(f"The {name} parameter is required" for name in ("from_date", "to_date"))
-        return Range(end - MONTH, end, warnings)
-    start, end = _second("from_date", since), _second("to_date", until)
+        return Range(end - MONTH, end, tuple(f"The {name} parameter is required" for name in dates))
+    start, end = second(parameters, "from_date"), second(parameters, "to_date")
     if start > end:
         raise Refusal(Code.INVALID_DATE_RANGE, "The date range is invalid.")
     if behaviour.max_days is not None and end - start > behaviour.max_days * DAY:
@@ -179,15 +193,6 @@ def check_format(parameters: Parameters) -> None:
         raise Refusal(Code.OUTPUT_FORMAT_IS_NOT_SUPPORTED, "The output format is not supported.")
     if truth(parameters, "is_async", default=False):
         raise Refusal(Code.FORBIDDEN_PARAMETER, "The 'is_async' parameter is not allowed.")
-
-
-def _second(name: str, value: str | None) -> int:
-    if value is None:
-        raise Refusal(Code.REQUIRED_IS_EMPTY, f"The '{name}' parameter is required.")
-    try:
-        return second_of(value)
-    except ValueError:
-        raise Refusal(Code.INVALID_DATE_FORMAT, f"The date format of '{name}' is invalid.") from None
 
 
 def _capped(name: str, value: int, least: int, most: int, behaviour: Behaviour) -> int:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from harvester.emulator.account import Account
 from harvester.emulator.answers import Answer, AnswerCache, refused
 from harvester.emulator.behaviour import Behaviour
@@ -35,46 +37,46 @@ class Service:
     """Answers for one account."""
 
     def __init__(
-        self, account: Account, behaviour: Behaviour, now: Callable[[], float], cache_bytes: int
+        self, account: Account, now: Callable[[], float], cache_bytes: int, private_key: RSAPrivateKey | None
     ) -> None:
         """Answer from ``account``; ``now`` is the server's clock, Unix seconds."""
-        self.keys = Keys(account.account_id, account.children, now)
-        self._setting = Setting(account, behaviour, now)
+        self.keys = Keys(account.account_id, account.children, now, private_key)
+        self._account = account
+        self._now = now
         self._cache = AnswerCache(cache_bytes)
 
-    async def answer(self, parameters: Parameters, caller: Caller) -> Answer:
+    async def answer(self, behaviour: Behaviour, caller: Caller, parameters: Parameters) -> Answer:
         """Answer a request; what is wrong with it is an answer too."""
+        setting = Setting(self._account, behaviour, self._now)
         try:
-            question = self._question(parameters, caller.authorization)
-            return await self._answer(question, caller)
+            return await self._answer(setting, self._question(setting, parameters, caller), caller)
         except Refusal as refusal:
-            return refused(refusal, self._setting.behaviour.status(refusal.code), {})
+            return refused(refusal, behaviour.status(refusal.code), {})
 
-    def _question(self, parameters: Parameters, authorization: str | None) -> Question:
-        """Read the request as far as it is right: its method, then its token, then its parameters."""
+    def _question(self, setting: Setting, parameters: Parameters, caller: Caller) -> Question:
+        """Judge the request in this order: its method, its token, its parameters."""
         name = parameters.get("cmd")
         if not name:
             raise Refusal(Code.MISSING_CMD, "The cmd parameter is missing.")
         method = METHODS.get(name)
         if method is None:
             raise Refusal(Code.UNKNOWN_COMMAND, "Unknown command.")
-        asker = self.keys.asker(authorization)
-        if not self._setting.behaviour.activated:
+        asker = self.keys.asker(caller.authorization)
+        if not setting.behaviour.activated:
             raise Refusal(Code.ACCOUNT_ISNT_ACTIVATED, "The account is not activated.")
         if method.roles is not None and method.roles.isdisjoint(asker.roles):
             raise Refusal(Code.FORBIDDEN_COMMAND, f"The command {name} is forbidden.")
-        return method.read(self._setting, parameters, asker.account_id)
+        return method.read(setting, parameters, asker.account_id)
 
-    async def _answer(self, question: Question, caller: Caller) -> Answer:
-        shuffled = self._setting.behaviour.order == "shuffled"
-        turn = caller.turn if shuffled else 0
-        key: Hashable = (self._setting.account.version, turn, question, caller.gzip)
+    async def _answer(self, setting: Setting, question: Question, caller: Caller) -> Answer:
+        turn = caller.turn if setting.behaviour.order == "shuffled" else 0
+        key: Hashable = (setting.account.version, setting.behaviour, turn, question, caller.gzip)
         answer = self._cache.get(key)
         if answer is None:
-            body = question.answer(self._setting, turn)
+            body = question.answer(setting, turn)
             sent = await _compressed(body.json) if caller.gzip else body.json
             answer = Answer(sent, rows=body.rows, gzip=caller.gzip)
-            if not shuffled:  # no such answer is given twice
+            if not turn:  # another turn has another answer
                 self._cache.put(key, answer)
         return answer
 

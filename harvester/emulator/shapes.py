@@ -5,9 +5,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from types import MappingProxyType
-from typing import Literal
-
-Shape = Literal["uniform", "daily", "burst", "spike", "sparse"]
 
 HOUR = 3_600
 DAY = 24 * HOUR
@@ -94,6 +91,6 @@ def spike(start: int, end: int, sessions: int, _seed: int, rows: int) -> Curve:
     return Curve([kept[0][0][0], *(span[1] for span, _ in kept)], [weight for _, weight in kept], sessions)
 
 
-SHAPES: Mapping[Shape, Callable[[int, int, int, int, int], Curve]] = MappingProxyType(
+SHAPES: Mapping[str, Callable[[int, int, int, int, int], Curve]] = MappingProxyType(
     {"uniform": uniform, "sparse": uniform, "daily": daily, "burst": burst, "spike": spike}
 )

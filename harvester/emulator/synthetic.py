@@ -3,15 +3,15 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import orjson
 
 from harvester.emulator import example
-from harvester.emulator.account import Record, Wanted, sessions
+from harvester.emulator.account import Record, Wanted, truth
 from harvester.emulator.patterns import PATTERNS, owners, patterns
 from harvester.emulator.render import Entry, Nested, Template, filled, template
-from harvester.emulator.shapes import SHAPES, Shape
+from harvester.emulator.shapes import SHAPES
 
 MOST_SESSIONS = 1 << 29
 EXAMPLE = PATTERNS  # the number of the example's template, behind those of the patterns
@@ -25,7 +25,7 @@ _FRACTION = (1 << 24) - 1
 # Ids are a permutation of 2**33 numbers above 2**32, so none repeats and none fits 32 bits.
 _FIRST_ID = 1 << 32
 _IDS = (1 << 33) - 1
-_STEP = 0x1B873593D
+_STEP = 0x13C6EF373  # odd, and near the golden section of 2**33: neighbours in time lie far apart
 _STEP_BACK = pow(_STEP, -1, _IDS + 1)
 
 
@@ -45,7 +45,7 @@ class SyntheticAccount:
         start: int,
         end: int,
         *,
-        shape: Shape = "daily",
+        shape: str = "daily",
         seed: int = 0,
         account_id: int = example.ACCOUNT_ID,
         spike: int = 9_000,
@@ -57,15 +57,18 @@ class SyntheticAccount:
             sessions: How many, 0 to 2**29, without the example.
             start: First second.
             end: First second after the last.
-            shape: How they spread over the range.
+            shape: How they spread over the range: ``uniform``, ``daily``, ``burst`` or ``spike``.
             seed: Another seed is another history.
             account_id: The parent's id.
             spike: With the shape ``spike``, how many sessions share one second.
             children: How many child accounts own a quarter of the sessions between them.
 
         Raises:
-            ValueError: The range is empty or too short for the shape, or there are too many sessions.
+            ValueError: There is no such shape, the range is empty or too short for it, or there are too many
+                sessions.
         """
+        if shape not in SHAPES:
+            raise ValueError(f"there is no shape {shape!r}, only {', '.join(sorted(SHAPES))}")
         if start >= end or not 0 <= sessions <= MOST_SESSIONS:
             raise ValueError(f"cannot place {sessions} sessions in [{start}, {end})")
         self._sessions = sessions
@@ -74,8 +77,6 @@ class SyntheticAccount:
         self._owners = owners(account_id, children)
         self._patterns = [*patterns(seed, self._owners)]
         self._templates = lru_cache(self._made_templates)
-        probe = [(start, _FIRST_ID, number) for number in range(EXAMPLE + 1)]
-        self._samples = [orjson.loads(row) for row in filled(self._templates(Nested()), probe)]
         self._selections = lru_cache(maxsize=64)(self._selection)
         # The example's index is the first of its second; behind all sessions when it is not in the account.
         holds_example = start <= example.SECOND < end
@@ -105,7 +106,7 @@ class SyntheticAccount:
         self, start: int, end: int, *, calls: bool = True, records: bool = True, resources: bool = True
     ) -> Iterator[dict[str, object]]:
         """The records of ``[start, end)`` by time, then id, as they are served."""
-        return sessions(self, start, end, Nested(calls, records, resources))
+        return truth(self, start, end, Nested(calls, records, resources))
 
     def rank(self, second: int) -> int:
         """Sessions before ``second``."""
@@ -123,9 +124,11 @@ class SyntheticAccount:
         """Indexes of the sessions that are wanted: one pass over the account, remembered by ``wanted``."""
         return self._selections(wanted)
 
+    @cached_property
     def samples(self) -> Sequence[Record]:
         """One whole record of each pattern, and the example, last."""
-        return self._samples
+        entries = [(0, _FIRST_ID, number) for number in range(EXAMPLE + 1)]
+        return [orjson.loads(row) for row in self.render(entries, Nested())]
 
     def entries(self, indexes: Sequence[int]) -> list[Entry]:
         """What to sort and render each by."""
@@ -166,7 +169,7 @@ class SyntheticAccount:
         return [*patterned, template(dict(example.SESSION), nested, escaped=False)]
 
     def _selection(self, wanted: Wanted) -> Sequence[int]:
-        kept = {number for number, sample in enumerate(self._samples) if wanted(sample)}
+        kept = {number for number, sample in enumerate(self.samples) if wanted(sample)}
         placed, mixed = self._example, self._hash
         return array(
             "q",

@@ -37,8 +37,23 @@ class _Token:
 class Keys:
     """The keys handed out for an account and its children: one RSA pair, and for each an id and its roles."""
 
-    def __init__(self, account_id: int, children: tuple[int, ...], now: Callable[[], float]) -> None:
-        """Start without keys; ``now`` is the server's clock, in Unix seconds."""
+    def __init__(
+        self,
+        account_id: int,
+        children: tuple[int, ...],
+        now: Callable[[], float],
+        private_key: rsa.RSAPrivateKey | None = None,
+    ) -> None:
+        """Start without keys.
+
+        Args:
+            account_id: The account.
+            children: Its children, for whom its keys may speak too.
+            now: The server's clock, Unix seconds.
+            private_key: Of every key handed out; made at need if not given, which takes a while.
+        """
+        if private_key is not None:
+            self._pair = private_key
         self._account_id = account_id
         self._accounts = {account_id, *children}
         self._now = now

@@ -152,11 +152,10 @@ class Assembly:
         writer = self._writer = self._writer or DraftWriter(path, schema, sorted_by=sorted_by)
         for piece in self._pieces[self._written :]:
             self._write(writer, piece)
-        self._writer = None
         return writer.finish(metadata)
 
     def abort(self) -> None:
-        """Throw the draft away, if there is one."""
+        """Throw the draft away, if there is one, finished or not."""
         if self._writer is not None:
             self._writer.abort()
 

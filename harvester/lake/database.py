@@ -39,8 +39,11 @@ class Database:
                 f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None
             )
             if not read_only:
-                _configure(connection)
+                _fill(connection)
             _check(connection, path)
+            if not read_only:
+                # Only now: it writes to the file, which might have been another program's.
+                _configure(connection)
             yield cls(connection)
         except sqlite3.Error as error:
             raise LakeError(f"the ledger {path} cannot be used: {error}") from error
@@ -83,15 +86,18 @@ def to_json(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _configure(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+def _fill(connection: sqlite3.Connection) -> None:
     if not connection.execute("SELECT 1 FROM sqlite_master").fetchone() and _stamp(connection) == (0, 0):
         schema = files("harvester.lake").joinpath("schema.sql").read_text(encoding="utf-8")
         stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
         # One transaction: a crash here leaves an empty file, which the next start fills.
         connection.executescript(f"BEGIN; {schema} {stamp} COMMIT;")
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _stamp(connection: sqlite3.Connection) -> tuple[int, int]:

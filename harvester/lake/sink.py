@@ -132,9 +132,12 @@ class Sink:
         return len(self._assemblies)
 
     def abort(self) -> None:
-        """Throw away the drafts of what could not be finished; their answers stay in the spool."""
-        for assembly in self._assemblies.values():
-            assembly.abort()
+        """Throw away the drafts of what could not be published; their answers stay in the spool.
+
+        Waits for what ``thread`` is doing, which a cancellation does not stop.
+        """
+        # In the thread: a Parquet writer that two threads use at once crashes the process.
+        self._thread.submit(self._abort).result()
 
     @property
     def held_bytes(self) -> int:
@@ -154,12 +157,10 @@ class Sink:
     ) -> None:
         if partition not in self._assemblies:
             self._assemblies[partition] = self._assembly(partition)
-        if part := share.overlap(partition.span):
-            cut = self._table.time.cut
-            held = list(cut(batches, part))
-            self._assemblies[partition].add(
-                HarvestedPiece(part, held, lambda: cut(self._replay(window), part))
-            )
+        (part,) = shares([share], partition.span)  # what is touched shares a second with it
+        cut = self._table.time.cut
+        held = list(cut(batches, part))
+        self._assemblies[partition].add(HarvestedPiece(part, held, lambda: cut(self._replay(window), part)))
 
     def _assembly(self, partition: Partition) -> Assembly:
         """A new assembly, with what the published file keeps: its coverage, less what this run reads anew."""
@@ -177,11 +178,14 @@ class Sink:
             partition, [*shares(self._todo, partition.span), *(piece.window for piece in kept)], kept
         )
 
+    def _abort(self) -> None:
+        for assembly in self._assemblies.values():
+            assembly.abort()
+
     async def _publish(self, assemblies: Sequence[Assembly], empty: Sequence[Window]) -> None:
         intents: list[Intent] = []
         for assembly in assemblies:
             draft = await self._in_thread(self._finish, assembly)
-            del self._assemblies[assembly.partition]
             if draft.rows or self._catalog.has_file(assembly.partition.span):
                 intents.append(self._intent(assembly, draft))
             else:
@@ -190,6 +194,8 @@ class Sink:
         if not intents and not empty:
             return
         self._catalog.intend(intents, self._run)
+        for assembly in assemblies:  # from here on their drafts are the ledger's to finish or to clear away
+            del self._assemblies[assembly.partition]
         await self._in_thread(show, self._layout.root, intents)
         news = [intent.publication for intent in intents]
         for window in self._catalog.publish(news, self._run, empty=empty):

@@ -3,17 +3,19 @@
 One file per window, named by its first second. Entries are appended without fsync: each carries a checksum,
 so one that a crash tore or lost is noticed and asked for again.
 
-Entry: ``magic(4) key_length(u32) encoding_length(u32) body_length(u32) sha256(32) key encoding body``,
+Entry: ``magic(4) sha256(32) key_length(u32) encoding_length(u32) body_length(u32) key encoding body``,
 integers big-endian, the checksum over everything after it.
 """
 
+import os
 import struct
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-_HEAD = struct.Struct(">4sIII32s")
+_HEAD = struct.Struct(">4s32s")
+_LENGTHS = struct.Struct(">III")
 _MAGIC = b"hsp1"
 
 
@@ -43,13 +45,14 @@ class SpoolFile:
         Raises:
             OSError: The disk refuses it.
         """
-        payload = b"".join((key.encode(), encoding.encode(), body))
-        head = _HEAD.pack(_MAGIC, len(key), len(encoding), len(body), _digest(payload))
+        parts = (key.encode(), encoding.encode(), body)
+        checked = b"".join((_LENGTHS.pack(*map(len, parts)), *parts))
+        entry = _HEAD.pack(_MAGIC, sha256(checked).digest()) + checked
         # Opened per entry: windows by the hundred are open at once, and file handles are a bounded good.
         with self._path.open("ab") as file:
-            file.write(head + payload)
-        self._places[key] = (self._end, _HEAD.size + len(payload))
-        self._end += _HEAD.size + len(payload)
+            file.write(entry)
+        self._places[key] = (self._end, len(entry))
+        self._end += len(entry)
 
     def get(self, key: str) -> tuple[str, bytes] | None:
         """Encoding and body of the answer to a question, or ``None`` if it never arrived whole."""
@@ -121,16 +124,17 @@ def _scan(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 def _read(file: BinaryIO) -> tuple[str, str, bytes] | None:
-    head = file.read(_HEAD.size)
-    if len(head) < _HEAD.size:
+    head, lengths = file.read(_HEAD.size), file.read(_LENGTHS.size)
+    if len(lengths) < _LENGTHS.size:
         return None
-    magic, key_length, encoding_length, body_length, digest = _HEAD.unpack(head)
-    payload = file.read(key_length + encoding_length + body_length) if magic == _MAGIC else b""
-    if _digest(payload) != digest:
+    magic, digest = _HEAD.unpack(head)
+    key_length, encoding_length, body_length = _LENGTHS.unpack(lengths)
+    size = key_length + encoding_length + body_length
+    # A damaged length may claim gigabytes, which ``read`` would allocate.
+    if magic != _MAGIC or size > os.fstat(file.fileno()).st_size:
+        return None
+    payload = file.read(size)
+    if sha256(lengths + payload).digest() != digest:
         return None
     key, rest = payload[:key_length], payload[key_length:]
     return key.decode(), rest[:encoding_length].decode(), rest[encoding_length:]
-
-
-def _digest(payload: bytes) -> bytes:
-    return sha256(payload).digest()

@@ -1,7 +1,7 @@
 """The objects of one level as Arrow columns, refusing every value that Arrow would alter on the way.
 
-``pa.array`` is fast and lax: 1.5 becomes 1 in an int64 column and ``True`` 1.0 in a float64 one, an empty list
-is taken for an object and an empty text for a list, unknown keys vanish, and a cast to a timestamp accepts
+``pa.array`` is fast and lax: 1.5 becomes 1 in an int64 column and ``True`` 1.0 in a float64 one, an empty
+list is taken for an object and an empty text for a list, unknown keys vanish, and a cast to a timestamp takes
 several other forms. So whole objects go through it for texts and booleans only, with which it is strict. The
 other kinds go column by column: it costs the same, and on the list of a column's values checks are cheap.
 """
@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvester.datasets import Field, Kind
-from harvester.records.schema import SCALARS, Shape
+from harvester.records.schema import SCALARS, STRICT, Shape
 
 Object = dict[str, object]
 Extras = dict[int, dict[str, Any]]
-"""By the position of an object in its level: its unknown keys, and under its known keys those of their values."""
+"""By the position of an object: its unknown keys, and under known keys the unknown ones of their values."""
 
 _TYPES: dict[Kind, set[type]] = {
     Kind.INTEGER: {int, NoneType},
@@ -41,13 +41,11 @@ _SPOKEN: dict[type, str] = {
     list: "a list",
     dict: "an object",
 }
-_TEXTS = {Kind.INSTANT: pa.string(), Kind.DATE: pa.string()}  # until the keys are counted: "" is one, and null
+_MOMENTS = {Kind.INSTANT: pa.timestamp("s"), Kind.DATE: pa.date32()}
 _FORMS = {Kind.INSTANT: "YYYY-MM-DD HH:MM:SS", Kind.DATE: "YYYY-MM-DD"}
 
 _EXACT = 2**53  # beyond it a float skips integers
-_SHORT = (
-    10**7
-)  # below it a decimal with at most 8 digits after its point has at most 15, and a float holds it
+_SHORT = 10**7  # below it, a decimal with at most 8 digits after its point has at most 15: a float holds it
 _DEPTH = 200  # levels in the value of an unknown key: orjson writes 254, less the path down to the key
 
 
@@ -74,9 +72,13 @@ class Conversion:
             MisfitError: A value does not fit its column.
         """
         extras: Extras = {}
-        columns = [self._column(shape, field, objects, extras) for field in shape.fields]
-        # A key is a value in a column, or a null, or unknown. When the numbers of keys and of values agree there
-        # is no unknown key, and no object needs a look.
+        strict = iter(_strict(shape, objects))
+        columns = [
+            next(strict) if field.kind in STRICT else self._column(shape, field, objects, extras)
+            for field in shape.fields
+        ]
+        # A key is a value in a column, or a null, or unknown. When there are as many keys as values, none is
+        # unknown, and no object needs a look.
         if sum(map(len, objects)) != sum(len(column) - column.null_count for column in columns):
             self._collect(shape, objects, extras)
         return [
@@ -94,12 +96,10 @@ class Conversion:
                     extras.setdefault(position, {})[field.name] = keys
             case Kind.LIST:
                 column = self._lists(shape.nested[field.name], field.name, values, path, extras)
-            case Kind.NUMBER:
-                column = _strict(values, field.kind, path)
-                if float in _types(values, field.kind, path):
-                    self._weigh(max(map(abs, pc.min_max(column).as_py().values())), path)
             case _:
-                column = _strict(values, field.kind, path)
+                column = _numbers(values, field.kind, path)
+                if field.kind is Kind.NUMBER and float in _types(values, field.kind, path):
+                    self._weigh(max(map(abs, pc.min_max(column).as_py().values())), path)
         return column
 
     def _structs(self, shape: Shape, values: Sequence[Any], path: str) -> tuple[pa.StructArray, Extras]:
@@ -154,34 +154,51 @@ def moments(texts: pa.Array, kind: Kind, path: str) -> pa.Array:
     Raises:
         MisfitError: A text is not exactly in the vendor's form, or not a moment of the years 1 to 9999.
     """
+    width = len(_FORMS[kind])
     misfit = MisfitError(f"{path}: a text that is not {_FORMS[kind]}")
-    lengths = set(pc.min_max(pc.binary_length(texts)).as_py().values())
+    lengths = _lengths(texts)
     if 0 in lengths:
         texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-        lengths = set(pc.min_max(pc.binary_length(texts)).as_py().values())
+        lengths = _lengths(texts)
     if lengths == {None}:
         return pa.nulls(len(texts), SCALARS[kind])
-    if lengths != {len(_FORMS[kind])}:
-        raise misfit
-    # Of this length the casts below take two forms too many: "T" between day and time, and the year 0, for which
-    # Python has no date. All texts being equally long, both show at a stride of the buffer.
+    # Of the right length the cast takes two forms too many: "T" between day and time, and the year 0, for
+    # which Python has no date. All texts being equally long, both show at a stride of the buffer.
     data = texts.buffers()[2].to_pybytes()
-    if b"0000-" in data or (kind is Kind.INSTANT and data[10 :: len(_FORMS[kind])].strip(b" ")):
+    with_t = kind is Kind.INSTANT and data[10::width].strip(b" ")
+    year_0 = b"0" in data[::width] and b"0000-" in data
+    if lengths != {width} or with_t or year_0:
         raise misfit
     try:
-        # Without a zone first: with one, a cast would take "2024-05-29 15:05+01", just as long.
-        return (texts.cast(pa.timestamp("s")) if kind is Kind.INSTANT else texts).cast(SCALARS[kind])
+        # To a moment without zone, as UTC is: a cast to one with a zone would want an offset in the text.
+        return texts.cast(_MOMENTS[kind]).view(SCALARS[kind])
     except pa.ArrowInvalid:
         raise misfit from None
 
 
-def _strict(values: Sequence[Any], kind: Kind, path: str) -> pa.Array:
+def _lengths(texts: pa.Array) -> set[int | None]:
+    return set(pc.min_max(pc.binary_length(texts)).as_py().values())
+
+
+def _strict(shape: Shape, objects: Sequence[Object]) -> list[pa.Array]:
     try:
-        column = pa.array(values, _TEXTS.get(kind, SCALARS[kind]))
+        columns: list[pa.Array] = pa.array(objects, shape.strict).flatten()
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # whose text has the value, but not the field
+        found = ((field, map(dict.get, objects, repeat(field.name))) for field in shape.fields)
+        reasons = (
+            _reason(set(map(type, values)), field.kind, shape.path + field.name) for field, values in found
+        )
+        raise MisfitError("; ".join(filter(None, reasons))) from None
+    return columns
+
+
+def _numbers(values: Sequence[Any], kind: Kind, path: str) -> pa.Array:
+    try:
+        column = pa.array(values, SCALARS[kind])
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         _types(values, kind, path)
         raise MisfitError(f"{path}: an integer beyond what {SCALARS[kind]} holds exactly") from None
-    # Arrow lets only floats slip among integers, and a sum of integers is an integer: the fastest test there is.
+    # Only floats slip in among integers, and a sum without floats is an integer: the fastest test there is.
     if kind is Kind.INTEGER and (column.null_count or not isinstance(sum(values), int)):
         _types(values, kind, path)
     return column
@@ -200,6 +217,10 @@ def _without_nulls(
 def _types(values: Sequence[object], kind: Kind, path: str) -> set[type]:
     types = set(map(type, values))
     if not types <= _TYPES[kind]:
-        strange = " and ".join(sorted(_SPOKEN[one] for one in types - _TYPES[kind]))
-        raise MisfitError(f"{path}: {strange} where {kind.name} is documented")
+        raise MisfitError(_reason(types, kind, path))
     return types
+
+
+def _reason(types: set[type], kind: Kind, path: str) -> str:
+    strange = sorted(_SPOKEN[one] for one in types - _TYPES[kind])
+    return f"{path}: {' and '.join(strange)} where {kind.name} is documented" if strange else ""

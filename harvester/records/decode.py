@@ -1,8 +1,8 @@
 """Records as parsed from an answer to one Arrow batch, with what does not fit set aside.
 
-Fast path: all records of a page together. When anything on the page does not fit, slow path: halves of halves,
-down to the single records that do not fit alone, by the very same conversion; so whether a record fits never
-depends on the others on its page, and a few misfits cost a few page conversions.
+Fast path: all records of a page together. When something on the page does not fit, slow path: halves of
+halves, by the very same conversion, down to the single records that do not fit alone. So whether a record
+fits never depends on the others on its page, and a few misfits cost a few page conversions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,17 +54,17 @@ class Decoded:
 class Decoder:
     """Decodes the records of one dataset.
 
-    A key that is absent or ``null`` is null, and so is ``""`` for a moment; a list keeps ``null`` elements. Of a
-    key that an object holds twice the last value counts, as orjson has it.
+    A key that is absent or ``null`` is null, and so is a moment that is ``""``; a ``null`` element of a list
+    stays one. Of a key that comes twice in an object the last value counts, as in orjson.
 
-    Unknown keys become the JSON text of one object in ``extra``: those of the record itself directly, those of a
-    nested object below its own key, those of a list's element below the list's key and the element's index:
-    ``{"new": 1, "calls": {"0": {"new": true, "end_reason": {"new": []}}}}``. It is lossless, because a known key
-    never carries anything else there.
+    Unknown keys become ``extra``, the JSON text of one object: the record's own directly; those of a nested
+    object under its key; those of a list's element under the list's key and the element's index, as in
+    ``{"new": 1, "calls": {"0": {"new": true, "end_reason": {"new": []}}}}``. Nothing is ambiguous: under a
+    known key there is never anything else.
 
-    Decimals are floats. One that a float would round goes to quarantine, if it has nine digits after its point,
-    or is 10,000,000 or more; written with an exponent, more than 15 digits and neither of these, it is not
-    noticed. Numbers beyond 2**53 fit integer columns only.
+    A decimal that a float would round goes to quarantine if it has nine digits after its point, or is
+    10,000,000 or more. To see also those that have over 15 digits by way of an exponent only, or vanish below
+    1e-308, would cost more than all other checks. Beyond 2**53 a number fits columns of integers only.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -129,8 +129,7 @@ class Decoder:
 
     def _quarantined(self, raw: bytes, reason: str) -> Quarantined:
         key, time = _value(raw, self._key), _value(raw, self._time)
-        readable = isinstance(key, int) and not isinstance(key, bool) and -(2**63) <= key < 2**63
-        return Quarantined(raw, reason, _second(time), key if readable else None)
+        return Quarantined(raw, reason, second=_second(time), key=_integer(key))
 
 
 def _objects(records: Sequence[Any]) -> Sequence[dict[str, object]]:
@@ -157,6 +156,12 @@ def _value(raw: bytes, name: str) -> object:
         return orjson.loads(raw[span]) if span else None
     except orjson.JSONDecodeError:
         return None
+
+
+def _integer(key: object) -> int | None:
+    if isinstance(key, bool) or not isinstance(key, int):
+        return None
+    return key if -(2**63) <= key < 2**63 else None
 
 
 def _second(time: object) -> int | None:

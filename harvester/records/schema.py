@@ -1,4 +1,4 @@
-"""The Arrow schema of a dataset: its documented keys under the vendor's names, and ``extra`` for all others."""
+"""The Arrow schema of a dataset: the documented keys under the vendor's names, ``extra`` for all others."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +23,14 @@ SCALARS = {
 }
 """The types of the kinds that do not nest."""
 
+STRICT = {
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.TEXT: pa.string(),
+    Kind.INSTANT: pa.string(),
+    Kind.DATE: pa.string(),
+}
+"""The types with which ``pa.array`` takes nothing but what they stand for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -33,6 +41,7 @@ class Shape:
         path: What stands before a key of this level: ``""``, ``"calls[]."``, ``"calls[].end_reason."``.
         names: The keys alone.
         struct: The Arrow type of such an object.
+        strict: The Arrow type of its texts and booleans alone, moments still as the texts they come as.
         nested: The shapes below, by key.
     """
 
@@ -40,6 +49,7 @@ class Shape:
     path: str
     names: frozenset[str]
     struct: pa.StructType
+    strict: pa.StructType
     nested: dict[str, "Shape"]
 
 
@@ -52,6 +62,7 @@ def shape_of(fields: tuple[Field, ...], path: str = "") -> Shape:
         path=path,
         names=frozenset(field.name for field in fields),
         struct=pa.struct([(field.name, _arrow_type(field)) for field in fields]),
+        strict=pa.struct([(field.name, STRICT[field.kind]) for field in fields if field.kind in STRICT]),
         nested={
             field.name: shape_of(field.fields, path + field.name + steps[field.kind])
             for field in fields

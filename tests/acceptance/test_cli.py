@@ -88,7 +88,7 @@ def test_bad_input_is_refused_in_one_sentence(
 
 def _key(served: Served, folder: Path, **changes: object) -> Path:
     content = json.loads(served.credentials.read_text()) | changes
-    path = folder / "key.json"
+    path = folder / f"key-{'-'.join(changes)}.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
     return path

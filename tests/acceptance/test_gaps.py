@@ -55,8 +55,8 @@ async def test_gaps_can_be_let_through(tmp_path: Path) -> None:
         marks = [(pq.read_metadata(path).metadata or {})[b"harvester.complete"] for path in files]
         assert sorted(marks) == [b"false", b"true", b"true"]
         outside = account.count(START, gap.window.start) + account.count(gap.window.end, END)
-        rows = duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/lake/calls/**/*.parquet'").fetchone()
-        assert rows == (outside,)
+        rows = duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/lake/calls/**/*.parquet'").fetchall()
+        assert rows == [(outside,)]
 
 
 async def test_a_gap_is_tried_again(tmp_path: Path) -> None:

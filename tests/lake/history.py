@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from hypothesis import settings
 
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
@@ -19,6 +20,8 @@ from harvester.lake.spool import Spool
 from harvester.window import Window, shares
 
 Row = tuple[int, int, str | None]
+
+STEADY = settings(deadline=None, derandomize=True)  # the same examples every time, and no clock
 
 HOUR = 3_600
 MONDAY = 1_716_768_000  # 2024-05-27 00:00:00 UTC
@@ -66,7 +69,9 @@ def batches(rows: Sequence[Row], size: int = 7) -> list[pa.RecordBatch]:
     """Records as Arrow, ``size`` a batch."""
     names = SCHEMA.names
     return [
-        pa.RecordBatch.from_pylist([dict(zip(names, row, strict=True)) for row in rows[at : at + size]], SCHEMA)
+        pa.RecordBatch.from_pylist(
+            [dict(zip(names, row, strict=True)) for row in rows[at : at + size]], SCHEMA
+        )
         for at in range(0, len(rows), size)
     ]
 

@@ -112,10 +112,15 @@ def test_reading_makes_nothing(path: Path, folder: str) -> None:
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
 def test_a_transaction_is_all_or_nothing(path: Path, failure: type[BaseException]) -> None:
     """What fails inside takes everything back, comes out as it is, and the next one works."""
-    with Database.open(path) as database:
-        with pytest.raises(failure), database.transaction():
+
+    def fail(database: Database) -> None:
+        with database.transaction():
             remember(database, 1)
             raise failure
+
+    with Database.open(path) as database:
+        with pytest.raises(failure):
+            fail(database)
         with database.transaction():
             remember(database, 2)
         assert remembered(database) == [2]
@@ -123,8 +128,9 @@ def test_a_transaction_is_all_or_nothing(path: Path, failure: type[BaseException
 
 def test_a_ledger_that_fails_in_use_is_a_lake_error(path: Path) -> None:
     """sqlite3's errors leave by this door as a sentence with the file's name."""
-    with pytest.raises(LakeError, match=r"ledger\.sqlite cannot be used: no such table"), Database.open(path) as database:
-        database.all("SELECT * FROM nothing")
+    complaint = r"ledger\.sqlite cannot be used: no such table: songs"
+    with pytest.raises(LakeError, match=complaint), Database.open(path) as database:
+        database.all("SELECT * FROM songs")
 
 
 def test_writing_gives_the_number_of_the_row(path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from harvester.errors import LakeError
 from harvester.lake.layout import Granularity, Layout, partition_at, partitions
 from harvester.window import Window, as_text
+from tests.lake.history import STEADY
 
 GRANULARITIES = st.sampled_from(Granularity)
 SECONDS = st.integers(946_684_800, 4_102_444_799)  # the years 2000 to 2099
@@ -57,6 +58,7 @@ def test_a_partition_is_a_calendar_span_and_a_file(
     assert Layout(Path("/lake"), "calls").file(partition) == Path("calls", path)
 
 
+@STEADY
 @given(GRANULARITIES, SECONDS)
 def test_partitions_tile_the_time(granularity: Granularity, second: int) -> None:
     """Every second is in one partition; the next one starts where it ends and is named after it."""
@@ -68,6 +70,7 @@ def test_partitions_tile_the_time(granularity: Granularity, second: int) -> None
     assert partition.label < following.label
 
 
+@STEADY
 @given(GRANULARITIES, SECONDS, st.integers(1, 20_000_000))
 def test_the_partitions_of_a_window_are_those_that_share_a_second(
     granularity: Granularity, start: int, length: int

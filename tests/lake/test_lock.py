@@ -29,7 +29,9 @@ def lock(tmp_path: Path) -> Path:
 
 def test_the_second_owner_is_told_who_the_first_is(lock: Path) -> None:
     """P6: process, host and since when, for as long as the first one works."""
-    expected = f"{lock.parent.parent} is owned by another run (process {os.getpid()} on {socket.gethostname()},"
+    expected = (
+        f"{lock.parent.parent} is owned by another run (process {os.getpid()} on {socket.gethostname()},"
+    )
     for started, since in ((0, "1970-01-01T00:00:00+00:00"), (1e9, "2001-09-09T01:46:40+00:00")):
         with (
             owned(lock, started=started),

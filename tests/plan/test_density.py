@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvester.plan import density
@@ -85,6 +85,7 @@ def test_a_larger_share_never_cuts_earlier(
 
 
 @given(profiles, windows)
+@example({}, Window(MONDAY, MONDAY + 2 * WEEK))
 def test_the_whole_share_is_the_whole_window(profile: dict[int, int], window: Window) -> None:
     """Before the end of a window lie all of its records."""
     assert learned_from(profile).cut(window, 1.0) == pytest.approx(window.end, abs=1)

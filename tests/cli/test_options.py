@@ -1,0 +1,190 @@
+from pathlib import Path
+
+import click
+import pytest
+import structlog
+
+from harvester.cli.config_file import COMMANDS, command_named
+from harvester.cli.options import JOB, job, option, options
+from harvester.config import VENDOR, Job
+from harvester.datasets import CALLS
+from harvester.errors import ConfigError
+from harvester.window import Window
+
+NEEDED = ("--from", "2024-05-29", "--to", "2024-05-30", "--lake", "lake", "--credentials", "key.json")
+DAY = Window(1_716_940_800, 1_717_027_200)
+
+
+def ordered(*arguments: str, command: str = "backfill") -> Job:
+    """The job that a command line describes."""
+    return job(command_named(command).make_context(command, list(arguments)).params)
+
+
+def test_the_defaults_are_those_of_a_job() -> None:
+    """What is not said on the command line is what ``Job`` itself would take."""
+    plain = Job(dataset=CALLS, name="calls", window=DAY, lake=Path("lake"), credentials=Path("key.json"))
+    order = ordered(*NEEDED)
+    assert order.endpoint == VENDOR
+    assert (order.identity, order.shared) == (plain.identity, plain.shared)
+    names = ("window", "lake", "credentials", "ca_file", "rate", "concurrency", "partition", "settle")
+    assert all(getattr(order, name) == getattr(plain, name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (["--name", "sales"], "name", "sales"),
+        (["--rate", "none"], "rate", None),
+        (["--rate", "2.5"], "rate", 2.5),
+        (["--concurrency", "3"], "concurrency", 3),
+        (["--partition", "hour"], "partition", "hour"),
+        (["--settle", "15m"], "settle", 900),
+        (["--endpoint", "http://127.0.0.1:1"], "endpoint", "http://127.0.0.1:1"),
+        (["--ca-file", "ca.pem"], "ca_file", Path("ca.pem")),
+        (["--no-calls"], "switches", {"calls": False, "records": True, "resources": True}),
+        (
+            ["--no-records", "--no-resources"],
+            "switches",
+            {"calls": True, "records": False, "resources": False},
+        ),
+        (["--application-id", "0"], "filters", {"application_id": "0"}),
+        (["--custom-data", ""], "filters", {"custom_data": ""}),
+        (["--user-id", "1", "--user-id", "2"], "filters", {"user_id": "1;2"}),
+        (["--remote-number", "7495"], "filters", {"remote_number": "7495"}),
+        (["--children-calls-only"], "filters", {"children_calls_only": "true"}),
+        (
+            [
+                "--application-id",
+                "7",
+                "--rule-name",
+                "queue",
+                "--child-account-id",
+                "5",
+                "--local-number",
+                "1",
+            ],
+            "filters",
+            {"application_id": "7", "rule_name": "queue", "child_account_id": "5", "local_number": "1"},
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_option_is_what_the_job_says(arguments: list[str], name: str, value: object) -> None:
+    """Every option reaches the job; filters that were not given do not."""
+    assert getattr(ordered(*NEEDED, *arguments), name) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "expected"),
+    [
+        ("HARVESTER_RATE", "3", "rate", 3.0),
+        ("HARVESTER_CALLS", "false", "switches", {"calls": False, "records": True, "resources": True}),
+        ("HARVESTER_CA_FILE", "ca.pem", "ca_file", Path("ca.pem")),
+        ("HARVESTER_USER_ID", "1 2", "filters", {"user_id": "1;2"}),
+        ("HARVESTER_CHILDREN_CALLS_ONLY", "true", "filters", {"children_calls_only": "true"}),
+        ("HARVESTER_NAME", "", "name", "calls"),
+    ],
+)
+def test_the_environment_can_say_everything(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, name: str, expected: object
+) -> None:
+    """Each option has a variable: ``--ca-file`` is ``HARVESTER_CA_FILE``."""
+    monkeypatch.setenv(variable, value)
+    assert getattr(ordered(*NEEDED), name) == expected
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "completion"])
+def test_no_option_is_without_its_variable(command: str) -> None:
+    """In every command, by one rule."""
+    for parameter in command_named(command).params:
+        long = next(flag for flag in parameter.opts if flag.startswith("--"))
+        assert isinstance(parameter.envvar, list)
+        assert parameter.envvar[0] == f"HARVESTER_{long[2:].replace('-', '_').upper()}"
+
+
+@pytest.mark.parametrize("variable", ["HARVESTER_CREDENTIALS", "VOXIMPLANT_CREDENTIALS"])
+def test_the_key_file_may_be_named_by_the_vendor_s_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Where other clients of the vendor look, too."""
+    monkeypatch.setenv(variable, "other.json")
+    assert ordered(*NEEDED[:6]).credentials == Path("other.json")
+
+
+def test_a_missing_key_file_is_a_sentence_with_the_remedy() -> None:
+    """A usage error, before anything is asked."""
+    with pytest.raises(ConfigError) as refused:
+        ordered(*NEEDED[:6])
+    assert str(refused.value) == "no key file: give --credentials FILE, or set VOXIMPLANT_CREDENTIALS"
+
+
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_plan_and_check_take_what_backfill_takes(command: str) -> None:
+    """The same command line, another verb."""
+    line = (*NEEDED, "--rate", "3", "--no-calls", "--settle", "2h")
+    assert ordered(*line, command=command) == ordered(*line)
+
+
+def test_check_needs_no_range() -> None:
+    """Any will do."""
+    assert ordered(*NEEDED[4:], command="check").window.seconds == 86_400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--from", "soon"], "--from 'soon' is no date"),
+        (["--to", "2024-05-29"], "the range is empty"),
+        (["--rate", "0"], "--rate '0' must be above 0"),
+        (["--settle", "soon"], "--settle 'soon' is not a duration"),
+        (["--concurrency", "0"], "--concurrency must be at least 1"),
+        (["--name", "A"], "--name 'A' is not usable"),
+        (["--rule-name", "queue"], "--rule-name needs --application-id"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments: list[str], sentence: str) -> None:
+    """Every refusal begins with the option that is wrong."""
+    with pytest.raises(ConfigError, match=f"^{sentence}"):
+        ordered(*NEEDED, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("flags", "logged"),
+    [
+        ([], ["info", "warning"]),
+        (["-v"], ["debug", "info", "warning"]),
+        (["--quiet"], ["warning"]),
+        (["-q", "-v"], ["warning"]),
+    ],
+    ids=str,
+)
+def test_flags_set_how_much_is_logged(
+    capsys: pytest.CaptureFixture[str], flags: list[str], logged: list[str]
+) -> None:
+    """Every command has them; the command itself does not see them."""
+
+    @click.command()
+    @options(option("--lake"))
+    def speak(lake: str) -> None:
+        log = structlog.get_logger()
+        log.debug(lake)
+        log.info(lake)
+        log.warning(lake)
+
+    speak.main([*flags, "--lake", "x", "--log-format", "json"], standalone_mode=False)
+    lines = capsys.readouterr().err.splitlines()
+    assert [level for level in ("debug", "info", "warning") if f'"{level}"' in "".join(lines)] == logged
+    assert len(lines) == len(logged)
+
+
+def test_options_stand_in_the_help_in_their_order() -> None:
+    """Those of the command first, those that all have last."""
+
+    @click.command()
+    @options(*JOB)
+    def command(**_: object) -> None:
+        """Stand for a command."""
+
+    names = [parameter.opts[0] for parameter in command.params]
+    assert names[:3] == ["--from", "--to", "--lake"]
+    assert names[-4:] == ["--config", "--log-format", "-v", "-q"]

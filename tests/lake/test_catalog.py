@@ -1,0 +1,100 @@
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harvester.lake.catalog import Catalog
+from harvester.lake.entries import Intent, ProvenWindow, Publication
+from harvester.window import Gap, Window
+from tests.lake.history import Lake
+
+
+def file_of(start: int, end: int, *covers: Window) -> Publication:
+    """The file of a partition; ``covers`` all of it by default."""
+    span = Window(start, end)
+    path = Path("calls", f"{start}.parquet")
+    return Publication(
+        span, path, end - start, 1_000, f"{start:064x}", complete=True, covers=covers or (span,)
+    )
+
+
+def listed(*publications: Publication) -> list[Publication]:
+    """As the catalog lists them: their coverage is in its own account."""
+    return [replace(item, covers=()) for item in publications]
+
+
+def test_coverage_is_merged(lake: Lake) -> None:
+    """Files, parts of files and seconds without any record count alike; a new file replaces the old."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    half, whole = file_of(20, 30, Window(20, 25)), replace(file_of(20, 30), complete=False, rows=99)
+    later = file_of(50, 60)
+    lake.catalog.publish([later, half], run, empty=[Window(60, 65)])
+    assert lake.catalog.coverage() == (Window(20, 25), Window(50, 65))
+    assert lake.catalog.published() == listed(half, later)
+    lake.catalog.publish([whole], run, empty=[Window(30, 50)])
+    assert lake.catalog.coverage() == (Window(20, 65),)
+    assert lake.catalog.published() == listed(whole, later)
+    assert Catalog(lake.database, "archive").coverage() == ()
+
+
+def test_files_are_found_by_their_span(lake: Lake) -> None:
+    """Those that share a second with what is asked; touching is not sharing."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    first, second, third = files = [file_of(0, 10), file_of(10, 20), file_of(30, 40)]
+    lake.catalog.publish(files, run)
+    assert lake.catalog.published(Window(9, 10)) == listed(first)
+    assert lake.catalog.published(Window(10, 30)) == listed(second)
+    assert lake.catalog.published(Window(19, 31)) == listed(second, third)
+    assert lake.catalog.published(Window(20, 30)) == []
+    assert lake.catalog.has_file(Window(10, 20))
+    assert not lake.catalog.has_file(Window(20, 30))
+    assert not Catalog(lake.database, "archive").has_file(Window(10, 20))
+
+
+def test_windows_and_gaps_go_when_all_their_seconds_are_covered(lake: Lake) -> None:
+    """Windows in whatever state are given back, so that their answers are freed; half covered ones stay."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    for window in (Window(0, 15), Window(15, 35)):
+        lake.ledger.record(window, proven=[ProvenWindow(window, 1)], run=run)
+    gaps = [Gap(Window(36, 37), 2, 1, "lost"), Gap(Window(39, 41), 2, 1, "lost")]
+    lake.ledger.record(Window(35, 41), waiting=[Window(35, 36)], gaps=gaps, run=run)
+    assert lake.catalog.publish([file_of(0, 10)], run) == []
+    assert lake.catalog.publish([file_of(10, 20)], run) == [Window(0, 15)]
+    assert lake.catalog.publish([file_of(20, 40)], run) == [Window(15, 35), Window(35, 36)]
+    assert lake.ledger.window_starts() == set()
+    assert lake.ledger.gaps() == gaps[1:]
+
+
+def test_a_decision_stands_until_it_is_carried_out_or_taken_back(lake: Lake) -> None:
+    """With all that finishing it takes; of two decisions on one partition the later stands."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    first, second = (
+        Intent(publication, Path("/lake/tmp", publication.path.name))
+        for publication in (file_of(0, 10, Window(0, 3), Window(5, 10)), file_of(10, 20))
+    )
+    lake.catalog.intend([second], run - 1)
+    lake.catalog.intend([first, second], run)
+    assert sorted(lake.catalog.intents(), key=lambda item: item[0].publication.span) == [
+        (first, run),
+        (second, run),
+    ]
+    assert Catalog(lake.database, "archive").intents() == []
+    lake.catalog.withdraw([second])
+    assert lake.catalog.intents() == [(first, run)]
+    assert lake.catalog.coverage() == ()
+    lake.catalog.publish([first.publication], run)
+    assert lake.catalog.intents() == []
+    assert lake.catalog.coverage() == (Window(0, 3), Window(5, 10))
+
+
+def test_publishing_that_fails_changes_nothing(lake: Lake) -> None:
+    """One transaction: files, coverage and decisions change together or not at all."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    intents = [Intent(file_of(0, 10), Path("/lake/tmp/0")), Intent(file_of(10, 20), Path("/lake/tmp/10"))]
+    lake.catalog.intend(intents, run)
+    with pytest.raises(sqlite3.IntegrityError):
+        lake.catalog.publish([intent.publication for intent in intents], run + 1, empty=[Window(20, 30)])
+    assert lake.catalog.coverage() == ()
+    assert lake.catalog.published() == []
+    assert len(lake.catalog.intents()) == 2

@@ -1,0 +1,118 @@
+import sqlite3
+from collections.abc import Mapping
+
+import pytest
+
+from harvester.errors import LakeError
+from harvester.lake.entries import ProvenWindow, RunRecord
+from harvester.lake.ledger import Ledger, names
+from harvester.window import Gap, Window
+from tests.lake.history import Lake
+
+IDENTITY = {"dataset": "calls", "partition": "day", "records": True, "application_id": (7, 8)}
+
+
+def test_a_lake_is_bound_to_an_account_and_each_dataset_to_its_identity(lake: Lake) -> None:
+    """The same claim holds again, whatever the order of its options; several datasets share one account."""
+    other = Ledger(lake.database, "archive")
+    lake.ledger.claim(1, IDENTITY, 0.0)
+    lake.ledger.claim(1, dict(reversed(IDENTITY.items())), 9.0)
+    assert lake.ledger.identity() == IDENTITY | {"application_id": [7, 8]}
+    assert other.identity() is None
+    other.claim(1, {"dataset": "calls"}, 5.0)
+    assert names(lake.database) == ["archive", "calls"]
+    assert lake.database.all("SELECT account_id, created FROM lake") == [(1, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("account", "changed", "complaint"),
+    [
+        (2, {}, "this lake holds account 1, not 2; give another --lake"),
+        (1, {"partition": "hour"}, "otherwise: partition is day there and hour here."),
+        (1, {"records": False}, "otherwise: records is on there and off here."),
+        (1, {"application_id": (7,)}, "otherwise: application-id is 7, 8 there and 7 here."),
+        (1, {"user_id": 5}, "otherwise: user-id is not set there and 5 here."),
+        (1, {"application_id": None}, "otherwise: application-id is 7, 8 there and not set here."),
+        (
+            1,
+            {"records": False, "partition": "month"},
+            "partition is day there and month here; records is on there and off here. Give another --lake,",
+        ),
+    ],
+)
+def test_another_claim_is_refused_with_every_difference(
+    lake: Lake, account: int, changed: Mapping[str, object], complaint: str
+) -> None:
+    """In the words of the options; the lake stays bound as it was."""
+    lake.ledger.claim(1, IDENTITY, 0.0)
+    with pytest.raises(LakeError) as refusal:
+        lake.ledger.claim(account, {**IDENTITY, **changed}, 1.0)
+    assert complaint in str(refusal.value)
+    lake.ledger.claim(1, IDENTITY, 2.0)
+
+
+def test_facts_add_up(lake: Lake) -> None:
+    """Later facts win over earlier ones of the same name."""
+    assert lake.ledger.facts() == {}
+    lake.ledger.claim(1, IDENTITY, 0.0)
+    lake.ledger.learn({"end": "inclusive", "days": 30})
+    lake.ledger.learn({"days": 7})
+    assert lake.ledger.facts() == {"end": "inclusive", "days": 7}
+
+
+def test_runs_are_listed_newest_first(lake: Lake) -> None:
+    """A run without an end was killed, or is at work."""
+    first, second, third = (lake.ledger.begin(Window(0, end), float(end)) for end in (1, 2, 3))
+    Ledger(lake.database, "archive").begin(Window(0, 9), 9.0)
+    lake.ledger.end(second, 8.5, "gaps", {"rows": 12})
+    assert lake.ledger.runs(2) == [
+        RunRecord(third, Window(0, 3), 3.0, None, None, {}),
+        RunRecord(second, Window(0, 2), 2.0, 8.5, "gaps", {"rows": 12}),
+    ]
+    assert [run.id for run in lake.ledger.runs(9)] == [third, second, first]
+
+
+def test_a_lease_is_replaced_by_what_became_of_it(lake: Lake) -> None:
+    """Proven at its start, still to be read behind; each dataset for itself, each oldest first."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    for leased in (Window(50, 100), Window(0, 50)):
+        lake.ledger.record(leased, waiting=[leased], run=run)
+    Ledger(lake.database, "archive").record(Window(0, 7), waiting=[Window(0, 7)], run=run)
+    assert lake.ledger.open_windows() == (Window(0, 50), Window(50, 100))
+    for leased, rows in ((Window(50, 100), 3), (Window(0, 50), 0)):
+        first = Window(leased.start, leased.start + 20)
+        rest = Window(first.end, leased.end)
+        lake.ledger.record(leased, proven=[ProvenWindow(first, rows)], waiting=[rest], run=run)
+    assert lake.ledger.open_windows() == (Window(20, 50), Window(70, 100))
+    assert lake.ledger.proven_windows() == [ProvenWindow(Window(0, 20), 0), ProvenWindow(Window(50, 70), 3)]
+    assert lake.ledger.window_starts() == {0, 20, 50, 70}
+    lake.ledger.forget([Window(20, 50), Window(0, 20)])
+    assert lake.ledger.window_starts() == {50, 70}
+    assert Ledger(lake.database, "archive").window_starts() == {0}
+
+
+def test_gaps_are_forgotten_when_their_seconds_are_read_again(lake: Lake) -> None:
+    """Only those inside: touching ones and those of other datasets stay, with all that was found out."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    archive = Ledger(lake.database, "archive")
+    before, inside, behind = (
+        Gap(Window(start, start + 10), expected, 3, reason)
+        for start, expected, reason in ((10, None, "no total"), (20, 5, "changed"), (30, 7, "unreachable"))
+    )
+    lake.ledger.record(Window(10, 40), gaps=[behind, inside, before], run=run)
+    archive.record(Window(20, 30), gaps=[inside], run=run)
+    assert lake.ledger.gaps() == [before, inside, behind]
+    lake.ledger.record(Window(20, 30), proven=[ProvenWindow(Window(20, 30), 5)], run=run)
+    assert lake.ledger.gaps() == [before, behind]
+    assert archive.gaps() == [inside]
+
+
+def test_a_record_that_fails_changes_nothing(lake: Lake) -> None:
+    """One transaction: a gap of an unknown run takes everything of its lease back."""
+    leased, gap = Window(0, 10), Gap(Window(0, 10), 1, 0, "lost")
+    run = lake.ledger.begin(leased, 0.0)
+    lake.ledger.record(leased, waiting=[leased], gaps=[gap], run=run)
+    with pytest.raises(sqlite3.IntegrityError):
+        lake.ledger.record(leased, gaps=[Gap(leased, 2, 1, "worse")], run=run + 1)
+    assert lake.ledger.open_windows() == (leased,)
+    assert lake.ledger.gaps() == [gap]

@@ -1,0 +1,66 @@
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harvester.lake import quarantine
+from harvester.window import Window
+
+WINDOW = Window(100, 200)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A record that does not fit."""
+
+    raw: bytes
+    reason: str = "not an object"
+    key: int | None = None
+    second: int | None = None
+
+
+def kept(folder: Path) -> list[dict[str, object]]:
+    """What lies in quarantine; nothing half-written does."""
+    (path,) = folder.iterdir()
+    assert path.name == "100-200.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_byte_of_a_misfit_is_kept(tmp_path: Path) -> None:
+    """As text where it is text, else as base64, with its reason and whatever could be read of it (P3)."""
+    broken = b'{"id": "\xff\n"}'
+    quarantine.keep(tmp_path, WINDOW, [Odd(b'{"id":\n"\xc3\xa9"}', "an id of text", 7, 150), Odd(broken)])
+    assert kept(tmp_path) == [
+        {"key": 7, "time": "1970-01-01 00:02:30", "reason": "an id of text", "text": '{"id":\n"é"}'},
+        {"key": None, "time": None, "reason": "not an object", "base64": base64.b64encode(broken).decode()},
+    ]
+
+
+def test_another_reading_replaces_the_earlier(tmp_path: Path) -> None:
+    """Misfits are not doubled; a window that turns out clean leaves nothing, and neither does a clean one."""
+    quarantine.keep(tmp_path, WINDOW, [])
+    for reading in ([Odd(b"1"), Odd(b"2")], [Odd(b"3")]):
+        quarantine.keep(tmp_path, WINDOW, reading)
+        assert [line["text"] for line in kept(tmp_path)] == [odd.raw.decode() for odd in reading]
+    quarantine.keep(tmp_path, WINDOW, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk tears the draft, never the file."""
+    quarantine.keep(tmp_path, WINDOW, [Odd(b"1")])
+
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space"):
+            quarantine.keep(tmp_path, WINDOW, [Odd(b"1"), Odd(b"2")])
+    assert len((tmp_path / "100-200.jsonl").read_bytes().splitlines()) == 1
+    quarantine.keep(tmp_path, WINDOW, [Odd(b"1"), Odd(b"2")])
+    assert len(kept(tmp_path)) == 2
