@@ -16,9 +16,10 @@ QUERY = """
 SELECT date,
        count(*)                                             AS sessions,
        sum(len(calls))                                      AS calls,
-       round(sum(list_sum(list_transform(calls, lambda call: call.cost))), 2)
-         + round(sum(list_sum(list_transform(records, lambda record: record.cost))), 2)
-         + round(sum(list_sum(list_transform(other_resource_usage, lambda usage: usage.cost))), 2) AS cost
+       CAST(sum(coalesce(list_sum(list_transform(calls, lambda call: call.cost)), 0)
+              + coalesce(list_sum(list_transform(records, lambda record: record.cost)), 0)
+              + coalesce(list_sum(list_transform(other_resource_usage, lambda usage: usage.cost)), 0))
+            AS DECIMAL(18, 2))                              AS cost
 FROM read_parquet('{lake}/calls/**/*.parquet', hive_partitioning = true)
 GROUP BY date ORDER BY date LIMIT 10
 """

@@ -102,10 +102,9 @@ class Backfill:
         if self._pipeline is None:
             return None
         progress, frontier, sink = self._pipeline.progress, self._pipeline.frontier, self._pipeline.sink
-        left = frontier.expected
         return Snapshot(
             rows=progress.rows,
-            expected=None if left is None else progress.rows + progress.quarantined + left,
+            expected=None if progress.forecast is None else progress.forecast + progress.replayed,
             windows=progress.windows,
             waiting=frontier.windows,
             partitions=sink.published.partitions,
