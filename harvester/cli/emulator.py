@@ -69,7 +69,9 @@ def _emulator(values: dict[str, Any]) -> "Emulator":
         values["sessions"], span.start, span.end, shape=values["shape"], seed=values["seed"]
     )
     behaviour = Behaviour(
-        to_inclusive=not values["exclusive_end"], latency=values["latency"], requests_per_second=values["limit"]
+        to_inclusive=not values["exclusive_end"],
+        latency=values["latency"],
+        requests_per_second=values["limit"],
     )
     return Emulator(account, behaviour)
 

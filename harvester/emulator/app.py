@@ -3,6 +3,8 @@
 import asyncio
 import math
 import random
+import socket
+import struct
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -15,7 +17,7 @@ from harvester.emulator.account import Account
 from harvester.emulator.answers import Answer, refused
 from harvester.emulator.behaviour import Behaviour
 from harvester.emulator.counts import Asked, Counts, busiest_second
-from harvester.emulator.faults import RESET, STALL, Fault, Faults
+from harvester.emulator.faults import RESET, STALL, UNANSWERED, Fault, Faults
 from harvester.emulator.limits import Limits
 from harvester.emulator.parameters import Parameters
 from harvester.emulator.refusals import Refusal
@@ -146,7 +148,7 @@ class Emulator:
         if self._watch is not None:
             self._watch(parameters)
         fault = None if refusal else self.faults.due(number, parameters)
-        if fault is not None and fault.kind in {RESET, STALL}:
+        if fault is not None and fault.kind in UNANSWERED:
             self._note(at, parameters, None, fault)
             return await _unanswered(request, fault)
         answer = refusal or await self._answer(request, parameters, number, fault)
@@ -191,8 +193,11 @@ async def _unanswered(request: web.Request, fault: Fault) -> web.Response:
     if fault.kind == STALL:
         # Ends with the client (the server cancels handlers whose client has gone) or with the server.
         await request.app[CLOSING].wait()
-    if request.transport is not None:
-        request.transport.abort()
+    if fault.kind == RESET:
+        # Lingering for no time makes the system send RST instead of FIN when the socket is closed.
+        linger = struct.pack("ii", 1, 0)
+        request.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    request.protocol.force_close()
     return web.Response()
 
 

@@ -8,8 +8,10 @@ from harvester.emulator.answers import Answer
 from harvester.emulator.effects import EFFECTS, Ask, Figures
 
 RESET = "reset"
+HANG_UP = "hang_up"
 STALL = "stall"
-KINDS = frozenset({RESET, STALL, *EFFECTS})
+UNANSWERED = frozenset({RESET, HANG_UP, STALL})
+KINDS = UNANSWERED | EFFECTS.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,8 @@ class Fault(Figures):
     """One thing that goes wrong; further figures by keyword, see ``Figures``.
 
     Attributes:
-        kind: ``reset`` (the connection is aborted before the answer), ``stall`` (no answer comes, until the
-            client goes away or the server ends), or one of ``EFFECTS``.
+        kind: ``reset`` or ``hang_up`` (instead of an answer, the connection is reset or closed), ``stall``
+            (no answer comes, until the client goes away or the server ends), or one of ``EFFECTS``.
         share: Share of the requests that meet it, 0 to 1.
         requests: Numbers of the requests that meet it in any case; the first since the last reset is 1.
         when: Which requests can meet it at all, by their parameters; all if ``None``.
@@ -37,7 +39,7 @@ class Fault(Figures):
             raise ValueError(f"there is no fault {self.kind!r}, only {', '.join(sorted(KINDS))}")
 
     async def effect(self, parameters: Mapping[str, str], ask: Ask) -> Answer:
-        """Answer a request as this fault does; ``reset`` and ``stall`` have no answer."""
+        """Answer a request as this fault does; one that is unanswered has no effect."""
         return await EFFECTS[self.kind](self, parameters, ask)
 
 

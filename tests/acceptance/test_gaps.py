@@ -55,7 +55,9 @@ async def test_gaps_can_be_let_through(tmp_path: Path) -> None:
         marks = [(pq.read_metadata(path).metadata or {})[b"harvester.complete"] for path in files]
         assert sorted(marks) == [b"false", b"true", b"true"]
         outside = account.count(START, gap.window.start) + account.count(gap.window.end, END)
-        rows = duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/lake/calls/**/*.parquet'").fetchall()
+        rows = (
+            duckdb.connect().execute(f"SELECT count(*) FROM '{tmp_path}/lake/calls/**/*.parquet'").fetchall()
+        )
         assert rows == [(outside,)]
 
 

@@ -20,7 +20,7 @@ def _account() -> SyntheticAccount:
 
 def _files(lake: Path) -> dict[str, tuple[object, ...]]:
     """Everything a reader can see of each file, apart from which run wrote it."""
-    seen = {}
+    seen: dict[str, tuple[object, ...]] = {}
     for path in sorted(lake.rglob("*.parquet")):
         file = pq.ParquetFile(path)
         metadata = {
@@ -84,4 +84,4 @@ async def test_files_are_few_and_sorted_by_size_of_partition(tmp_path: Path) -> 
 
 async def _seconds(it: Bench) -> list[object]:
     query = f"SELECT epoch(start_date)::BIGINT FROM '{it.folder}/lake/calls/**/*.parquet'"
-    return [second for (second,) in duckdb.sql(query).fetchall()]
+    return [second for (second,) in duckdb.connect().execute(query).fetchall()]

@@ -41,6 +41,13 @@ def test_sessions_are_found_by_id() -> None:
     assert account.render(account.entries([1]), Nested()) != account.render(account.entries([0]), Nested())
 
 
+def test_matching_judges_whole_records() -> None:
+    """A selection holds the sessions that are wanted, in time order."""
+    account = ListedAccount([record(3, 2, user_id=7), record(9, 0), record(2, 1, user_id=7)])
+    assert account.matching(lambda row: row.get("user_id") == 7) == [1, 2]
+    assert [row["call_session_history_id"] for row in account.samples] == [9, 2, 3]
+
+
 def test_the_history_can_change() -> None:
     """Sessions come, go and change; every change is another version."""
     account = ListedAccount()
