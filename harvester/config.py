@@ -125,13 +125,14 @@ def instant(option: str, text: str) -> int:
             day = date.fromisoformat(text)
             return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{option} {text!r} is no date: write 2024-05-29 or 2024-05-29T15:05:26, with +02:00 if not UTC"
         ) from error
     if moment.microsecond:
         raise ConfigError(f"{option} {text!r} has fractions of a second; the API knows whole seconds only")
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return int(moment.timestamp())
 
 
 def duration(option: str, text: str) -> int:

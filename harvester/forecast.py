@@ -55,6 +55,8 @@ async def forecast(job: Job, credentials: Credentials, *, now: Callable[[], floa
                 rows += await _count(client, job, window)
                 spans += 1
             except RangeTooWideError as error:
+                if window.seconds == 1:
+                    raise  # no range is narrow enough
                 waiting += _narrowed(window, error.days)
     cost = estimate(
         rows,
@@ -79,7 +81,8 @@ async def _count(client: Client, job: Job, window: Window) -> int:
 
 def _narrowed(window: Window, days: int | None) -> list[Window]:
     # The closed range that is asked counts its last second too.
-    step = max(1, days * _DAY - 1 if days else window.seconds // 2)
+    half = window.seconds // 2
+    step = max(1, min(half, days * _DAY - 1) if days else half)
     return [Window(start, min(start + step, window.end)) for start in range(window.start, window.end, step)]
 
 

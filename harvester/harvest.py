@@ -103,7 +103,7 @@ class Backfill:
             return None
         progress, frontier, sink = self._pipeline.progress, self._pipeline.frontier, self._pipeline.sink
         return Snapshot(
-            rows=progress.rows,
+            rows=progress.rows + progress.quarantined,
             expected=None if progress.forecast is None else progress.forecast + progress.replayed,
             windows=progress.windows,
             waiting=frontier.windows,

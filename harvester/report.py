@@ -10,7 +10,7 @@ class Snapshot:
     """A run at one moment.
 
     Attributes:
-        rows: Records proven so far.
+        rows: Records proven so far, those in quarantine too.
         expected: Records in all, by the API's own totals; ``None`` before it was asked.
         windows: Windows proven.
         waiting: Windows waiting or being read.

@@ -4,8 +4,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 import pytest
+from hypothesis import settings
 
 from tests.virtual_time import VirtualTimeLoop
+
+# The same examples every time: a red run stays red until the code changes. No deadline: machines are shared.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 def pytest_asyncio_loop_factories(

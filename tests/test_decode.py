@@ -1,4 +1,4 @@
-"""From parsed records to Arrow: each value that fits is in its column as sent, each unknown key in ``extra``."""
+"""From parsed records to Arrow: each value that fits is in its column as sent, unknown keys in ``extra``."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,8 +15,6 @@ from harvester.records.schema import arrow_schema
 
 ZONE = ZoneInfo("UTC")  # Arrow's, whose text the tests compare
 SAMPLE = (Path(__file__).parent / "samples" / "GetCallHistory.json").read_bytes()
-
-
 DECODER = Decoder(CALLS)
 
 

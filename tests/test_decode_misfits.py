@@ -63,6 +63,8 @@ MISFITS = [
     ("calls[].cost", b'"0.5"', "calls[].cost: a text where NUMBER is documented"),
     ("calls[].cost", b"9007199254740993", "calls[].cost: an integer beyond what double holds exactly"),
     ("calls[].cost", b"9007199254740993.0", "a decimal with more digits than a float holds"),
+    ("calls[].cost", b"9876543.123456789", "a decimal with more digits than a float holds"),
+    ("calls[].cost", b"-9007199254740994.0", "calls[].cost: a number beyond 2**53"),
     ("calls[].cost", b"-18446744073709551617", "calls[].cost: a number beyond 2**53"),
     (
         "calls[].cost",

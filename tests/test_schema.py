@@ -23,12 +23,12 @@ SMALL = Dataset(
         Field("amount", Kind.NUMBER),
         Field("done", Kind.BOOLEAN),
         Field("name", Kind.TEXT),
-        Field("end", Kind.OBJECT, (Field("code", Kind.INTEGER),)),
         Field(
             "legs",
             Kind.LIST,
             (Field("at", Kind.INSTANT), Field("end", Kind.OBJECT, (Field("x", Kind.TEXT),))),
         ),
+        Field("end", Kind.OBJECT, (Field("code", Kind.INTEGER),)),
     ),
 )
 
@@ -44,8 +44,8 @@ def test_every_kind_has_its_column() -> None:
             pa.field("amount", pa.float64()),
             pa.field("done", pa.bool_()),
             pa.field("name", pa.string()),
-            pa.field("end", pa.struct([("code", pa.int64())])),
             pa.field("legs", pa.list_(pa.struct([("at", moment), ("end", pa.struct([("x", pa.string())]))]))),
+            pa.field("end", pa.struct([("code", pa.int64())])),
             pa.field("extra", pa.string()),
         ]
     )

@@ -25,7 +25,7 @@ async def test_never_more_than_the_budget_and_hardly_less(tmp_path: Path, rate: 
 @pytest.mark.parametrize("retry_after", [None, 3.0])
 async def test_a_stricter_api_is_obeyed(tmp_path: Path, refuse_by: str, retry_after: float | None) -> None:
     """An API with a smaller limit of its own slows the run down, and does not end it."""
-    account = SyntheticAccount(30_000, START, END, seed=8)
+    account = SyntheticAccount(15_000, START, END, seed=8)
     behaviour = Behaviour(requests_per_second=4, refuse_by=refuse_by, retry_after=retry_after)  # type: ignore[arg-type]  # parametrised text
     async with bench(tmp_path, account, behaviour) as it:
         report = await it.harvest(START, END, rate=20.0)

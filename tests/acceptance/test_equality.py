@@ -54,7 +54,7 @@ async def test_what_is_unknown_of_the_api_does_not_matter(
 ) -> None:
     """Bounds, the order within a second, caps and widths: the lake is the same under every answer."""
     start, end = SPRING - 20 * DAY, SPRING
-    account = SyntheticAccount(40_000, start, end, shape=shape, seed=2, spike=3_000)
+    account = SyntheticAccount(25_000, start, end, shape=shape, seed=2, spike=3_000)
     async with bench(tmp_path, account, behaviour) as it:
         report = await it.harvest(start, end)
         assert (report.outcome, report.rows) == ("complete", account.total)

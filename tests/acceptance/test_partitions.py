@@ -15,7 +15,7 @@ CUT = SPRING - DAY + 13 * 3_600 + 61
 
 
 def _account() -> SyntheticAccount:
-    return SyntheticAccount(30_000, SPRING - 3 * DAY, SPRING + 2 * DAY, seed=3)
+    return SyntheticAccount(15_000, SPRING - 3 * DAY, SPRING + 2 * DAY, seed=3)
 
 
 def _files(lake: Path) -> dict[str, tuple[object, ...]]:

@@ -16,7 +16,7 @@ SLOW = Behaviour(latency=0.3, latency_sigma=0.3)
 
 
 def _account() -> SyntheticAccount:
-    return SyntheticAccount(100_000, START, END, seed=6)
+    return SyntheticAccount(60_000, START, END, seed=6)
 
 
 def _asked(it: Bench) -> Counter[tuple[object, ...]]:
@@ -43,7 +43,7 @@ async def test_the_first_signal_drains(tmp_path: Path) -> None:
         assert max(_asked(it).values()) == 1
 
 
-@pytest.mark.parametrize("seconds", [0.1, 1.0, 2.0, 3.0, 4.0])
+@pytest.mark.parametrize("seconds", [0.1, 1.0, 2.0, 3.0])
 async def test_cancelled_at_any_moment(tmp_path: Path, seconds: float) -> None:
     """Cut off, a run loses only the answers that had not arrived: the next asks for these alone."""
     async with bench(tmp_path, _account(), SLOW) as it:

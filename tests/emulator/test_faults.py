@@ -201,7 +201,7 @@ async def test_totals_that_change_while_paging(kind: str, by: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "error"), [("reset", ConnectionResetError), ("hang_up", aiohttp.ServerDisconnectedError)]
+    ("kind", "error"), [("reset", aiohttp.ClientOSError), ("hang_up", aiohttp.ServerDisconnectedError)]
 )
 async def test_connections_that_end(kind: str, error: type[Exception]) -> None:
     """The connection is reset or closed before an answer; the next request is served."""

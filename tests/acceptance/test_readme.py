@@ -1,0 +1,24 @@
+"""What the README shows works as it stands there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harvester.emulator import SyntheticAccount
+from tests.acceptance.harness import DAY, SPRING, bench
+
+README = Path(__file__).parents[2] / "README.md"
+SNIPPETS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=["duckdb", "polars", "pandas"])
+async def test_the_ways_to_read_the_lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], snippet: str
+) -> None:
+    """DuckDB, Polars and pandas read the lake by the README's own lines."""
+    async with bench(tmp_path, SyntheticAccount(500, SPRING - 3 * DAY, SPRING, seed=11)) as it:
+        await it.harvest(SPRING - 3 * DAY, SPRING)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(snippet, str(README), "exec"), {})  # noqa: S102  (our own README)
+    assert capfd.readouterr().out
