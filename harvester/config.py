@@ -29,7 +29,7 @@ class Job:
         lake: The lake's folder.
         credentials: The vendor's key file.
         endpoint: Where the API is, without ``/platform_api``.
-        ca_file: Certificates to trust beside the system's.
+        ca_file: Certificates to trust instead of the system's.
         rate: Requests per second at most; ``None`` for no limit.
         concurrency: Requests in flight at most.
         partition: ``hour``, ``day`` or ``month``.

@@ -12,7 +12,7 @@ there are no locks.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -77,6 +77,7 @@ class Pipeline:
     fetchers: int
     memory: int
     progress: Progress = field(default_factory=Progress)
+    known_bounds: Mapping[str, bool] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Read every window of the frontier and publish what they complete.
@@ -125,6 +126,9 @@ class Pipeline:
         waiting = [reading.rest] if reading.rest else []
         self.ledger.record(lease.window, proven=proven, waiting=waiting, gaps=gaps, run=self.run_number)
         self.progress.gaps += gaps
+        if self.bounds.facts != self.known_bounds:
+            self.known_bounds = self.bounds.facts
+            self.ledger.learn(self.known_bounds)
         self.frontier.done(lease, reading.rest, reading.expected)
         if self.progress.forecast is None and (left := self.frontier.expected) is not None:
             received = self.progress.rows + self.progress.quarantined - self.progress.replayed

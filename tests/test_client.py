@@ -485,6 +485,35 @@ async def test_slow_handshakes_do_not_bunch_requests() -> None:
     assert most_in_a_second(times) <= 10
 
 
+async def test_connections_are_taken_at_the_budgets_pace() -> None:
+    """A request waits for its turn before it takes a connection, not only with one in its hand."""
+    pace, times = Pace(4), []
+
+    async def request() -> None:
+        await pace.turn()
+        times.append(asyncio.get_running_loop().time())
+
+    pace.freeze(2)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(12):
+            group.create_task(request())
+    assert times[0] == seconds(2)
+    assert most_in_a_second(times) <= 4
+
+
+async def test_the_clock_of_deadlines_stands_still_in_pauses() -> None:
+    """It goes on after each, from where it stood; a pause inside a pause changes nothing."""
+    pace = Pace(None)
+    loop = asyncio.get_running_loop()
+    began = pace.clock()
+    seen = []
+    for at, pause in ((1, 0.0), (2, 10.0), (5, 2.0), (8, 5.0), (12.5, 0.0), (14, 0.0), (15, 3.0), (20, 0.0)):
+        await asyncio.sleep(at - loop.time())
+        pace.freeze(pause)
+        seen.append(pace.clock() - began)
+    assert seen == seconds([1, 2, 2, 2, 2, 3, 4, 6])
+
+
 async def test_without_a_budget_only_pauses_hold() -> None:
     """A rate of ``None`` is for servers without a limit."""
     pace = Pace(None)

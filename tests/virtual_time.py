@@ -50,4 +50,3 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         except Exception as error:  # noqa: BLE001  (handed to the caller, as an executor does)
             future.set_exception(error)
         return future
-

@@ -80,6 +80,8 @@ class PageSource:
             return self._read(parse(Answer(body=kept[1], encoding=kept[0])), question)
         parameters = question.parameters(self._dataset, offset, with_total=with_total)
         answer, page = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
+        if page.timezone not in _UTC:  # before it is kept: the next run must ask anew
+            raise ZoneError(f"the API answers in the time zone {page.timezone!r}, not in UTC")
         file.append(key, answer.encoding, answer.body)
         return self._read(page, question)
 
@@ -107,10 +109,6 @@ class PageSource:
         ]
 
     def _read(self, page: Page, question: Question) -> ReadPage:
-        if page.timezone not in _UTC:
-            raise ZoneError(
-                f"the API answers in the time zone {page.timezone!r}, not in UTC; nothing is written"
-            )
         decoded = self._decoder.decode(page.records, page.text)
         self.unknown.update(decoded.unknown)
         return read_page(decoded, page.total, self.columns, descending=question.descending)

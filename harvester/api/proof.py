@@ -66,7 +66,7 @@ class Prover:
             ExceptionGroup: What asking raises.
         """
         if opening is None:
-            question = self._bounds.question(self._window)
+            question = self._begun() or self._bounds.question(self._window)
             opening = Opening(question, await self._first(self._window.start, question))
         if opening.page.total is None:
             raise ContradictionError("the answer gives no total")
@@ -78,6 +78,12 @@ class Prover:
         """Forget the answers: they contradict each other."""
         for file in self._files.values():
             file.clear()
+
+    def _begun(self) -> Question | None:
+        """The question whose answers an earlier run kept, so that this one goes on where that was."""
+        file = self._file(self._window.start)
+        questions = self._bounds.questions(self._window)
+        return next((question for question in questions if file.get(question.key(0))), None)
 
     async def _whole(self, opening: Opening, total: int) -> Proof:
         pages = await self._pages(opening, total)
@@ -97,6 +103,9 @@ class Prover:
         if page.total is None or turn is None or not start < turn <= last:
             raise ContradictionError(f"the records of second {last} came and went", expected=total)
         pages = await self._complete(pages, total - page.total, before=turn)
+        if turn < last:  # the bounds were not known yet; the page must lie with the window that it opens
+            self._file(last).clear()
+            page = await self._first(turn, question)
         return Proof(Window(start, turn), pages, Opening(question, page))
 
     async def _pages(self, opening: Opening, total: int) -> list[ReadPage]:

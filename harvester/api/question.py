@@ -1,6 +1,6 @@
 """What is asked for a window, while it is unknown whether the vendor's bounds belong to the range."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harvester.datasets import Dataset
@@ -60,6 +60,14 @@ class Bounds:
         """The narrowest question that surely holds ``window``."""
         start = window.start if self._from_inclusive else window.start - 1
         return Question(start, window.end - 1 if self._to_inclusive else window.end)
+
+    @staticmethod
+    def questions(window: Window) -> Iterator[Question]:
+        """Every question that an earlier run, knowing less or more, may have asked for ``window``."""
+        for start in (window.start, window.start - 1):
+            for end in (window.end - 1, window.end):
+                if start <= end:
+                    yield Question(start, end)
 
     def second(self, second: int) -> Question:
         """The question for one second."""

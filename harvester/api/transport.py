@@ -111,7 +111,12 @@ class Transport:
         try:
             async with asyncio.timeout(self._limits.connect) as timeout:
                 clock = _Clock(self._limits, leave, timeout)
-                return await self._exchange(f"{self._endpoint}/platform_api/{method}", form, token, clock)
+                mark = _CLOCK.set(clock)
+                try:
+                    return await self._exchange(f"{self._endpoint}/platform_api/{method}", form, token, clock)
+                finally:
+                    # The task's context would hold the clock, and the clock the task: a cycle with its page.
+                    _CLOCK.reset(mark)
         except TimeoutError:
             failure: HarvestError = TransportError(f"{self._host} did not answer in time")
         except aiohttp.ClientConnectorCertificateError as error:
@@ -122,7 +127,6 @@ class Transport:
         raise failure
 
     async def _exchange(self, url: str, form: Mapping[str, str], token: str, clock: "_Clock") -> Reply:
-        _CLOCK.set(clock)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"}
         async with self._session.post(
             url, data=urlencode(form).encode(), headers=headers, allow_redirects=False

@@ -38,7 +38,7 @@ ENDPOINT = option(
     "--endpoint", default=VENDOR, show_default=True, help="Where the API is; http only to loopback."
 )
 CA_FILE = option(
-    "--ca-file", type=click.Path(path_type=Path), help="Certificates to trust beside the system's."
+    "--ca-file", type=click.Path(path_type=Path), help="Certificates to trust instead of the system's."
 )
 DATASET = option(
     "--dataset",

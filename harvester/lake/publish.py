@@ -30,7 +30,7 @@ def show(root: Path, intents: Iterable[Intent]) -> None:
         folders.update(_make(target.parent))
         intent.draft.replace(target)
     for folder in folders:
-        _sync(folder)
+        sync_folder(folder)
 
 
 def recover(layout: Layout, catalog: Catalog) -> None:
@@ -64,7 +64,8 @@ def _make(folder: Path) -> list[Path]:
     return changed
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make renames inside ``folder`` durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -1,12 +1,14 @@
 """Records that do not fit the schema: kept with their bytes and the reason, never dropped."""
 
 import base64
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import orjson
 
+from harvester.lake.publish import sync_folder
 from harvester.window import Window, as_text
 
 
@@ -47,8 +49,12 @@ def keep(folder: Path, window: Window, misfits: Sequence[Misfit]) -> None:
         path.unlink(missing_ok=True)
         return
     draft = path.with_suffix(".draft")
-    draft.write_bytes(b"".join(_line(misfit) for misfit in misfits))
+    with draft.open("wb") as file:
+        file.writelines(_line(misfit) for misfit in misfits)
+        file.flush()
+        os.fsync(file.fileno())
     draft.replace(path)
+    sync_folder(folder)
 
 
 def _line(misfit: Misfit) -> bytes:

@@ -133,7 +133,7 @@ def _spans(text: bytes, within: slice, opening: bytes) -> list[slice] | None:
     depth = 1
     begin = position = start + 1
     # Commas count at the outermost level only; passing over the others makes this several times faster.
-    while found := (_BRACKET_OR_COMMA if depth == 1 else _BRACKET).match(text, position, end):
+    while found := (_BRACKET_OR_COMMA if depth == 1 else _BRACKET).match(text, position):
         position = found.end()
         if found[1] in b"[{":
             depth += 1
