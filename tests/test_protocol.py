@@ -239,7 +239,7 @@ def test_a_damaged_gzip_is_noticed(place: int) -> None:
         unpack(zipped(flipped(ZIPPED, place)), 1000)
 
 
-@pytest.mark.parametrize("tail", [b"\0", b"x" * 50_000, ZIPPED, gzip.compress(b"")])
+@pytest.mark.parametrize("tail", [b"\0", b"x" * 50_000, ZIPPED, gzip.compress(b"", mtime=0)])
 def test_nothing_may_follow_a_gzip(tail: bytes) -> None:
     """Neither bytes nor a second member; not even where a slice of the input ends."""
     body = zlib.compress(TEXT, wbits=31)

@@ -17,8 +17,9 @@ _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _BRACKET = re.compile(rb'[^][{}"]*+(?:' + _STRING + rb'[^][{}"]*+)*+([][{}])', re.DOTALL)
 _BRACKET_OR_COMMA = re.compile(rb'[^][{},"]*+(?:' + _STRING + rb'[^][{},"]*+)*+([][{},])', re.DOTALL)
 _KEY = re.compile(rb"\s*+(" + _STRING + rb")\s*+:", re.DOTALL)
-# Strings match as well, outside the group, so that no number is found inside one.
-_NUMBER = re.compile(_STRING + rb"|([0-9]++(?:\.[0-9]++)?+(?:[eE][-+]?+[0-9]++)?+)", re.DOTALL)
+# Strings match as well, outside the group, so that no number is found inside one; an open one to the end, or
+# the search would begin anew at each quote in it.
+_NUMBER = re.compile(_STRING + rb"?+|([0-9]++(?:\.[0-9]++)?+(?:[eE][-+]?+[0-9]++)?+)", re.DOTALL)
 _SURE = 16  # characters: at most 15 digits and a point, which survive being a float, unless with an exponent
 
 
