@@ -21,9 +21,10 @@ check: $(VENV)/.installed ## Lint, formatting, types, layers
 	$(BIN)/mypy harvester tests benchmarks
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.installed ## Tests with branch coverage
+unit: $(VENV)/.installed ## Tests with branch coverage, then the large ones without
 	$(BIN)/coverage erase
-	$(BIN)/pytest -n auto --cov --cov-report=term
+	$(BIN)/pytest -n auto -m "not large" --cov --cov-report=term
+	$(BIN)/pytest -n auto -m large
 
 lock: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

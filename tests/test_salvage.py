@@ -164,10 +164,15 @@ def test_a_decimal_is_kept_if_its_float_says_the_same(number: str, *, rounded: b
 
 @pytest.mark.parametrize(
     "text",
-    [b'"0.1234567890123456789"', rb'"\"cost\": 0.1234567890123456789"', rb'["\\", "0.1234567890123456789"]'],
+    [
+        b'"0.1234567890123456789"',
+        rb'"\"cost\": 0.1234567890123456789"',
+        rb'["\\", "0.1234567890123456789"]',
+        b'"0.1234567890123456789',
+    ],
 )
 def test_a_number_in_a_string_is_text(text: bytes) -> None:
-    """Text is kept as it is, however many digits it has."""
+    """Text is kept as it is, however many digits it has, even if it does not close."""
     assert not rounds(text)
 
 

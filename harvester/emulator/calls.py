@@ -70,10 +70,10 @@ class CallQuestion:
         indexes = self._indexes(account, start, end)
         low, high = bisect_left(indexes, start), bisect_left(indexes, end)
         if part.descending:
-            last = max(low, high - part.offset)
+            last = high - part.offset
             first = max(low, last - part.count)
         else:
-            first = min(high, low + part.offset)
+            first = low + part.offset
             last = min(high, first + part.count)
 
         def shuffled(session_id: int) -> int:

@@ -104,7 +104,7 @@ class _Draft:
 
     def _leg(self, number: int) -> dict[str, object]:
         rng = self._rng
-        successful = rng.random() < 0.85  # noqa: PLR2004  (a share of content is its own name)
+        successful = self._chance(0.85)
         code, details = (200, "Normal call clearing") if successful else rng.choice(FAILURES)
         leg: dict[str, object] = {
             "call_id": f"int:{{id}}{number}",
@@ -152,22 +152,25 @@ class _Draft:
             "transaction_id": f"int:{{id}}02{number}8",
             "record_url": self._url("records", f"record.mp3?record_id={{id}}7{number}"),
             "transcription_status": "Not required",
-            "hd_audio": rng.random() < 0.2,  # noqa: PLR2004  (a share)
+            "hd_audio": self._chance(0.2),
             "lossless": False,
-            "is_removed": rng.random() < 0.05,  # noqa: PLR2004  (a share)
+            "is_removed": self._chance(0.05),
             "expiration_date": "{expires}",
             **self._sometimes(0.9, record_name="Call Recorder"),
             **self._sometimes(0.9, file_size=rng.choice((0, 1_048_576, 20_480.5))),
             **self._sometimes(0.8, media_parameters='{"audio_codec" : "mp3" , "container" : "mp3"}'),
         }
-        if rng.random() < 0.3:  # noqa: PLR2004  (a share)
+        if self._chance(0.3):
             record["transcription_status"] = "Complete"
             record["transcription_url"] = self._url("records", f"{{id}}7{number}.txt")
             record["transcription_transaction_id"] = f"int:{{id}}03{number}8"
         return record
 
+    def _chance(self, share: float) -> bool:
+        return self._rng.random() < share
+
     def _sometimes(self, share: float, **fields: object) -> dict[str, object]:
-        return fields if self._rng.random() < share else {}
+        return fields if self._chance(share) else {}
 
     def _listed(self, key: str, items: list[dict[str, object]]) -> dict[str, object]:
         """An empty list is sent as such or left out: both were seen of the vendor."""

@@ -76,8 +76,7 @@ class Service:
             body = question.answer(setting, turn)
             sent = await _compressed(body.json) if caller.gzip else body.json
             answer = Answer(sent, rows=body.rows, gzip=caller.gzip)
-            if not turn:  # another turn has another answer
-                self._cache.put(key, answer)
+            self._cache.put(key, answer)
         return answer
 
 

@@ -28,7 +28,7 @@ class Curve:
 
         Args:
             bounds: Unix seconds, strictly increasing; span k is ``[bounds[k], bounds[k + 1])``.
-            weights: One per span, at least 0, not all 0.
+            weights: One per span, at least 0; not all 0, unless there are no sessions.
             sessions: What the weights are scaled to. Weights that already sum to it keep their exact value,
                 so a span of whole weight K behind whole weights gets exactly K sessions.
         """
@@ -82,7 +82,7 @@ def spike(start: int, end: int, sessions: int, _seed: int, rows: int) -> Curve:
     """Exactly ``rows`` sessions (all, if there are fewer) lie in the second in the middle of the range."""
     rows = min(rows, sessions)
     if end - start == 1:
-        return uniform(start, end, sessions, _seed, rows)
+        return Curve((start, end), (1.0,), sessions)
     at = (start + end) // 2
     spans = [(start, at), (at, at + 1), (at + 1, end)]
     before = (sessions - rows) // 2 if end - at > 1 else sessions - rows

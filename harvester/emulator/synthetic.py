@@ -77,7 +77,7 @@ class SyntheticAccount:
         self._owners = owners(account_id, children)
         self._patterns = [*patterns(seed, self._owners)]
         self._templates = lru_cache(self._made_templates)
-        self._selections = lru_cache(maxsize=64)(self._selection)
+        self._selections = lru_cache(maxsize=16)(self._selection)
         # The example's index is the first of its second; behind all sessions when it is not in the account.
         holds_example = start <= example.SECOND < end
         self._example = self._synthetic_rank(example.SECOND) if holds_example else sessions

@@ -96,7 +96,8 @@ async def client_of(
         watch=watch,
         private_key=PRIVATE_KEY,
     )
-    async with serve(emulator) as endpoint, aiohttp.ClientSession() as session:
+    # The server ends first, so that its end is not helped by clients that are gone already.
+    async with aiohttp.ClientSession() as session, serve(emulator) as endpoint:
         client = Client(session, emulator, endpoint)
         client.sign()
         yield client

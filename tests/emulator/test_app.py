@@ -168,6 +168,9 @@ async def test_compression(accepted: str, offered: bool, count: int) -> None:  #
         async with client.response("/GetCallHistory", **DAY, count=count) as response:
             compressed = response.headers.get("Content-Encoding") == "gzip"
             page = json.loads(await response.read())
+        client.headers["Accept-Encoding"] = "identity"
+        async with client.response("/GetCallHistory", **DAY, count=count) as response:
+            assert "Content-Encoding" not in response.headers
     assert compressed == (offered and "gzip" in accepted)
     truth = ACCOUNT.sessions(0, 1 << 40, calls=False, records=False)
     assert page["result"] == [row for row, _ in zip(truth, range(count), strict=False)]

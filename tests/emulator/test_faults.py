@@ -11,6 +11,7 @@ import pytest
 
 from harvester.emulator import Fault, Faults, ListedAccount, SyntheticAccount
 from harvester.emulator.faults import KINDS, UNANSWERED
+from harvester.emulator.server import SHUTDOWN_SECONDS
 from tests.emulator.asking import DAY, Client, client_of
 from tests.emulator.test_listed import record
 
@@ -234,7 +235,7 @@ async def test_stall_ends_with_the_server() -> None:
             await asyncio.sleep(60)
             assert client.emulator.in_flight == 3
             emulator, ended = client.emulator, loop.time()
-        assert loop.time() - ended < 5
+        assert loop.time() - ended < SHUTDOWN_SECONDS
     assert all(task.result() for task in stalled)
     assert emulator.in_flight == 0
 

@@ -126,6 +126,9 @@ def test_sessions_are_found_by_id() -> None:
     known = {session_id for _, session_id, _ in entries}
     for session_id in (0, -1, (1 << 32) - 1, 1 << 32, (1 << 32) + (1 << 33), 1 << 63):
         assert session_id in known or account.locate(session_id) is None
+    longer = SyntheticAccount(501, START, START + DAY, seed=11)
+    further = {session_id for _, session_id, _ in longer.entries(range(longer.total))} - known
+    assert [account.locate(session_id) for session_id in further] == [None]
 
 
 def test_lists_are_sent_only_if_wanted() -> None:
