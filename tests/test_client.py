@@ -315,6 +315,14 @@ async def test_a_pause_stops_everyone(failure: Reply, pause: float) -> None:
     assert meter.pauses == seconds(pause)
 
 
+async def test_a_moment_to_resume_is_the_vendors() -> None:
+    """A moment in ``Retry-After`` counts by the vendor's clock as it was last seen, ten minutes ahead here."""
+    ahead, resume = (formatdate(NOON + 600 + more, usegmt=True) for more in (0, 40))
+    vendor = Vendor([error(1, date=ahead), Reply(429, {"retry-after": resume}, b"")])
+    await fetch(vendor)
+    assert vendor.times[2] == pytest.approx(40, abs=2)
+
+
 async def test_overlapping_pauses_count_once() -> None:
     """Two requests that are told to wait half a minute cost half a minute."""
     vendor, meter = Vendor([Reply(429, {"retry-after": "30"}, b"")] * 2, latency=1), Meter()

@@ -103,9 +103,8 @@ def _bounds(account: Account, behaviour: Behaviour, asked: Range) -> tuple[int, 
     """Indexes between which the sessions of the range lie, as the behaviour reads its bounds."""
     start = account.rank(asked.start + (not behaviour.from_inclusive))
     end = account.rank(asked.end + behaviour.to_inclusive)
-    return start, max(
-        start, end
-    )  # of an empty range with both bounds exclusive, the end lies before the start
+    # Of a single second with both bounds exclusive, the end lies before the start.
+    return start, max(start, end)
 
 
 def _holds(indexes: Sequence[int], index: int) -> bool:
