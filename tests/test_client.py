@@ -316,7 +316,7 @@ async def test_a_pause_stops_everyone(failure: Reply, pause: float) -> None:
 
 
 async def test_a_moment_to_resume_is_the_vendors() -> None:
-    """A moment in ``Retry-After`` counts by the vendor's clock as it was last seen, ten minutes ahead here."""
+    """A moment in ``Retry-After`` counts by the vendor's clock as last seen, ten minutes ahead here."""
     ahead, resume = (formatdate(NOON + 600 + more, usegmt=True) for more in (0, 40))
     vendor = Vendor([error(1, date=ahead), Reply(429, {"retry-after": resume}, b"")])
     await fetch(vendor)

@@ -13,7 +13,7 @@ START, END = SPRING - 60 * DAY, SPRING
 @pytest.mark.parametrize("rate", [5, 20, 50, 200])
 async def test_never_more_than_the_budget_and_hardly_less(tmp_path: Path, rate: int) -> None:
     """The API sees R + 1 requests at most in any second, and the run takes little more than requests / R."""
-    account = SyntheticAccount(60_000, START, END, seed=7)
+    account = SyntheticAccount(max(60_000, 1_000 * rate), START, END, seed=7)
     async with bench(tmp_path, account, Behaviour(latency=0.3, latency_sigma=0.5)) as it:
         report = await it.harvest(START, END, rate=float(rate), concurrency=max(8, rate))
         assert it.emulator.busiest_second() <= rate + 1

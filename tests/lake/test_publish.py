@@ -66,7 +66,7 @@ CRASHES = [
     pytest.param(sink, "show", 0, NEW, id="after the decision"),
     pytest.param(Path, "replace", 0, NEW, id="before the first rename"),
     pytest.param(Path, "replace", 1, NEW, id="between the renames"),
-    pytest.param(publish, "_sync", 0, NEW, id="before the folders are durable"),
+    pytest.param(publish, "sync_folder", 0, NEW, id="before the folders are durable"),
     pytest.param(Catalog, "publish", 0, NEW, id="before the commit"),
     pytest.param(Catalog, "_forget_covered", 1, NEW, id="in the commit"),
     pytest.param(Spool, "free", 0, NEW, id="after the commit"),
@@ -151,7 +151,7 @@ async def test_a_crash_while_recovering_is_recovered(lake: Lake) -> None:
 def test_every_changed_folder_is_made_durable(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file's own, and, where that is new, every one that a folder was made in."""
     synced: list[Path] = []
-    monkeypatch.setattr(publish, "_sync", synced.append)
+    monkeypatch.setattr(publish, "sync_folder", synced.append)
     draft = lake.layout.tmp / "a.draft"
     for hour, changed in ((2, ["", "date=1", "date=1/hour=2"]), (3, ["date=1", "date=1/hour=3"])):
         path = Path("calls", "date=1", f"hour={hour}", "calls.parquet")

@@ -1,5 +1,6 @@
 import base64
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +53,12 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
     """A full disk tears the draft, never the file."""
     quarantine.keep(tmp_path, WINDOW, [Odd(b"1")])
 
-    def full(path: Path, content: bytes) -> int:
-        with path.open("wb") as file:
-            file.write(content[: len(content) // 2])
+    def full(handle: int) -> None:
+        os.truncate(handle, 1)
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr(Path, "write_bytes", full)
+        disk.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space"):
             quarantine.keep(tmp_path, WINDOW, [Odd(b"1"), Odd(b"2")])
     assert len((tmp_path / "100-200.jsonl").read_bytes().splitlines()) == 1
