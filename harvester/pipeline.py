@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
+import structlog
+
 from harvester.api.pages import ContradictionError
 from harvester.api.question import Bounds
 from harvester.api.reader import Harvest, Reader, Reading
@@ -30,6 +32,7 @@ from harvester.plan.density import Density
 from harvester.plan.frontier import Frontier, Lease
 from harvester.window import Gap
 
+_log = structlog.get_logger()
 _PAGES_IN_FLIGHT = 6  # by one fetcher, on average: it asks for ten pages at once, but waits alone for two
 
 
@@ -112,6 +115,7 @@ class Pipeline:
     async def _drain(self, channel: Channel[Harvest]) -> None:
         while (harvest := await channel.get()) is not None:
             await self.sink.take(harvest.window, harvest.batches)
+            _log.debug("published", partitions=self.sink.published.partitions, after=str(harvest.window))
 
     def _settle(self, lease: Lease, reading: Reading) -> None:
         """Write down what became of a lease, and give back what is left of it."""
@@ -126,6 +130,8 @@ class Pipeline:
         waiting = [reading.rest] if reading.rest else []
         self.ledger.record(lease.window, proven=proven, waiting=waiting, gaps=gaps, run=self.run_number)
         self.progress.gaps += gaps
+        for gap in gaps:
+            _log.warning("gap", window=str(gap.window), expected=gap.expected, reason=gap.reason)
         if self.bounds.facts != self.known_bounds:
             self.known_bounds = self.bounds.facts
             self.ledger.learn(self.known_bounds)
@@ -137,6 +143,7 @@ class Pipeline:
     def _proven(self, reading: Reading) -> Iterator[ProvenWindow]:
         if (harvest := reading.harvest) is not None:
             self.density.observe(harvest.window, harvest.hourly(self.time_field))
+            _log.debug("proven", window=str(harvest.window), sessions=harvest.rows)
             self.progress.windows += 1
             self.progress.rows += harvest.rows
             self.progress.quarantined += len(harvest.quarantined)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+import structlog
+
 from harvester.api.auth import TokenSource
 from harvester.api.failures import refusal
 from harvester.api.pacing import Pace
@@ -15,6 +17,7 @@ from harvester.errors import RateLimitedError, TokenError, TransientError, Unava
 
 __all__ = ["Client", "Meter", "Poster", "RetryPolicy"]
 
+_log = structlog.get_logger()
 _ISSUED_IN_FUTURE = 455
 _LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
 _MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
@@ -145,6 +148,7 @@ class Client:
             except TransientError as error:
                 self._meter.last_error = str(error)
                 failures += 1
+                _log.debug("failed", method=method, attempt=failures, reason=str(error))
                 await self._back_off(method, error, failures, deadline)
             self._meter.retries += 1
 

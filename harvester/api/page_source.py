@@ -12,6 +12,7 @@ from harvester.datasets import Dataset
 from harvester.errors import ZoneError
 from harvester.records.decode import Decoder
 
+_MOST_UNKNOWN = 1_000  # keys that are named in the report
 _UTC = {None, "Etc/GMT", "Etc/UTC", "GMT", "UTC"}
 
 
@@ -110,5 +111,8 @@ class PageSource:
 
     def _read(self, page: Page, question: Question) -> ReadPage:
         decoded = self._decoder.decode(page.records, page.text)
-        self.unknown.update(decoded.unknown)
+        for key, times in decoded.unknown.items():
+            # A hostile answer may invent keys without end; their values are in ``extra`` all the same.
+            if key in self.unknown or len(self.unknown) < _MOST_UNKNOWN:
+                self.unknown[key] += times
         return read_page(decoded, page.total, self.columns, descending=question.descending)
