@@ -30,11 +30,11 @@ async def test_a_consumer_waits_for_the_next_value_or_the_end(value: str | None)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "held"),
-    [([4, 6, 1], 2), ([11, 1], 1), ([1, 11, 1], 1), ([0, 10, 0], 3)],
+    ("sizes", "before", "after"),
+    [([4, 6, 1], 2, 3), ([11, 1], 1, 2), ([1, 11, 1], 1, 2), ([0, 10, 0], 3, 3)],
     ids=["exactly the limit", "one beyond it alone", "one beyond it waits", "free of charge"],
 )
-async def test_a_producer_ahead_of_the_consumer_waits(sizes: list[int], held: int) -> None:
+async def test_a_producer_ahead_of_the_consumer_waits(sizes: list[int], before: int, after: int) -> None:
     """Ten bytes are held, or one value however large; each value taken lets the producer go on."""
     channel: Channel[int] = Channel(10)
     handed_over: list[int] = []
@@ -47,8 +47,12 @@ async def test_a_producer_ahead_of_the_consumer_waits(sizes: list[int], held: in
     async with asyncio.TaskGroup() as group:
         group.create_task(produce())
         await asyncio.sleep(60)
-        assert len(handed_over) == held
-        assert [await channel.get() for _ in sizes] == list(range(len(sizes)))
+        assert len(handed_over) == before
+        taken = [await channel.get()]
+        await asyncio.sleep(60)
+        assert len(handed_over) == after
+        taken += [await channel.get() for _ in sizes[1:]]
+    assert taken == list(range(len(sizes)))
 
 
 async def test_many_producers_share_one_limit() -> None:

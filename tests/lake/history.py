@@ -41,6 +41,12 @@ def hours(start: int, end: int) -> Window:
     return Window(MONDAY + start * HOUR, MONDAY + end * HOUR)
 
 
+ALL = hours(0, 96)
+MONDAYS_FILE = "date=2024-05-27/calls-2024-05-27.parquet"
+TUESDAYS_FILE = "date=2024-05-28/calls-2024-05-28.parquet"
+THURSDAYS_FILE = "date=2024-05-30/calls-2024-05-30.parquet"
+
+
 def rows_at(seconds: Sequence[int], first_key: int = 0) -> list[Row]:
     """One record a second given; keys count up from ``first_key``."""
     return [

@@ -99,7 +99,9 @@ def test_gaps_are_forgotten_when_their_seconds_are_read_again(lake: Lake) -> Non
         Gap(Window(start, start + 10), expected, 3, reason)
         for start, expected, reason in ((10, None, "no total"), (20, 5, "changed"), (30, 7, "unreachable"))
     )
+    lake.ledger.record(Window(10, 40), waiting=[Window(10, 40)], run=run)
     lake.ledger.record(Window(10, 40), gaps=[behind, inside, before], run=run)
+    assert lake.ledger.open_windows() == ()
     archive.record(Window(20, 30), gaps=[inside], run=run)
     assert lake.ledger.gaps() == [before, inside, behind]
     lake.ledger.record(Window(20, 30), proven=[ProvenWindow(Window(20, 30), 5)], run=run)

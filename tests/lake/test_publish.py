@@ -12,16 +12,13 @@ from harvester.lake.entries import Intent, Publication
 from harvester.lake.publish import recover
 from harvester.lake.spool import Spool
 from harvester.window import subtract
-from tests.lake.history import Lake, covered, hours, opened, rows_of
+from tests.lake.history import MONDAYS_FILE, TUESDAYS_FILE, Lake, covered, hours, opened, rows_of
 
-FIRST, SECOND = (
-    hours(0, 12),
-    hours(12, 72),
-)  # half of Monday, then its rest, Tuesday, and a Wednesday without records
-MONDAYS = "date=2024-05-27/calls-2024-05-27.parquet"
-TUESDAYS = "date=2024-05-28/calls-2024-05-28.parquet"
+FIRST = hours(0, 12)
+SECOND = hours(12, 72)  # Monday's rest, Tuesday, and a Wednesday without records
 
-OLD, NEW = {MONDAYS: FIRST.seconds}, {MONDAYS: hours(0, 24).seconds, TUESDAYS: hours(24, 48).seconds}
+OLD = {MONDAYS_FILE: FIRST.seconds}
+NEW = {MONDAYS_FILE: hours(0, 24).seconds, TUESDAYS_FILE: hours(24, 48).seconds}
 
 
 class Killed(BaseException):
@@ -107,7 +104,10 @@ def torn(path: Path) -> None:
 @pytest.mark.parametrize("harm", [lost, torn])
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [(MONDAYS, {MONDAYS: OLD[MONDAYS], TUESDAYS: NEW[TUESDAYS]}), (TUESDAYS, {MONDAYS: NEW[MONDAYS]})],
+    [
+        (MONDAYS_FILE, {MONDAYS_FILE: OLD[MONDAYS_FILE], TUESDAYS_FILE: NEW[TUESDAYS_FILE]}),
+        (TUESDAYS_FILE, {MONDAYS_FILE: NEW[MONDAYS_FILE]}),
+    ],
     ids=["over an old file", "over none"],
 )
 async def test_a_draft_that_is_not_what_was_decided_is_not_shown(
