@@ -36,6 +36,11 @@ class Catalog:
         query = "SELECT 1 FROM published WHERE name = ? AND start = ?"
         return self._database.one(query, self._name, span.start) is not None
 
+    def has_gap(self, span: Window) -> bool:
+        """Whether a second of ``span`` could not be proven when it was last read."""
+        query = "SELECT 1 FROM gap WHERE name = ? AND start < ? AND stop > ?"
+        return self._database.one(query, self._name, span.end, span.start) is not None
+
     def intend(self, intents: Iterable[Intent], run: int) -> None:
         """Decide to publish: from here on a crash is rolled forward if the renames happened, else back."""
         with self._database.transaction():

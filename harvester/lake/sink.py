@@ -185,9 +185,11 @@ class Sink:
     async def _publish(self, assemblies: Sequence[Assembly], empty: Sequence[Window]) -> None:
         intents: list[Intent] = []
         for assembly in assemblies:
-            draft = await self._in_thread(self._finish, assembly)
+            # A gap that an earlier run let through stays one, though this run was not asked for it.
+            complete = not assembly.missing and not self._catalog.has_gap(assembly.partition.span)
+            draft = await self._in_thread(self._finish, assembly, complete)
             if draft.rows or self._catalog.has_file(assembly.partition.span):
-                intents.append(self._intent(assembly, draft))
+                intents.append(self._intent(assembly, draft, complete=complete))
             else:
                 draft.path.unlink()
                 empty = [*empty, *assembly.covers]
@@ -204,24 +206,24 @@ class Sink:
         self.published.rows += sum(item.rows for item in news)
         self.published.bytes += sum(item.bytes for item in news)
 
-    def _finish(self, assembly: Assembly) -> Draft:
+    def _finish(self, assembly: Assembly, complete: object) -> Draft:
         covers = [[as_text(window.start), as_text(window.end)] for window in assembly.covers]
         metadata = {
             **self._table.metadata,
             "harvester.covers": json.dumps(covers),
-            "harvester.complete": json.dumps(not assembly.missing),
+            "harvester.complete": json.dumps(complete),
             "harvester.run": str(self._run),
         }
         return assembly.finish(*self._target(assembly), metadata)
 
-    def _intent(self, assembly: Assembly, draft: Draft) -> Intent:
+    def _intent(self, assembly: Assembly, draft: Draft, *, complete: bool) -> Intent:
         publication = Publication(
             span=assembly.partition.span,
             path=self._layout.file(assembly.partition),
             rows=draft.rows,
             bytes=draft.bytes,
             sha256=draft.sha256,
-            complete=not assembly.missing,
+            complete=complete,
             covers=assembly.covers,
         )
         return Intent(publication, draft.path)

@@ -6,6 +6,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from harvester.emulator import Behaviour, SyntheticAccount
+from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, bench
 from tests.acceptance.oracle import exact
 
@@ -71,3 +72,15 @@ async def test_a_gap_is_tried_again(tmp_path: Path) -> None:
         assert (first.outcome, again.outcome) == ("complete", "complete")
         assert again.rows == account.count(END - DAY, END)
         assert it.verdict(START, END) == exact(account.total)
+
+
+async def test_a_gap_let_through_stays_one(tmp_path: Path) -> None:
+    """A later run over the rest of its day, not asked for the gap, keeps the file marked incomplete."""
+    account = _crowded(30_000)
+    async with bench(tmp_path, account) as it:
+        report = await it.harvest(START, END - DAY - 3_600, allow_gaps=True)
+        (gap,) = report.gaps
+        await it.harvest(END - DAY - 3_600, END)
+        day = gap.window.start // DAY
+        (path,) = (tmp_path / "lake").rglob(f"*{as_text(day * DAY)[:10]}.parquet")
+        assert (pq.read_metadata(path).metadata or {})[b"harvester.complete"] == b"false"
