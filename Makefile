@@ -28,9 +28,9 @@ unit: $(VENV)/.installed ## Tests with branch coverage, then the large ones with
 
 lock: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	  --no-annotate --upgrade pyproject.toml -o requirements/run.txt
+	  --no-annotate --no-strip-extras --upgrade pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	  --no-annotate --upgrade pyproject.toml --group test -o requirements/test.txt
+	  --no-annotate --no-strip-extras --upgrade pyproject.toml --group test -o requirements/test.txt
 
 # The lock has everything, with hashes; the project itself is installed without asking for more.
 $(VENV)/.installed: requirements/test.txt pyproject.toml
