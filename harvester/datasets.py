@@ -46,6 +46,9 @@ class Dataset:
         max_offset: Largest ``offset`` the vendor accepts.
         switches: Parameters that widen a record, by the option that turns them on or off.
         filters: Parameters that narrow the history, by option; a tuple value is joined by ``;``.
+        narrowing: Fields that are filters too, for a second with too many records: each is used together with
+            those before it.
+        running: The BOOLEAN that says a record is not final yet, if there is one.
         fields: The documented keys, in the order of the columns.
     """
 
@@ -59,6 +62,8 @@ class Dataset:
     fields: tuple[Field, ...]
     switches: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    narrowing: tuple[str, ...] = ()
+    running: str | None = None
 
     @property
     def reach(self) -> int:
@@ -135,6 +140,8 @@ CALLS = Dataset(
             "children_calls_only": "children_calls_only",
         }
     ),
+    narrowing=("application_id", "rule_name", "user_id"),
+    running="active",
     fields=(
         *_fields(Kind.INTEGER, "call_session_history_id account_id application_id"),
         *_fields(Kind.TEXT, "application_name rule_name"),

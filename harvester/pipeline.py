@@ -80,7 +80,7 @@ class Pipeline:
     fetchers: int
     memory: int
     progress: Progress = field(default_factory=Progress)
-    known_bounds: Mapping[str, bool] = field(default_factory=dict)
+    known_bounds: Mapping[str, bool | None] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Read every window of the frontier and publish what they complete.
@@ -100,9 +100,8 @@ class Pipeline:
 
     async def _fetch(self, channel: Channel[Harvest]) -> None:
         while (lease := await self.frontier.lease()) is not None:
-            if not lease.proven:
-                self.ledger.record(lease.window, waiting=[lease.window], run=self.run_number)
             try:
+                lease = await self._measured(lease)
                 reading = self._replayed(lease) or await self.reader.read(lease.window)
             except RangeTooWideError as error:
                 if not self.frontier.narrow(lease, error.days):
@@ -111,6 +110,19 @@ class Pipeline:
             self._settle(lease, reading)
             if reading.harvest is not None:
                 await channel.put(reading.harvest, reading.harvest.bytes)
+
+    async def _measured(self, lease: Lease) -> Lease:
+        """The part of a lease to read now: a look at a large one tells how much that is."""
+        if lease.proven:
+            return lease
+        self.ledger.record(lease.window, waiting=[lease.window], run=self.run_number)
+        if self.frontier.is_large(lease):
+            prospect = await self.reader.look(lease.window)
+            lease = self.frontier.measured(lease, prospect.records, prospect.rate)
+            # At once: the tail may be leased next, and open windows of the ledger must not overlap.
+            self.ledger.record(lease.window, waiting=[lease.window], run=self.run_number)
+            self._forecast()
+        return lease
 
     async def _drain(self, channel: Channel[Harvest]) -> None:
         while (harvest := await channel.get()) is not None:
@@ -136,6 +148,10 @@ class Pipeline:
             self.known_bounds = self.bounds.facts
             self.ledger.learn(self.known_bounds)
         self.frontier.done(lease, reading.rest, reading.expected)
+        self._forecast()
+
+    def _forecast(self) -> None:
+        """Note what is to be fetched in all, as soon as the share of every window is known."""
         if self.progress.forecast is None and (left := self.frontier.expected) is not None:
             received = self.progress.rows + self.progress.quarantined - self.progress.replayed
             self.progress.forecast = received + left

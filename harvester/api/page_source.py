@@ -51,6 +51,7 @@ class PageSource:
         columns: What places a record of this dataset.
         page_size: Most records of a page.
         reach: Most records that paging reaches from one end.
+        narrowing: Fields that a question may still be narrowed by, one after the other.
         unknown: Keys that the schema does not know, and how often they came.
     """
 
@@ -59,6 +60,7 @@ class PageSource:
         self.columns = Columns(dataset.time_field, dataset.key)
         self.page_size = dataset.page_size
         self.reach = dataset.reach
+        self.narrowing = [field for field in dataset.narrowing if dataset.filters[field] not in shared]
         self.unknown: Counter[str] = Counter()
         self._dataset = dataset
         self._shared = shared

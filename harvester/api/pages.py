@@ -88,6 +88,12 @@ def distinct(pages: Iterable[ReadPage], columns: Columns, *, before: int | None 
     return int(pc.count_distinct(keys).as_py()) + len(names)
 
 
+def values(pages: Iterable[ReadPage], field: str) -> set[str]:
+    """The values of a column in the pages, as the API takes them for a filter."""
+    chunks = pa.chunked_array([page.batch[field] for page in pages])
+    return {str(value) for value in pc.unique(chunks).to_pylist() if value is not None}
+
+
 def shared_seconds(pages: Sequence[ReadPage]) -> set[int]:
     """Seconds that a page boundary cuts: if their order changes between requests, records slip through."""
     edges = pairwise(pages)

@@ -3,7 +3,7 @@
 The total, asked with the first page and with the last, must equal the different records received. A window
 that holds more than paging reaches is read as far as that goes, and what follows is asked at once: the
 difference of the two totals must equal the records in between, so no page is wasted. A second that even
-paging cannot cross is read from both ends.
+paging cannot cross is read on its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,21 +13,24 @@ from itertools import pairwise
 from harvester.api.page_source import AnswerFile, PageSource
 from harvester.api.pages import ContradictionError, ReadPage, distinct, only, shared_seconds, without
 from harvester.api.question import Bounds, Question
+from harvester.api.second import SecondReader
 from harvester.window import Window
-
-_SWEEPS = 16  # over one second whose order changes with every request; 16 find 9,000 records all but surely
-
-
-class BeyondReachError(ContradictionError):
-    """One second holds more records than paging reaches from both ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The first page of a window, and the question it answers."""
+    """What is known of a window before it is read.
+
+    Attributes:
+        question: What was asked.
+        page: The first page of the answer.
+        begun: Pages of the window before that reach into the first second of this one, by at least two pages'
+            worth: none if they hold less.
+    """
 
     question: Question
     page: ReadPage
+    begun: Sequence[ReadPage] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +60,39 @@ class Prover:
         self._open = file
         self._files: dict[int, AnswerFile] = {}
 
+    async def open(self) -> Opening:
+        """Ask for the first page, or take it from where an earlier run kept it.
+
+        Raises:
+            ContradictionError: It holds what was not asked for.
+            HarvestError: What asking raises.
+        """
+        question = self._begun() or self._bounds.question(self._window)
+        return Opening(question, await self._first(self._window.start, question))
+
     async def prove(self, opening: Opening | None) -> Proof:
         """Prove the window, or as much of its start as paging reaches.
 
+        Args:
+            opening: Its first page, if it came already; also that of a window which was cut since.
+
         Raises:
-            BeyondReachError: Its first second cannot be paged through.
+            BeyondReachError: A second holds too many records.
             ContradictionError: The answers cannot all be true.
-            ExceptionGroup: What asking raises.
+            HarvestError: What asking raises.
+            ExceptionGroup: Likewise, of pages asked side by side.
         """
-        if opening is None:
-            question = self._begun() or self._bounds.question(self._window)
-            opening = Opening(question, await self._first(self._window.start, question))
-        if opening.page.total is None:
+        if opening is not None:
+            opening = await self._shortened(opening)
+        opening = opening or await self.open()
+        total = opening.page.total
+        if total is None:
             raise ContradictionError("the answer gives no total")
-        if opening.page.total <= self._source.reach:
-            return await self._whole(opening, opening.page.total)
-        return await self._head(opening, opening.page.total)
+        if total <= self._source.reach:
+            return await self._whole(opening, total)
+        if opening.begun and opening.page.youngest == self._window.start:
+            return await self._dense([*opening.begun, opening.page])
+        return await self._head(opening, total)
 
     def forget(self) -> None:
         """Forget the answers: they contradict each other."""
@@ -85,6 +105,17 @@ class Prover:
         questions = self._bounds.questions(self._window)
         return next((question for question in questions if file.get(question.key(0))), None)
 
+    async def _shortened(self, opening: Opening) -> Opening | None:
+        """The opening of this window, if it was of a longer one: its page stays true, its total does not."""
+        end = self._bounds.question(self._window).end
+        if opening.question.end == end:
+            return opening
+        if opening.page.youngest is None or opening.page.youngest >= end:
+            return None
+        question = replace(opening.question, end=end)
+        next_page = await self._source.page(self._file(self._window.start), question, self._source.page_size)
+        return replace(opening, question=question, page=replace(opening.page, total=next_page.total))
+
     async def _whole(self, opening: Opening, total: int) -> Proof:
         pages = await self._pages(opening, total)
         return Proof(self._window, await self._complete(pages, total))
@@ -93,20 +124,46 @@ class Prover:
         pages: Sequence[ReadPage] = await self._pages(opening, total)
         start, last = self._window.start, pages[-1].youngest
         if last == start:
-            second = Window(start, start + 1)
-            return Proof(second, await self._second(start, pages))
+            return await self._dense(pages)
         if last is None or last < start:
             raise ContradictionError("only records before the window came", expected=total)
-        question = replace(opening.question, start=self._bounds.question(Window(last, last + 1)).start)
-        page = await self._first(last, question)
-        turn = page.oldest
-        if page.total is None or turn is None or not start < turn <= last:
+        following = await self._following(opening.question, last)
+        if following.page.total is None or following.page.oldest != last:
             raise ContradictionError(f"the records of second {last} came and went", expected=total)
-        pages = await self._complete(pages, total - page.total, before=turn)
-        if turn < last:  # the bounds were not known yet; the page must lie with the window that it opens
-            self._file(last).clear()
-            page = await self._first(turn, question)
-        return Proof(Window(start, turn), pages, Opening(question, page))
+        proven = await self._complete(pages, total - following.page.total, before=last)
+        begun = self._carried(opening.question, pages, last)
+        return Proof(Window(start, last), proven, replace(following, begun=begun))
+
+    async def _following(self, question: Question, second: int) -> Opening:
+        """What comes from ``second`` on. A record is known to lie there, so the answer tells of the bound."""
+        if self._bounds.from_inclusive is None:
+            exact = replace(question, start=second)
+            page = await self._first(second, exact)
+            if page.oldest == second:
+                return Opening(exact, page)
+            self._bounds.miss_start()
+            self._file(second).clear()
+        start = self._bounds.second(second).start
+        question = replace(question, start=start)
+        return Opening(question, await self._first(second, question))
+
+    def _carried(self, question: Question, pages: Sequence[ReadPage], turn: int) -> Sequence[ReadPage]:
+        """What reaches into the second ``turn``, for the window that starts there; its answers go along."""
+        columns, size = self._source.columns, self._source.page_size
+        ends = [only(page, turn, columns) for page in pages]
+        if distinct(ends, columns) < 2 * size:
+            return ()
+        here, there = self._file(self._window.start), self._file(turn)
+        for number, end in enumerate(ends):
+            answer = here.get(key := question.key(number * size))
+            if end.count and answer is not None:
+                there.append(key, *answer)
+        return [end for end in ends if end.count]
+
+    async def _dense(self, known: Sequence[ReadPage]) -> Proof:
+        """The first second alone."""
+        start = self._window.start
+        return Proof(Window(start, start + 1), await self._second(start, known))
 
     async def _pages(self, opening: Opening, total: int) -> list[ReadPage]:
         """All reachable pages, checked against each other."""
@@ -155,32 +212,8 @@ class Prover:
         return pages
 
     async def _second(self, second: int, known: Sequence[ReadPage] = ()) -> list[ReadPage]:
-        """Pages with every record of one second, read from both ends, over again until they are complete.
-
-        Args:
-            second: Unix time.
-            known: Pages that begin this second and already lie there.
-        """
-        size, reach, columns = self._source.page_size, self._source.reach, self._source.columns
-        file = self._file(self._window.start)
-        pages = list(known)
-        total = received = 0
-        for sweep in range(_SWEEPS):
-            up = replace(self._bounds.second(second), sweep=sweep)
-            pages.append(await self._source.page(file, up, 0))
-            total = pages[-1].total or 0
-            if total > 2 * reach:
-                reason = "one second holds more records than paging reaches from both ends"
-                raise BeyondReachError(reason, expected=total, received=distinct(pages, columns))
-            if sweep or not known:
-                pages += await self._source.pages(file, up, range(size, min(total, reach), size))
-            down = replace(up, descending=True)
-            pages += await self._source.pages(file, down, range(0, total - reach, size))
-            received = distinct(pages, columns)
-            if received == total:
-                return pages
-        reason = f"{total} records of one second are counted, {received} different ones came"
-        raise ContradictionError(reason, expected=total, received=received)
+        reader = SecondReader(self._source, self._bounds, self._file(self._window.start))
+        return await reader.read(second, known)
 
     async def _first(self, start: int, question: Question) -> ReadPage:
         page = await self._source.page(self._file(start), question, 0)

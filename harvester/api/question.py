@@ -1,7 +1,7 @@
 """What is asked for a window, while it is unknown whether the vendor's bounds belong to the range."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harvester.datasets import Dataset
 from harvester.window import Window, as_text
@@ -16,16 +16,24 @@ class Question:
         end: ``to_date``, Unix seconds; at least ``start``.
         descending: Youngest first.
         sweep: Tells apart the same question asked again on purpose.
+        only: Values that records must have, by field; see ``Dataset.narrowing``.
     """
 
     start: int
     end: int
     descending: bool = False
     sweep: int = 0
+    only: tuple[tuple[str, str], ...] = ()
+
+    def narrowed(self, field: str, value: str) -> "Question":
+        """The same for the records with this value alone."""
+        return replace(self, only=(*self.only, (field, value)))
 
     def key(self, offset: int) -> str:
         """Names a page in the spool."""
-        return f"{self.start} {self.end} {offset} {'desc' if self.descending else 'asc'} {self.sweep}"
+        order = "desc" if self.descending else "asc"
+        only = "".join(f" {field}={value}" for field, value in self.only)
+        return f"{self.start} {self.end} {offset} {order} {self.sweep}{only}"
 
     def parameters(self, dataset: Dataset, offset: int, *, with_total: bool) -> dict[str, str]:
         """The page's parameters, beside those that every question of a run shares."""
@@ -36,6 +44,7 @@ class Question:
             "offset": str(offset),
             "desc_order": "true" if self.descending else "false",
             "with_total_count": "true" if with_total else "false",
+            **{dataset.filters[field]: value for field, value in self.only},
         }
 
 
@@ -44,22 +53,26 @@ class Bounds:
 
     Until an answer shows a record on a bound, one second more is asked at that end: right if the bound is
     exclusive, and a few records too many, which are cut away, if it is inclusive.
+
+    Attributes:
+        from_inclusive: Whether a record on ``from_date`` belongs to the answer; ``None`` if it is not known.
+        to_inclusive: Likewise ``to_date``.
     """
 
     def __init__(self, known: Mapping[str, object]) -> None:
         """Start from what earlier runs learned (``facts``)."""
-        self._from_inclusive = known.get("from_inclusive") is True
-        self._to_inclusive = known.get("to_inclusive") is True
+        self.from_inclusive = _truth(known.get("from_inclusive"))
+        self.to_inclusive = _truth(known.get("to_inclusive"))
 
     @property
-    def facts(self) -> dict[str, bool]:
+    def facts(self) -> dict[str, bool | None]:
         """What is known, for the next run."""
-        return {"from_inclusive": self._from_inclusive, "to_inclusive": self._to_inclusive}
+        return {"from_inclusive": self.from_inclusive, "to_inclusive": self.to_inclusive}
 
     def question(self, window: Window) -> Question:
         """The narrowest question that surely holds ``window``."""
-        start = window.start if self._from_inclusive else window.start - 1
-        return Question(start, window.end - 1 if self._to_inclusive else window.end)
+        start = window.start if self.from_inclusive else window.start - 1
+        return Question(start, window.end - 1 if self.to_inclusive else window.end)
 
     @staticmethod
     def questions(window: Window) -> Iterator[Question]:
@@ -75,5 +88,13 @@ class Bounds:
 
     def observe(self, question: Question, oldest: int, youngest: int) -> None:
         """Learn from the oldest and youngest second of an answer."""
-        self._from_inclusive |= oldest == question.start
-        self._to_inclusive |= youngest == question.end
+        self.from_inclusive = oldest == question.start or self.from_inclusive
+        self.to_inclusive = youngest == question.end or self.to_inclusive
+
+    def miss_start(self) -> None:
+        """Learn that a record which is known to lie on ``from_date`` did not come."""
+        self.from_inclusive = False
+
+
+def _truth(known: object) -> bool | None:
+    return known if isinstance(known, bool) else None

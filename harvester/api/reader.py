@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from harvester.api.page_source import AnswerFile, PageSource
 from harvester.api.pages import ContradictionError, quarantined_in, sorted_rows
-from harvester.api.proof import BeyondReachError, Opening, Proof, Prover
+from harvester.api.proof import Opening, Proof, Prover
 from harvester.api.question import Bounds
+from harvester.api.second import BeyondReachError
 from harvester.records.decode import Quarantined
 from harvester.window import Gap, Window
 
@@ -74,6 +75,19 @@ class Reading:
     expected: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What the first page of a window says of it; a hint, not proven.
+
+    Attributes:
+        records: How many it holds, by the API's total; ``None`` if that is not known.
+        rate: Records per second at its start; ``None`` if they do not fill a page.
+    """
+
+    records: int | None = None
+    rate: float | None = None
+
+
 class Reader:
     """Reads windows; several may be read side by side as long as they are disjoint."""
 
@@ -97,6 +111,27 @@ class Reader:
         """Keys that the schema does not know, and how often they came."""
         return self._source.unknown
 
+    async def look(self, window: Window) -> Prospect:
+        """Look at the start of a window; its first page is kept for ``read``.
+
+        Raises:
+            HarvestError: The API refuses, cannot be reached or answers in another time zone.
+            OSError: The disk refuses the answer.
+        """
+        opening = self._openings.get(window.start)
+        if opening is None:
+            prover = Prover(self._source, self._bounds, self._answers.file, window)
+            try:
+                opening = self._openings[window.start] = await prover.open()
+            except ContradictionError:
+                prover.forget()
+                return Prospect()
+        page, asked = opening.page, opening.question
+        rate = None
+        if page.youngest is not None and page.count == self._source.page_size:
+            rate = page.count / max(1, page.youngest - window.start)
+        return Prospect(page.total if asked.end == self._bounds.question(window).end else None, rate)
+
     async def read(self, window: Window) -> Reading:
         """Read a window as far as paging reaches, and prove what was read.
 
@@ -106,17 +141,15 @@ class Reader:
         """
         doubt = ContradictionError("it was not read")
         opening = self._openings.pop(window.start, None)
-        if opening and opening.question.end != self._bounds.question(window).end:
-            opening = None  # its total counts another span: the window was cut since
         for _ in range(self._rereads):
             prover = Prover(self._source, self._bounds, self._answers.file, window)
             try:
                 return self._proven(window, await prover.prove(opening))
-            except BeyondReachError as error:
-                second = Window(window.start, window.start + 1)
-                gap = Gap(second, error.expected, error.received, error.reason)
-                return Reading(gap=gap, rest=_after(second, window))
             except ContradictionError as error:
+                if isinstance(error, BeyondReachError) and error.second == window.start:
+                    second = Window(window.start, window.start + 1)
+                    gap = Gap(second, error.expected, error.received, error.reason)
+                    return Reading(gap=gap, rest=_after(second, window))
                 doubt, opening = error, None
                 prover.forget()
         return Reading(gap=Gap(window, doubt.expected, doubt.received, doubt.reason))

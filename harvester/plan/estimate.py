@@ -45,8 +45,8 @@ def estimate(
         row_bytes: Size of a record in a published file.
     """
     parts = spans + _parts(rows, reach, fetchers)
-    # Every part ends somewhere within a page: half a page is empty, on average.
-    requests = max(spans, ceil(rows / page_size + parts / 2)) if rows else spans
+    # Every part but the last ends somewhere within a page: half a page is empty, on average.
+    requests = max(spans, ceil(rows / page_size + (parts - 1) / 2)) if rows else spans
     windows = max(parts, ceil(rows / reach) + parts // 2)
     return Estimate(rows, requests, windows, requests / rate if rate else None, round(rows * row_bytes))
 

@@ -4,14 +4,15 @@ import asyncio
 from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import ceil
 
 from harvester.plan.density import Density
 from harvester.window import Window
 
-_READINGS = (
-    4  # of a window that one fetcher reads in a row: its end costs half a page, so about 1 % of its pages
-)
+# Of a window that one fetcher reads in a row: its end costs half a page, so about 1 % of its pages.
+_READINGS = 4
 _DAY = 86_400
+_BURST = 5  # times the density's forecast; the busiest hour of a week is four times its mean
 _SPLITS = 3  # how often a window that cannot be proven is halved before its rest is given up
 
 
@@ -78,6 +79,23 @@ class Frontier:
             insort(self._waiting, Lease(rest, expected, lease.splits), key=_start)
         self._wake()
 
+    def measured(self, lease: Lease, records: int | None, rate: float | None) -> Lease:
+        """The first page of a lease tells more about it than the density did.
+
+        Args:
+            lease: The lease.
+            records: How many records it holds; ``None`` if that is still not known.
+            rate: Records per second at its start, if known.
+
+        Returns:
+            The part of it to read now; others may begin with the rest meanwhile.
+        """
+        del self._leased[lease.window]
+        part = self._share(replace(lease, expected=lease.expected if records is None else records), rate)
+        self._leased[part.window] = part
+        self._wake()
+        return part
+
     def split(self, lease: Lease) -> list[Window]:
         """Halve a window that could not be proven; empty if it was halved often enough or is one second."""
         window = lease.window
@@ -115,6 +133,10 @@ class Frontier:
         self._closed = True
         self._wake()
 
+    def is_large(self, lease: Lease) -> bool:
+        """Whether a lease may hold more than one reading yields."""
+        return lease.expected is None or lease.expected > self._reach
+
     @property
     def expected(self) -> int | None:
         """About how many records are still to be read; ``None`` while a window's share is unknown."""
@@ -129,14 +151,22 @@ class Frontier:
 
     def _take(self) -> Lease:
         lease = self._waiting.pop(0)
-        if lease.proven:
-            pass  # read from the spool as a whole, whatever its size
-        elif (narrow := self._narrowed(lease.window)) < lease.window.end:
-            lease = self._cut(lease, narrow, None)
-        elif lease.expected and (part := self._part(lease.expected)) < lease.expected:
-            lease = self._cut(lease, self._density.cut(lease.window, part / lease.expected), part)
+        if not lease.proven:  # such a window is read from the spool as a whole, whatever its size
+            narrow = self._narrowed(lease.window)
+            lease = self._cut(lease, narrow, None) if narrow < lease.window.end else self._share(lease)
         self._leased[lease.window] = lease
         return lease
+
+    def _share(self, lease: Lease, rate: float | None = None) -> Lease:
+        """What one fetcher should read of it."""
+        if lease.expected is None or (part := self._part(lease.expected)) >= lease.expected:
+            return lease
+        second = self._density.cut(lease.window, part / lease.expected)
+        if rate is not None:
+            # A burst that no week's profile knows: without this, one fetcher would read all of it.
+            near = lease.window.start + ceil(part / rate)
+            second = near if _BURST * (near - lease.window.start) < second - lease.window.start else second
+        return self._cut(lease, second, part)
 
     def _narrowed(self, window: Window) -> int:
         return window.end if self._widest is None else min(window.end, window.start + self._widest)
