@@ -34,6 +34,7 @@ class Job:
         concurrency: Requests in flight at most.
         partition: ``hour``, ``day`` or ``month``.
         settle: How old, in seconds, a second must be before its history counts as final.
+        active_lag: How old, in seconds, a record that is not final yet must be to be taken as it is.
         switches: Which nested parts of a record are asked for.
         filters: What narrows the history; lists are joined by the vendor's ``;``.
         allow_gaps: Publish partitions that could not be proven complete, marked so.
@@ -52,6 +53,7 @@ class Job:
     concurrency: int = 8
     partition: str = "day"
     settle: int = 3_600
+    active_lag: int = 86_400
     switches: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     allow_gaps: bool = False

@@ -22,15 +22,16 @@ from harvester.lake.ledger import Ledger
 from harvester.lake.lock import owned
 from harvester.lake.publish import recover
 from harvester.lake.rows import TimeColumn
-from harvester.lake.sink import Sink, Table
+from harvester.lake.sink import Sink
 from harvester.lake.spool import Spool
+from harvester.lake.table import Table
 from harvester.pipeline import Pipeline, fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
 from harvester.plan.frontier import Frontier, Lease
 from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
-from harvester.window import Window, subtract
+from harvester.window import Window, merged, subtract
 
 _RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
@@ -132,7 +133,8 @@ class Backfill:
         spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         leases = _leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
-        reader = Reader(PageSource(dataset, job.shared, client), spool, bounds)
+        source = PageSource(dataset, job.shared, client)
+        reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)
         readers = fetchers(job.concurrency)
         sink = Sink(
             self._layout,
@@ -214,6 +216,8 @@ class Backfill:
             received=self._meter.bytes_received,
             paused=self._meter.pauses,
             gaps=tuple(progress.gaps),
+            running=merged(progress.running),
+            stale=progress.stale,
             withheld=pipeline.sink.unfinished,
             unknown=tuple(sorted(pipeline.reader.unknown.items())),
         )

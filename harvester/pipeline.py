@@ -19,18 +19,17 @@ from pathlib import Path
 
 import structlog
 
-from harvester.api.pages import ContradictionError
 from harvester.api.question import Bounds
 from harvester.api.reader import Harvest, Reader, Reading
 from harvester.channel import Channel
-from harvester.errors import MalformedAnswerError, RangeTooWideError
+from harvester.errors import RangeTooWideError
 from harvester.lake import quarantine
 from harvester.lake.entries import ProvenWindow
 from harvester.lake.ledger import Ledger
 from harvester.lake.sink import Sink
 from harvester.plan.density import Density
 from harvester.plan.frontier import Frontier, Lease
-from harvester.window import Gap
+from harvester.window import Gap, Window
 
 _log = structlog.get_logger()
 _PAGES_IN_FLIGHT = 6  # by one fetcher, on average: it asks for ten pages at once, but waits alone for two
@@ -51,6 +50,8 @@ class Progress:
         quarantined: Records that did not fit the schema, beside ``rows``.
         replayed: Those of ``rows`` that an earlier run had received already.
         gaps: What could not be proven.
+        running: Spans left to a later run, because records in them are not final yet.
+        stale: Records taken although they claim not to be final: they are too old to wait for.
         forecast: Records that were to be fetched, by the API's first totals; ``None`` before they were known.
         spans: The separate windows that these were in.
     """
@@ -60,6 +61,8 @@ class Progress:
     quarantined: int = 0
     replayed: int = 0
     gaps: list[Gap] = field(default_factory=list)
+    running: list[Window] = field(default_factory=list)
+    stale: int = 0
     forecast: int | None = None
     spans: int = 0
 
@@ -126,7 +129,7 @@ class Pipeline:
 
     async def _drain(self, channel: Channel[Harvest]) -> None:
         while (harvest := await channel.get()) is not None:
-            await self.sink.take(harvest.window, harvest.batches)
+            await self.sink.take(harvest.window, harvest.batches, leave=harvest.running)
             _log.debug("published", partitions=self.sink.published.partitions, after=str(harvest.window))
 
     def _settle(self, lease: Lease, reading: Reading) -> None:
@@ -163,18 +166,13 @@ class Pipeline:
             self.progress.windows += 1
             self.progress.rows += harvest.rows
             self.progress.quarantined += len(harvest.quarantined)
+            self.progress.running += harvest.running
+            self.progress.stale += harvest.stale
             yield ProvenWindow(harvest.window, harvest.rows)
 
     def _replayed(self, lease: Lease) -> Reading | None:
-        """A window that an earlier run proved, from its kept answers; ``None`` if some of them are gone."""
-        if not lease.proven:
-            return None
-        try:
-            batches = self.reader.replay(lease.window)
-        except (ContradictionError, MalformedAnswerError):
-            return None
-        harvest = Harvest(lease.window, batches, ())
-        if harvest.rows != lease.expected:
-            return None
-        self.progress.replayed += harvest.rows
-        return Reading(harvest=harvest)
+        """A window that an earlier run proved, if its answers still prove it."""
+        reading = self.reader.replayed(lease.window, lease.expected or 0) if lease.proven else None
+        if reading is not None and reading.harvest is not None:
+            self.progress.replayed += reading.harvest.rows
+        return reading

@@ -60,6 +60,8 @@ class Report:
         received: Bytes received.
         paused: Seconds that the API asked everyone to wait.
         gaps: What could not be proven.
+        running: Spans with records that are not final yet; left to a later run.
+        stale: Records that claim not to be final, taken because they are too old to wait for.
         withheld: Partitions with a gap, not published.
         unknown: Keys that the schema does not know, and how often they came; kept in ``extra``.
     """
@@ -83,6 +85,8 @@ class Report:
     received: int = 0
     paused: float = 0.0
     gaps: tuple[Gap, ...] = ()
+    running: tuple[Window, ...] = ()
+    stale: int = 0
     withheld: int = 0
     unknown: tuple[tuple[str, int], ...] = ()
 
@@ -98,6 +102,7 @@ class Report:
             "settled": _span(self.settled) if self.settled else None,
             "seconds": round(self.seconds, 3),
             "gaps": gaps,
+            "running": [_span(window) for window in self.running],
             "unknown": dict(self.unknown),
         }
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from harvester.api.pages import Columns, ReadPage, read_page
@@ -57,7 +58,7 @@ class PageSource:
 
     def __init__(self, dataset: Dataset, shared: Mapping[str, str], api: Api) -> None:
         """Use ``shared`` (filters and switches) with every question."""
-        self.columns = Columns(dataset.time_field, dataset.key)
+        self.columns = Columns(dataset.time_field, dataset.key, dataset.running)
         self.page_size = dataset.page_size
         self.reach = dataset.reach
         self.narrowing = [field for field in dataset.narrowing if dataset.filters[field] not in shared]
@@ -80,13 +81,14 @@ class PageSource:
         key = question.key(offset)
         kept = file.get(key)
         if kept is not None:
-            return self._read(parse(Answer(body=kept[1], encoding=kept[0])), question)
+            page = self._read(parse(Answer(body=kept[1], encoding=kept[0])), question)
+            return replace(page, kept=True)
         parameters = question.parameters(self._dataset, offset, with_total=with_total)
-        answer, page = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
-        if page.timezone not in _UTC:  # before it is kept: the next run must ask anew
-            raise ZoneError(f"the API answers in the time zone {page.timezone!r}, not in UTC")
+        answer, news = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
+        if news.timezone not in _UTC:  # before it is kept: the next run must ask anew
+            raise ZoneError(f"the API answers in the time zone {news.timezone!r}, not in UTC")
         file.append(key, answer.encoding, answer.body)
-        return self._read(page, question)
+        return self._read(news, question)
 
     async def pages(self, file: AnswerFile, question: Question, offsets: Iterable[int]) -> list[ReadPage]:
         """The pages at ``offsets``, side by side; only the last is asked for its total.

@@ -23,10 +23,11 @@ class ContradictionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The two columns that place a record: its second and its key."""
+    """The columns that place a record: its second, its key, and perhaps whether it is final."""
 
     time: str
     key: str
+    running: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class ReadPage:
         oldest: Second of its oldest record; ``None`` if there is none.
         youngest: Second of its youngest record; likewise.
         ordered: Whether its records come in the order asked for.
+        kept: Whether it was asked for earlier, perhaps long ago, and comes from the spool.
     """
 
     batch: pa.RecordBatch
@@ -48,6 +50,7 @@ class ReadPage:
     oldest: int | None
     youngest: int | None
     ordered: bool
+    kept: bool = False
 
     @property
     def count(self) -> int:
@@ -131,6 +134,39 @@ def sorted_rows(batches: Iterable[pa.RecordBatch], columns: Columns, window: Win
         if pc.count_distinct(table[columns.key]).as_py() != table.num_rows:
             raise ContradictionError("a record came twice with different times", received=table.num_rows)
     return [batch for batch in table.to_batches() if batch.num_rows]
+
+
+def running_in(
+    batches: Sequence[pa.RecordBatch], columns: Columns, since: int, page_size: int
+) -> tuple[tuple[Window, ...], int]:
+    """Where records are not final yet.
+
+    Args:
+        batches: Sorted by time.
+        columns: Which of them say so.
+        since: Records older than this second (Unix time) are taken for final whatever they say.
+        page_size: Spans with fewer records between them are joined: one question brings them both.
+
+    Returns:
+        The spans that hold them, and how many older records say that they are not final either.
+    """
+    if columns.running is None or not batches:
+        return (), 0
+    table = pa.Table.from_batches(batches)
+    seconds = _seconds(table, columns)
+    rows = pc.indices_nonzero(pc.fill_null(table[columns.running], fill_value=False)).to_pylist()
+    spans: list[Window] = []
+    previous = older = 0
+    for row in rows:
+        second = seconds[row].as_py()
+        if second < since:
+            older += 1
+            continue
+        joined = bool(spans) and row - previous <= page_size
+        start = spans.pop().start if joined else second
+        spans.append(Window(start, second + 1))
+        previous = row
+    return tuple(spans), older
 
 
 def quarantined_in(pages: Iterable[ReadPage], window: Window) -> Iterator[Quarantined]:

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvester.api.page_source import AnswerFile, PageSource
-from harvester.api.pages import ContradictionError, quarantined_in, sorted_rows
+from harvester.api.pages import ContradictionError, quarantined_in, running_in, sorted_rows
 from harvester.api.proof import Opening, Proof, Prover
 from harvester.api.question import Bounds
 from harvester.api.second import BeyondReachError
+from harvester.errors import MalformedAnswerError
 from harvester.records.decode import Quarantined
 from harvester.window import Gap, Window
 
@@ -33,11 +34,15 @@ class Harvest:
         window: The span.
         batches: Its records, sorted by time, then key.
         quarantined: Those that did not fit the schema.
+        running: Spans with records that are not final yet; they are to be read again later.
+        stale: How many records claim not to be final, but are too old to wait for.
     """
 
     window: Window
     batches: Sequence[pa.RecordBatch]
     quarantined: Sequence[Quarantined]
+    running: tuple[Window, ...] = ()
+    stale: int = 0
 
     @property
     def rows(self) -> int:
@@ -91,18 +96,29 @@ class Prospect:
 class Reader:
     """Reads windows; several may be read side by side as long as they are disjoint."""
 
-    def __init__(self, source: PageSource, answers: Answers, bounds: Bounds, *, rereads: int = 3) -> None:
+    def __init__(
+        self,
+        source: PageSource,
+        answers: Answers,
+        bounds: Bounds,
+        *,
+        final_before: int | None = None,
+        rereads: int = 3,
+    ) -> None:
         """Prepare to read.
 
         Args:
             source: Asks and decodes.
             answers: Keeps what was answered, here and in earlier runs.
             bounds: What is known about the range's bounds; learns more on the way.
+            final_before: Records older than this second (Unix time) count as final whatever they say; all do
+                if it is ``None``.
             rereads: How often a window whose answers contradict each other is read.
         """
         self._source = source
         self._answers = answers
         self._bounds = bounds
+        self._final_before = final_before
         self._rereads = rereads
         self._openings: dict[int, Opening] = {}
 
@@ -154,6 +170,24 @@ class Reader:
                 prover.forget()
         return Reading(gap=Gap(window, doubt.expected, doubt.received, doubt.reason))
 
+    def replayed(self, window: Window, rows: int) -> Reading | None:
+        """A window that an earlier run proved to hold ``rows`` records, from its kept answers alone.
+
+        Returns:
+            ``None`` if some answers are gone, or some records were not final then: it must be read again.
+        """
+        try:
+            batches = self.replay(window)
+        except (ContradictionError, MalformedAnswerError):
+            return None
+        harvest = self._harvest(window, batches, ())
+        if harvest.running or harvest.stale:
+            self._answers.file(window.start).clear()
+            return None
+        if harvest.rows != rows:
+            return None
+        return Reading(harvest=harvest)
+
     def replay(self, window: Window) -> list[pa.RecordBatch]:
         """The rows of a proven window again, from its kept answers alone.
 
@@ -165,12 +199,21 @@ class Reader:
 
     def _proven(self, window: Window, proof: Proof) -> Reading:
         rows = sorted_rows((page.batch for page in proof.pages), self._source.columns, proof.window)
-        harvest = Harvest(proof.window, rows, list(quarantined_in(proof.pages, proof.window)))
+        harvest = self._harvest(proof.window, rows, list(quarantined_in(proof.pages, proof.window)))
+        if (harvest.running or harvest.stale) and any(page.kept for page in proof.pages):
+            raise ContradictionError("an earlier run's answers hold records that were not final then")
         rest = _after(proof.window, window)
         if rest is None or proof.following is None:
             return Reading(harvest=harvest, rest=rest)
         self._openings[rest.start] = proof.following
         return Reading(harvest=harvest, rest=rest, expected=proof.following.page.total)
+
+    def _harvest(
+        self, window: Window, batches: Sequence[pa.RecordBatch], quarantined: Sequence[Quarantined]
+    ) -> Harvest:
+        since = window.end if self._final_before is None else self._final_before
+        running, stale = running_in(batches, self._source.columns, since, self._source.page_size)
+        return Harvest(window, batches, quarantined, running, stale)
 
 
 def _after(part: Window, window: Window) -> Window | None:

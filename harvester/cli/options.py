@@ -75,6 +75,12 @@ SHAPE = (
         show_default=True,
         help="How old a second must be to be final: 90s, 15m, 1h, 2d.",
     ),
+    option(
+        "--active-lag",
+        default="24h",
+        show_default=True,
+        help="How long to wait for sessions that are still running.",
+    ),
 )
 SWITCHES = tuple(
     option(f"--{name}/--no-{name}", name, default=True, show_default=True, help=f"Ask for {what}.")
@@ -155,6 +161,7 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
         "concurrency": values["concurrency"],
         "partition": values["partition"],
         "settle": config.duration("--settle", values["settle"]),
+        "active_lag": config.duration("--active-lag", values["active_lag"]),
         "switches": MappingProxyType({name: values[name] for name in dataset.switches}),
         "filters": MappingProxyType(_filters(values, dataset.filters)),
     }

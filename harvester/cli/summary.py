@@ -29,6 +29,14 @@ def print_summary(report: Report, job: Job, *, as_json: bool) -> None:
         _print_gaps(report)
     if report.settled is not None and report.settled.end < report.asked.end:
         click.echo(f"The end of the range is not settled yet: harvested up to {report.settled}.")
+    for window in report.running[:_MOST_GAPS]:
+        click.echo(f"Sessions of {window} are still running; the next run asks for it again.")
+    if len(report.running) > _MOST_GAPS:
+        click.echo(f"… and {count(len(report.running) - _MOST_GAPS)} more such spans; see --json")
+    if report.stale:
+        click.echo(
+            f"{count(report.stale)} sessions older than --active-lag claim to be running; taken as they are."
+        )
     for key, times in report.unknown:
         click.echo(f"Unknown field {key!r} came {count(times)} times; kept in the column 'extra'.")
 

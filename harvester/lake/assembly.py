@@ -107,6 +107,11 @@ class Assembly:
         insort(self._pieces, piece, lo=self._written, key=_start)
         self._harvested.append(piece)
 
+    def leave(self, windows: Iterable[Window]) -> None:
+        """Wait for these seconds no more."""
+        left = list(windows)
+        self.needed = tuple(rest for window in self.needed for rest in subtract(window, left))
+
     @property
     def missing(self) -> tuple[Window, ...]:
         """Seconds still needed, oldest first."""

@@ -64,7 +64,12 @@ class Catalog:
                 self._delete("intent", intent.publication.span)
 
     def publish(
-        self, publications: Sequence[Publication], run: int, *, empty: Iterable[Window] = ()
+        self,
+        publications: Sequence[Publication],
+        run: int,
+        *,
+        empty: Iterable[Window] = (),
+        left: Iterable[Window] = (),
     ) -> list[Window]:
         """Write down that files are visible and their seconds covered.
 
@@ -72,9 +77,10 @@ class Catalog:
             publications: Files that were renamed into place.
             run: The run that did it.
             empty: Further seconds proven, in partitions without any record and so without a file.
+            left: Seconds that this run read and leaves to a later one, which will ask for them anew.
 
         Returns:
-            The windows whose seconds are now all covered: their answers are no longer needed.
+            The windows whose seconds are now all covered or left: their answers are no longer needed.
         """
         news = (*empty, *(window for item in publications for window in item.covers))
         covered = merged((*self.coverage(), *news))
@@ -86,7 +92,7 @@ class Catalog:
             for window in covered:
                 self._database.insert("coverage", self._name, window.start, window.end)
             self._forget_covered("gap", covered)
-            return self._forget_covered("window", covered)
+            return self._forget_covered("window", merged((*covered, *left)))
 
     def _forget_covered(self, table: str, covered: tuple[Window, ...]) -> list[Window]:
         query = f"SELECT start, stop FROM {table} WHERE name = ?"  # noqa: S608  (a name of this module)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,34 +13,15 @@ import pyarrow as pa
 from harvester.lake.assembly import Assembly, HarvestedPiece, PublishedPiece
 from harvester.lake.catalog import Catalog
 from harvester.lake.entries import Intent, Publication
-from harvester.lake.layout import Granularity, Layout, Partition, partition_at
+from harvester.lake.layout import Layout, Partition, partition_at
 from harvester.lake.publish import show
-from harvester.lake.rows import TimeColumn
 from harvester.lake.spool import Spool
+from harvester.lake.table import Table
 from harvester.lake.writer import Draft
 from harvester.window import Window, as_text, merged, shares, subtract
 
 T = TypeVar("T")
 Replay = Callable[[Window], Iterable[pa.RecordBatch]]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What every file of a dataset has in common.
-
-    Attributes:
-        schema: Its columns.
-        time: The column that rows are sorted and partitioned by.
-        key: The column that breaks ties.
-        granularity: How long a partition is.
-        metadata: Goes into every footer.
-    """
-
-    schema: pa.Schema
-    time: TimeColumn
-    key: str
-    granularity: Granularity
-    metadata: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -91,6 +72,7 @@ class Sink:
         self._catalog = catalog
         self._spool = spool
         self._todo = merged(todo)
+        self._left: list[Window] = []
         self._covered = catalog.coverage()
         self._replay = replay
         self._run = run
@@ -98,19 +80,23 @@ class Sink:
         self._memory = memory
         self._assemblies: dict[Partition, Assembly] = {}
 
-    async def take(self, window: Window, batches: Sequence[pa.RecordBatch]) -> None:
+    async def take(
+        self, window: Window, batches: Sequence[pa.RecordBatch], *, leave: Sequence[Window] = ()
+    ) -> None:
         """Take a proven window; publish what it completes.
 
         Args:
             window: The span; disjoint from every other window taken. Seconds that this run is not to prove
                 (an earlier run, asked for more, left the window) are passed over.
             batches: All its records, sorted by time, then key.
+            leave: Seconds of it whose records are not final: left to a later run, and waited for no more.
 
         Raises:
             OSError: The disk refuses it.
             DraftError: A draft is not what was written.
         """
-        done: list[Assembly] = []
+        self._leave(leave)
+        all_touched = {item for item in self._assemblies if any(map(item.span.overlap, leave))}
         empty: list[Window] = []
         for todo in self._todo:
             if share := window.overlap(todo):
@@ -118,7 +104,9 @@ class Sink:
                 for partition in touched:
                     self._add(partition, window, share, batches)
                 empty += subtract(share, [partition.span for partition in touched])
-                done += [self._assemblies[item] for item in touched if not self._assemblies[item].missing]
+                all_touched.update(touched)
+        assemblies = [self._assemblies[item] for item in sorted(all_touched)]
+        done = [assembly for assembly in assemblies if not assembly.missing]
         await self._publish(done, empty)
         await self._relieve()
 
@@ -143,6 +131,12 @@ class Sink:
     def held_bytes(self) -> int:
         """Arrow bytes held in memory."""
         return sum(assembly.held_bytes for assembly in self._assemblies.values())
+
+    def _leave(self, windows: Sequence[Window]) -> None:
+        self._left += windows
+        self._todo = tuple(rest for todo in self._todo for rest in subtract(todo, windows))
+        for assembly in self._assemblies.values():
+            assembly.leave(windows)
 
     def _touched(self, share: Window, batches: Sequence[pa.RecordBatch]) -> list[Partition]:
         """Partitions that need a file or wait for more; all others in ``share`` are proven to be empty."""
@@ -200,7 +194,7 @@ class Sink:
             del self._assemblies[assembly.partition]
         await self._in_thread(show, self._layout.root, intents)
         news = [intent.publication for intent in intents]
-        for window in self._catalog.publish(news, self._run, empty=empty):
+        for window in self._catalog.publish(news, self._run, empty=empty, left=self._left):
             self._spool.free(window.start)
         self.published.partitions += len(news)
         self.published.rows += sum(item.rows for item in news)

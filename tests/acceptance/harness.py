@@ -1,7 +1,8 @@
 """Runs the whole harvester, over real HTTP and with real signatures, against the emulator."""
 
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ class Bench:
     emulator: Emulator
     endpoint: str
     folder: Path
+    now: Callable[[], float] = time.time
 
     def backfill(self, start: int, end: int, *, lake: str = "lake", **settings: Any) -> Backfill:
         """A run over ``[start, end)``, without a budget unless ``settings`` give one."""
@@ -44,7 +46,7 @@ class Bench:
             endpoint=self.endpoint,
             **settings,
         )
-        return Backfill(job, load_credentials(path)[0])
+        return Backfill(job, load_credentials(path)[0], now=self.now)
 
     async def harvest(self, start: int, end: int, **settings: Any) -> Report:
         """Run over ``[start, end)`` to the end."""

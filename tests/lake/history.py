@@ -15,8 +15,9 @@ from harvester.lake.entries import ProvenWindow
 from harvester.lake.layout import Granularity, Layout
 from harvester.lake.ledger import Ledger
 from harvester.lake.rows import TimeColumn
-from harvester.lake.sink import Sink, Table
+from harvester.lake.sink import Sink
 from harvester.lake.spool import Spool
+from harvester.lake.table import Table
 from harvester.window import Window, shares
 
 Row = tuple[int, int, str | None]
