@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Self
 
-from harvester.datasets import Dataset
+from harvester.datasets import DATASETS, Dataset
 from harvester.errors import ConfigError
 from harvester.window import Window, as_text
 
@@ -81,6 +82,22 @@ class Job:
             **{name: self.switches.get(name, True) for name in self.dataset.switches},
             **self.filters,
         }
+
+    @classmethod
+    def of_identity(cls, identity: Mapping[str, object], **settings: Any) -> Self:  # noqa: ANN401  (the rest of the fields)
+        """A job over the dataset that was started with ``identity``, as the ledger keeps it.
+
+        Raises:
+            ConfigError: The settings are not usable.
+        """
+        dataset = DATASETS[str(identity["dataset"])]
+        return cls(
+            dataset=dataset,
+            partition=str(identity["partition"]),
+            switches={name: bool(identity[name]) for name in dataset.switches},
+            filters={name: str(identity[name]) for name in dataset.filters if name in identity},
+            **settings,
+        )
 
     @property
     def shared(self) -> dict[str, str]:

@@ -28,10 +28,11 @@ from harvester.lake.table import Table
 from harvester.pipeline import Pipeline, fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
-from harvester.plan.frontier import Frontier, Lease
+from harvester.plan.frontier import Frontier
 from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
-from harvester.window import Window, merged, subtract
+from harvester.todo import Scope, leases, missing
+from harvester.window import Window, merged
 
 _RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
@@ -39,9 +40,24 @@ _RARELY = 1_000_000  # allocations between two collections of the youngest garba
 class Backfill:
     """One run over one job."""
 
-    def __init__(self, job: Job, credentials: Credentials, *, now: Callable[[], float] = time.time) -> None:
-        """Prepare; nothing is opened yet. ``now`` gives Unix time."""
+    def __init__(
+        self,
+        job: Job,
+        credentials: Credentials,
+        *,
+        scope: Scope = missing,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            job: What to harvest, from where to where.
+            credentials: Whose history.
+            scope: Says which seconds to prove.
+            now: Gives Unix time.
+        """
         self._job = job
+        self._scope = scope
         self._credentials = credentials
         self._now = now
         self._layout = Layout(job.lake, job.name)
@@ -67,7 +83,7 @@ class Backfill:
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)
-            todo = subtract(settled, catalog.coverage()) if settled else ()
+            todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
                 return report
@@ -131,7 +147,7 @@ class Backfill:
         known = ledger.facts()
         bounds, density = Bounds(known), Density(known)
         spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
-        leases = _leases(ledger, todo)
+        windows = leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
         source = PageSource(dataset, job.shared, client)
         reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)
@@ -148,7 +164,7 @@ class Backfill:
             memory=job.memory,
         )
         return Pipeline(
-            frontier=Frontier(leases, density, reach=dataset.reach, fetchers=readers),
+            frontier=Frontier(windows, density, reach=dataset.reach, fetchers=readers),
             density=density,
             bounds=bounds,
             reader=reader,
@@ -221,21 +237,6 @@ class Backfill:
             withheld=pipeline.sink.unfinished,
             unknown=tuple(sorted(pipeline.reader.unknown.items())),
         )
-
-
-def _leases(ledger: Ledger, todo: tuple[Window, ...]) -> list[Lease]:
-    """What is still to be read: windows an earlier run proved or began, and all the seconds between them."""
-    leases = [
-        Lease(item.window, item.rows, proven=True)
-        for item in ledger.proven_windows()
-        if any(item.window.overlap(window) for window in todo)
-    ]
-    begun = ledger.open_windows()
-    fitting = [window for window in begun if any(not subtract(window, [share]) for share in todo)]
-    ledger.forget(window for window in begun if window not in fitting and any(map(window.overlap, todo)))
-    known = [*(lease.window for lease in leases), *fitting]
-    fresh = [rest for window in todo for rest in subtract(window, known)]
-    return leases + [Lease(window) for window in (*fitting, *fresh)]
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from typing import Any
 from harvester.errors import LakeError
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
-from harvester.lake.entries import RunRecord
+from harvester.lake.entries import RunRecord, Suspect
 from harvester.lake.layout import Layout
-from harvester.lake.ledger import Ledger, names
-from harvester.window import Gap, Window
+from harvester.lake.ledger import Ledger, chosen
+from harvester.window import Gap, Window, merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Holding:
         bytes: Their size.
         waiting: Windows that were begun, or read, and are not published.
         gaps: What could not be proven.
+        suspects: What verify found wrong and is not mended yet.
         runs: The last runs, newest first.
     """
 
@@ -40,20 +41,28 @@ class Holding:
     bytes: int
     waiting: int
     gaps: list[Gap]
+    suspects: list[Suspect]
     runs: list[RunRecord]
 
 
-def holdings(lake: Path, *, runs: int = 5) -> list[Holding]:
-    """Every dataset of a lake, with its last ``runs`` runs.
+def holdings(lake: Path, *, name: str | None = None, runs: int = 5) -> list[Holding]:
+    """Every dataset of a lake, or the one of this name, with its last ``runs`` runs.
 
     Raises:
-        LakeError: There is no lake, or its ledger cannot be read.
+        LakeError: There is no lake, or its ledger cannot be read, or it has no such dataset.
     """
     path = Layout(lake, "").ledger
     if not path.exists():
         raise LakeError(f"{lake} is not a lake yet: harvester backfill makes one")
     with Database.open(path, read_only=True) as database:
-        return [_holding(database, name, runs) for name in names(database)]
+        held = chosen(database, name)
+        return [_holding(database, item, runs) for item in held]
+
+
+def damages(holding: Holding) -> Window | None:
+    """The span from the first gap or suspect to the last; ``None`` if there is none."""
+    windows = merged([*(gap.window for gap in holding.gaps), *(item.window for item in holding.suspects)])
+    return Window(windows[0].start, windows[-1].end) if windows else None
 
 
 def _holding(database: Database, name: str, runs: int) -> Holding:
@@ -69,5 +78,6 @@ def _holding(database: Database, name: str, runs: int) -> Holding:
         bytes=sum(item.bytes for item in files),
         waiting=len(ledger.window_starts()),
         gaps=ledger.gaps(),
+        suspects=ledger.suspects(),
         runs=ledger.runs(runs),
     )

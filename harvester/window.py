@@ -88,6 +88,11 @@ def shares(windows: Iterable[Window], span: Window) -> list[Window]:
     return [share for window in windows if (share := window.overlap(span))]
 
 
+def as_second(text: str) -> int:
+    """The Unix time that ``as_text`` writes so."""
+    return int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp())
+
+
 def as_text(second: int) -> str:
     """Unix time as the vendor writes it: ``YYYY-MM-DD HH:MM:SS``, UTC."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S")

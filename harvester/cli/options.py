@@ -61,6 +61,12 @@ PACE = (
     option("--rate", default="8", show_default=True, help="Requests per second at most, or 'none'."),
     option("--concurrency", type=int, default=8, show_default=True, help="Requests in flight at most."),
 )
+ACTIVE_LAG = option(
+    "--active-lag",
+    default="24h",
+    show_default=True,
+    help="How long to wait for sessions that are still running.",
+)
 SHAPE = (
     option(
         "--partition",
@@ -75,12 +81,7 @@ SHAPE = (
         show_default=True,
         help="How old a second must be to be final: 90s, 15m, 1h, 2d.",
     ),
-    option(
-        "--active-lag",
-        default="24h",
-        show_default=True,
-        help="How long to wait for sessions that are still running.",
-    ),
+    ACTIVE_LAG,
 )
 SWITCHES = tuple(
     option(f"--{name}/--no-{name}", name, default=True, show_default=True, help=f"Ask for {what}.")
@@ -154,18 +155,30 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
         "name": values["name"] or dataset.name,
         "window": config.span(values["from_"], values["to"]),
         "lake": values["lake"],
+        "partition": values["partition"],
+        "settle": config.duration("--settle", values["settle"]),
+        "switches": MappingProxyType({name: values[name] for name in dataset.switches}),
+        "filters": MappingProxyType(_filters(values, dataset.filters)),
+    }
+    return Job(**settings | api_settings(values) | more)
+
+
+def api_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a job that says how to ask the API.
+
+    Raises:
+        ConfigError: An option is not usable.
+    """
+    settings = {
         "credentials": credentials_path(values["credentials"]),
         "endpoint": values["endpoint"],
         "ca_file": values["ca_file"],
         "rate": config.rate("--rate", values["rate"]),
         "concurrency": values["concurrency"],
-        "partition": values["partition"],
-        "settle": config.duration("--settle", values["settle"]),
-        "active_lag": config.duration("--active-lag", values["active_lag"]),
-        "switches": MappingProxyType({name: values[name] for name in dataset.switches}),
-        "filters": MappingProxyType(_filters(values, dataset.filters)),
     }
-    return Job(**settings | more)
+    if "active_lag" in values:
+        settings["active_lag"] = config.duration("--active-lag", values["active_lag"])
+    return settings
 
 
 def credentials_path(path: Path | None) -> Path:

@@ -52,6 +52,8 @@ def _lines(holding: "Holding") -> Iterator[str]:
     for gap in holding.gaps:
         expected = "?" if gap.expected is None else count(gap.expected)
         yield f"  gap      {gap.window}  {count(gap.received)} of {expected} records: {gap.reason}"
+    for item in holding.suspects:
+        yield f"  suspect  {item.window}  {item.reason}; harvester repair reads it anew"
     if holding.waiting:
         yield f"  {count(holding.waiting)} windows begun, not published; the next backfill goes on with them"
     for run in holding.runs:

@@ -78,5 +78,6 @@ def _print_gaps(report: Report) -> None:
         click.echo(f"… and {count(len(report.gaps) - _MOST_GAPS)} more gaps; see --json or harvester status")
     if report.gaps:
         click.echo(
-            "Run the same command again to try the gaps again, or add --allow-gaps to publish without."
+            "Run the same command again, or harvester repair, to try the gaps again;"
+            " or add --allow-gaps to publish without."
         )

@@ -92,6 +92,7 @@ class Catalog:
             for window in covered:
                 self._database.insert("coverage", self._name, window.start, window.end)
             self._forget_covered("gap", covered)
+            self._forget_covered("suspect", merged(news))
             return self._forget_covered("window", merged((*covered, *left)))
 
     def _forget_covered(self, table: str, covered: tuple[Window, ...]) -> list[Window]:

@@ -2,16 +2,34 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from harvester.errors import LakeError
 
 APPLICATION_ID = 0x48525653  # "HRVS"
-FORMAT = 1
+FORMAT = 2
+
+# From each earlier format to the next.
+_STEPS: Mapping[int, str] = MappingProxyType(
+    {
+        1: """
+            CREATE TABLE suspect (
+              name TEXT NOT NULL,
+              start INTEGER NOT NULL,
+              stop INTEGER NOT NULL,
+              found_by TEXT NOT NULL CHECK (found_by IN ('file', 'count')),
+              reason TEXT NOT NULL,
+              found REAL NOT NULL,
+              PRIMARY KEY (name, start, found_by)
+            ) STRICT;
+        """
+    }
+)
 
 
 class Database:
@@ -44,6 +62,11 @@ class Database:
             if not read_only:
                 # Only now: it writes to the file, which might have been another program's.
                 _configure(connection)
+                _advance(connection)
+            elif _stamp(connection)[1] < FORMAT:
+                raise LakeError(
+                    f"the ledger {path} is of an earlier version; harvester verify brings it up to date"
+                )
             yield cls(connection)
         except sqlite3.Error as error:
             raise LakeError(f"the ledger {path} cannot be used: {error}") from error
@@ -100,6 +123,13 @@ def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+def _advance(connection: sqlite3.Connection) -> None:
+    """Bring an earlier format up to date, step by step; each is one transaction."""
+    while (version := _stamp(connection)[1]) < FORMAT:
+        stamp = f"PRAGMA user_version = {version + 1};"
+        connection.executescript(f"BEGIN IMMEDIATE; {_STEPS[version]} {stamp} COMMIT;")
+
+
 def _stamp(connection: sqlite3.Connection) -> tuple[int, int]:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -110,7 +140,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     application, version = _stamp(connection)
     if application != APPLICATION_ID:
         raise LakeError(f"{path} is not a ledger of this program; give another --lake")
-    if version != FORMAT:
+    if version != FORMAT and version not in _STEPS:
         raise LakeError(
             f"{path} has format {version}, this program reads {FORMAT}; use the version that wrote it"
         )

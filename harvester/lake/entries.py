@@ -48,6 +48,21 @@ class ProvenWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """Published seconds that verify found wrong.
+
+    Attributes:
+        window: The seconds to be read anew.
+        found_by: ``file`` (looking at the files) or ``count`` (asking the API again).
+        reason: What is wrong.
+    """
+
+    window: Window
+    found_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run as the ledger remembers it; ``outcome`` is ``None`` while it runs and after a kill."""
 

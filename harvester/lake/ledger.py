@@ -9,7 +9,7 @@ from typing import Any
 
 from harvester.errors import LakeError
 from harvester.lake.database import Database, to_json
-from harvester.lake.entries import ProvenWindow, RunRecord
+from harvester.lake.entries import ProvenWindow, RunRecord, Suspect
 from harvester.window import Gap, Window
 
 
@@ -26,9 +26,9 @@ class Ledger:
         Raises:
             LakeError: The lake or the dataset is bound to others.
         """
-        owner = self._database.one("SELECT account_id FROM lake")
-        if owner is not None and owner[0] != account_id:
-            raise LakeError(f"this lake holds account {owner[0]}, not {account_id}; give another --lake")
+        owner = self.account()
+        if owner is not None and owner != account_id:
+            raise LakeError(f"this lake holds account {owner}, not {account_id}; give another --lake")
         kept = self.identity()
         if kept is not None:
             _compare(self._name, kept, json.loads(to_json(identity)))
@@ -137,6 +137,27 @@ class Ledger:
         rows = self._database.all(query, self._name)
         return [Gap(Window(start, stop), *found) for start, stop, *found in rows]
 
+    def accuse(self, found_by: str, suspects: Iterable[Suspect], now: float) -> None:
+        """Keep what verify found by one kind of check, in place of what it found by that before."""
+        with self._database.transaction():
+            query = "DELETE FROM suspect WHERE name = ? AND found_by = ?"
+            self._database.write(query, self._name, found_by)
+            for item in suspects:
+                span = item.window
+                found = (item.found_by, item.reason, now)
+                self._database.insert("suspect", self._name, span.start, span.end, *found)
+
+    def suspects(self) -> list[Suspect]:
+        """What verify found wrong and is not mended yet, oldest first."""
+        query = "SELECT start, stop, found_by, reason FROM suspect WHERE name = ? ORDER BY start, found_by"
+        rows = self._database.all(query, self._name)
+        return [Suspect(Window(start, stop), *found) for start, stop, *found in rows]
+
+    def account(self) -> int | None:
+        """The account that the lake is bound to."""
+        row = self._database.one("SELECT account_id FROM lake")
+        return row[0] if row else None
+
     def _keep(self, window: Window, state: str, rows: int) -> None:
         self._database.insert("window", self._name, window.start, window.end, state, rows)
 
@@ -147,6 +168,18 @@ class Ledger:
 def names(database: Database) -> list[str]:
     """The datasets of a lake."""
     return [name for (name,) in database.all("SELECT name FROM dataset ORDER BY name")]
+
+
+def chosen(database: Database, name: str | None) -> list[str]:
+    """The dataset of this name, or all of the lake.
+
+    Raises:
+        LakeError: There is none of this name.
+    """
+    held = names(database)
+    if name is not None and name not in held:
+        raise LakeError(f"the lake holds no dataset {name!r}, only: {', '.join(held) or 'none'}")
+    return held if name is None else [name]
 
 
 def _compare(name: str, kept: Mapping[str, object], asked: Mapping[str, object]) -> None:

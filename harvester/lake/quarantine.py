@@ -9,7 +9,7 @@ from typing import Protocol
 import orjson
 
 from harvester.lake.publish import sync_folder
-from harvester.window import Window, as_text
+from harvester.window import Window, as_second, as_text
 
 
 class Misfit(Protocol):
@@ -55,6 +55,21 @@ def keep(folder: Path, window: Window, misfits: Sequence[Misfit]) -> None:
         os.fsync(file.fileno())
     draft.replace(path)
     sync_folder(folder)
+
+
+def seconds(folder: Path) -> list[int]:
+    """When the different records in quarantine happened, Unix time, ascending.
+
+    One whose time could not be read counts to the first second of the window it came with.
+    """
+    found: dict[object, int] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        start = int(path.stem.split("-")[0])
+        for line in path.read_bytes().splitlines():
+            record = orjson.loads(line)
+            second = start if record["time"] is None else as_second(record["time"])
+            found[record["key"] or line] = second
+    return sorted(found.values())
 
 
 def _line(misfit: Misfit) -> bytes:

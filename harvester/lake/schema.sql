@@ -1,4 +1,4 @@
--- The ledger. Version 1. Instants are Unix seconds, spans half-open: [start, stop).
+-- The ledger. Version 2. Instants are Unix seconds, spans half-open: [start, stop).
 CREATE TABLE lake (
   account_id INTEGER NOT NULL,
   created REAL NOT NULL
@@ -64,6 +64,17 @@ CREATE TABLE published (
   complete INTEGER NOT NULL CHECK (complete IN (0, 1)),
   run INTEGER NOT NULL REFERENCES run (id),
   PRIMARY KEY (name, start)
+) STRICT;
+
+-- What verify found wrong in published seconds; repair reads them anew.
+CREATE TABLE suspect (
+  name TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  stop INTEGER NOT NULL,
+  found_by TEXT NOT NULL CHECK (found_by IN ('file', 'count')),
+  reason TEXT NOT NULL,
+  found REAL NOT NULL,
+  PRIMARY KEY (name, start, found_by)
 ) STRICT;
 
 -- Files about to become visible: after a crash, what is on disk says which of them did.

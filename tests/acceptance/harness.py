@@ -14,6 +14,7 @@ from harvester.datasets import CALLS
 from harvester.emulator import Account, Behaviour, Emulator, Faults, serve
 from harvester.harvest import Backfill
 from harvester.report import Report
+from harvester.todo import Scope, missing
 from harvester.window import Window
 from tests.acceptance.oracle import Verdict, judge
 
@@ -31,7 +32,9 @@ class Bench:
     folder: Path
     now: Callable[[], float] = time.time
 
-    def backfill(self, start: int, end: int, *, lake: str = "lake", **settings: Any) -> Backfill:
+    def backfill(
+        self, start: int, end: int, *, lake: str = "lake", scope: Scope = missing, **settings: Any
+    ) -> Backfill:
         """A run over ``[start, end)``, without a budget unless ``settings`` give one."""
         path = self.folder / "key.json"
         if not path.exists():
@@ -46,7 +49,7 @@ class Bench:
             endpoint=self.endpoint,
             **settings,
         )
-        return Backfill(job, load_credentials(path)[0], now=self.now)
+        return Backfill(job, load_credentials(path)[0], scope=scope, now=self.now)
 
     async def harvest(self, start: int, end: int, **settings: Any) -> Report:
         """Run over ``[start, end)`` to the end."""

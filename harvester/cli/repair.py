@@ -1,0 +1,96 @@
+"""``harvester repair``: what is missing or wrong in a lake, and nothing else."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harvester.cli.exit_codes import ExitCode
+from harvester.cli.options import (
+    ACTIVE_LAG,
+    CA_FILE,
+    CREDENTIALS,
+    ENDPOINT,
+    LAKE,
+    NAME,
+    PACE,
+    api_settings,
+    option,
+    options,
+)
+
+if TYPE_CHECKING:
+    from harvester.config import Job
+
+
+@click.command("repair")
+@options(
+    LAKE,
+    NAME,
+    CREDENTIALS,
+    ENDPOINT,
+    CA_FILE,
+    *PACE,
+    ACTIVE_LAG,
+    option(
+        "--allow-gaps", is_flag=True, help="Publish partitions with gaps too, marked incomplete (exit 3)."
+    ),
+    option("--keep-raw", is_flag=True, help="Keep the API's answers in the lake as evidence."),
+    option("--json", "as_json", is_flag=True, help="Print one JSON summary a dataset on stdout."),
+)
+def command(
+    *,
+    lake: Path,
+    name: str | None,
+    allow_gaps: bool,
+    keep_raw: bool,
+    as_json: bool,
+    **values: Any,  # noqa: ANN401  (the options of the API)
+) -> None:
+    """Read gaps, and what verify found, anew.
+
+    Nothing else is asked for. A damaged file stays as it is until its replacement is proven.
+
+    \b
+    Examples:
+      harvester repair --lake ./lake --credentials key.json
+      harvester verify --lake ./lake --against-api; harvester repair --lake ./lake
+
+    \b
+    Exit codes: as of backfill; 3 if gaps are left.
+    """  # noqa: D301  (\b keeps click from joining the lines)
+    from harvester.config import Job
+    from harvester.inspection import damages, holdings
+
+    settings = api_settings(values) | {"lake": lake, "allow_gaps": allow_gaps, "keep_raw": keep_raw}
+    jobs = [
+        Job.of_identity(holding.identity, name=holding.name, window=window, **settings)
+        for holding in holdings(lake, name=name)
+        if (window := damages(holding)) is not None
+    ]
+    if not jobs:
+        click.echo(f"Nothing to repair: {lake} has no gap, and verify has found nothing.", err=as_json)
+    gaps = [_mend(job, as_json=as_json) for job in jobs]
+    click.get_current_context().exit(ExitCode.GAPS if any(gaps) else ExitCode.COMPLETE)
+
+
+def _mend(job: "Job", *, as_json: bool) -> int:
+    """Repair one dataset; returns how many gaps are left."""
+    import asyncio
+
+    from harvester.api.credentials import load_credentials
+    from harvester.cli.display import Display
+    from harvester.cli.summary import print_summary
+    from harvester.cli.supervise import supervise
+    from harvester.harvest import Backfill
+    from harvester.todo import damaged
+
+    ctx = click.get_current_context()
+    backfill = Backfill(job, load_credentials(job.credentials)[0], scope=damaged)
+    display = Display(job, backfill.snapshot, quiet=ctx.params["quiet"])
+    report, signals = asyncio.run(supervise(backfill, display))
+    if report is not None:
+        print_summary(report, job, as_json=as_json)
+    if signals:
+        ctx.exit(ExitCode.SIGNAL + signals[0])
+    return len(report.gaps) if report else 0

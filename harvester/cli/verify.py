@@ -1,0 +1,179 @@
+"""``harvester verify``: whether a lake still is what was proven."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harvester.cli.exit_codes import ExitCode
+from harvester.cli.figures import amount, count
+from harvester.cli.options import (
+    CA_FILE,
+    CREDENTIALS,
+    ENDPOINT,
+    LAKE,
+    NAME,
+    PACE,
+    api_settings,
+    option,
+    options,
+)
+from harvester.window import as_text
+
+if TYPE_CHECKING:
+    from harvester.config import Job
+    from harvester.verification import Verification
+    from harvester.window import Window
+
+
+@click.command("verify")
+@options(
+    LAKE,
+    NAME,
+    option("--against-api", is_flag=True, help="Ask the API for the count of each partition again."),
+    option("--jobs", type=click.IntRange(min=1), help="Files to look at side by side.  [default: cores]"),
+    CREDENTIALS,
+    ENDPOINT,
+    CA_FILE,
+    *PACE,
+    option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for auditors."),
+)
+def command(
+    *,
+    lake: Path,
+    name: str | None,
+    against_api: bool,
+    jobs: int | None,
+    as_json: bool,
+    **values: Any,  # noqa: ANN401  (the options of the API)
+) -> None:
+    """Prove again that a lake holds what was published.
+
+    Hash, footer, rows, order and keys of every file. With --against-api also the API's own counts, one
+    request for each partition. What is found is kept for harvester repair.
+
+    \b
+    Examples:
+      harvester verify --lake ./lake
+      harvester verify --lake ./lake --against-api --credentials key.json --json
+
+    \b
+    Exit codes: 0 nothing wrong; 3 something found, or gaps known; others as of backfill.
+    """  # noqa: D301  (\b keeps click from joining the lines)
+    import asyncio
+    import os
+    import time
+
+    from harvester.api.credentials import load_credentials
+    from harvester.config import Job
+    from harvester.verification import Verify
+
+    settings = api_settings(values) | {"lake": lake} if against_api else {}
+    credentials = load_credentials(settings["credentials"])[0] if against_api else None
+
+    def job(dataset: str, identity: Mapping[str, Any], window: "Window") -> "Job":
+        return Job.of_identity(identity, name=dataset, window=window, **settings)
+
+    started, ctx = time.time(), click.get_current_context()
+    with _progress(quiet=ctx.params["quiet"]) as step:
+        verify = Verify(
+            lake=lake,
+            name=name,
+            jobs=jobs or os.cpu_count() or 1,
+            job=job if against_api else None,
+            credentials=credentials,
+            step=step,
+        )
+        results = asyncio.run(verify.run())
+    if as_json:
+        _print_json(results, lake, started, time.time())
+    else:
+        for line in (line for result in results for line in _lines(result, asked=against_api)):
+            click.echo(line)
+    ctx.exit(ExitCode.COMPLETE if all(result.is_sound for result in results) else ExitCode.GAPS)
+
+
+def _lines(result: "Verification", *, asked: bool) -> Iterator[str]:
+    yield (
+        f"{result.name}: {count(result.files)} files, {count(result.rows)} rows, {amount(result.bytes)};"
+        f" {count(len(result.findings))} of them wrong, {count(len(result.gaps))} gaps"
+    )
+    for finding in result.findings:
+        yield f"  {finding.path}: {finding.text}"
+    for gap in result.gaps:
+        yield f"  gap {gap.window}: {gap.reason}"
+    if asked:
+        yield (
+            f"  the API was asked {count(result.requests)} times for {count(len(result.counts))} spans;"
+            f" {count(len(result.differing))} differ"
+        )
+    for item in result.differing:
+        yield f"  {item.window}: {item.text}"
+    if not result.is_sound:
+        yield "  harvester repair reads anew what can be mended."
+
+
+def _print_json(results: list["Verification"], lake: Path, started: float, ended: float) -> None:
+    import orjson
+
+    from harvester import __version__
+
+    content = {
+        "version": __version__,
+        "lake": str(lake),
+        "started": as_text(int(started)),
+        "ended": as_text(int(ended)),
+        "sound": all(result.is_sound for result in results),
+        "datasets": [_plain(result) for result in results],
+    }
+    click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+
+
+def _plain(result: "Verification") -> dict[str, object]:
+    return {
+        "name": result.name,
+        "sound": result.is_sound,
+        "files": result.files,
+        "rows": result.rows,
+        "bytes": result.bytes,
+        "requests": result.requests,
+        "findings": [
+            {"path": str(item.path), "text": item.text, "seconds": [_span(window) for window in item.windows]}
+            for item in result.findings
+        ],
+        "gaps": [
+            {**_span(gap.window), "expected": gap.expected, "received": gap.received, "reason": gap.reason}
+            for gap in result.gaps
+        ],
+        "counts": [
+            {
+                **_span(item.window),
+                "lake": item.lake,
+                "quarantined": item.quarantined,
+                "api": item.api,
+                "agrees": item.agrees,
+            }
+            for item in result.counts
+        ],
+    }
+
+
+def _span(window: "Window") -> dict[str, str]:
+    return {"from": as_text(window.start), "to": as_text(window.end)}
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, elsewhere nothing: the files of years are looked at in minutes."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
+        tasks = {what: bar.add_task(what, total=None, visible=False) for what in ("files", "counts")}
+
+        def step(what: str, done: int, of: int) -> None:
+            bar.update(tasks[what], completed=done, total=of, visible=True)
+
+        yield step

@@ -1,0 +1,169 @@
+"""What the API counts today for the seconds that a lake holds, beside what the lake holds."""
+
+import asyncio
+import time
+from bisect import bisect_right
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harvester.api.client import Meter
+from harvester.api.connection import connected
+from harvester.api.counting import Counter, inclusive
+from harvester.api.credentials import Credentials
+from harvester.api.question import Bounds
+from harvester.config import Job
+from harvester.lake.entries import Publication
+from harvester.lake.verify import Expected
+from harvester.window import Window
+
+_MOST_PROBES = 8  # places to ask at
+_LONGEST_PROBE = 10_000  # rows to look at for a place that tells of the range's bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What the API counts in published seconds, beside what the lake holds.
+
+    Attributes:
+        window: The seconds.
+        lake: Rows in the lake.
+        quarantined: Records in quarantine, beside them.
+        api: What the API counts.
+        margin: By how much the API may count more, because it is unknown whether its bounds are inclusive.
+    """
+
+    window: Window
+    lake: int
+    quarantined: int
+    api: int
+    margin: int = 0
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two are the same."""
+        return 0 <= self.api - self.lake - self.quarantined <= self.margin
+
+    @property
+    def text(self) -> str:
+        """The two figures in a sentence."""
+        aside = f" and {self.quarantined} in quarantine" if self.quarantined else ""
+        return f"the API counts {self.api} records, the lake holds {self.lake}{aside}"
+
+
+class Held:
+    """What the lake holds of one dataset, second by second."""
+
+    def __init__(self, expected: Expected, files: Sequence[Publication], quarantined: Sequence[int]) -> None:
+        """Look into ``files``, oldest first, and count ``quarantined`` (Unix time, one for each record)."""
+        self._expected = expected
+        self._files = files
+        self._starts = [file.span.start for file in files]
+        self._quarantined = pa.array(quarantined, pa.int64())
+
+    def count(self, window: Window, api: int, bounds: Bounds) -> Count:
+        """The lake's side of a count."""
+        margin = 0
+        if bounds.from_inclusive is None:
+            margin += self._rows(Window(window.start - 1, window.start))
+        if bounds.to_inclusive is None:
+            margin += self._rows(Window(window.end, window.end + 1))
+        quarantined = _inside(self._quarantined, window)
+        return Count(window, self._rows(window), quarantined, api, margin)
+
+    def telling(self) -> Iterator[dict[int, int]]:
+        """Seconds from whose counts the API's bounds can be told, one place in a file; see ``inclusive``."""
+        for file in self._files:
+            seconds = self._expected.seconds(file)[:_LONGEST_PROBE]
+            found = _telling(Tally(seconds.to_pylist()))
+            if found and not _inside(self._quarantined, Window(min(found), max(found) + 1)):
+                yield found
+
+    def _rows(self, window: Window) -> int:
+        place = bisect_right(self._starts, window.start) - 1
+        if place < 0 or not (share := window.overlap(self._files[place].span)):
+            return 0
+        file = self._files[place]
+        return file.rows if (share,) == file.covers else _inside(self._expected.seconds(file), share)
+
+
+async def recount(
+    job: Job,
+    credentials: Credentials,
+    spans: Iterable[Window],
+    held: Held,
+    bounds: Bounds,
+    *,
+    step: Callable[[int], None],
+    now: Callable[[], float] = time.time,
+) -> tuple[list[Count], int]:
+    """Ask for the count of each span again.
+
+    Args:
+        job: What to ask, and at which pace.
+        credentials: To ask with.
+        spans: Published seconds; each within one partition, or in none that has a file.
+        held: The lake's side.
+        bounds: What is known about the range's bounds; learns more by a few questions if it has to.
+        step: Is told how many spans are done.
+        now: Gives Unix time.
+
+    Returns:
+        The counts, oldest first, and how many requests were sent.
+
+    Raises:
+        ExceptionGroup: The API refuses, or cannot be reached.
+    """
+    meter = Meter()
+    counts: list[Count] = []
+    async with connected(job, credentials, meter, now=now) as client:
+        counter = Counter(client, job.dataset, job.shared)
+        if None in bounds.facts.values():
+            await _learn(counter, bounds, held.telling())
+        waiting = iter(spans)
+
+        async def work() -> None:
+            for window in waiting:
+                api, _ = await counter.count(window, bounds)
+                counts.append(held.count(window, api, bounds))
+                step(len(counts))
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(job.concurrency):
+                group.create_task(work(), name=f"count {number}")
+    return sorted(counts, key=lambda count: count.window), meter.requests
+
+
+async def _learn(counter: Counter, bounds: Bounds, places: Iterable[Mapping[int, int]]) -> None:
+    """Ask at several places until two agree: at one, records may have come or gone since the harvest."""
+    answers: list[tuple[bool, bool]] = []
+    for place in islice(places, _MOST_PROBES):
+        answer = await inclusive(counter, place)
+        if answer is None:
+            continue
+        answers.append(answer)
+        if answers.count(answer) > 1:
+            break
+    for answer in answers[-1:]:
+        if len(set(answers)) == 1 or answers.count(answer) > 1:
+            bounds.from_inclusive, bounds.to_inclusive = answer
+
+
+def _telling(rows: Mapping[int, int]) -> dict[int, int] | None:
+    """The first seconds that tell: the last of ``rows`` may be cut, and is left out."""
+    seconds = list(rows)[:-1]
+    for place, second in enumerate(seconds):
+        last = next((later for later in seconds[place + 1 :] if later > second + 1), None)
+        if last is not None and rows[second] != rows.get(second + 1, 0):
+            return {item: rows[item] for item in seconds if second <= item <= last}
+    return None
+
+
+def _inside(seconds: pa.Array, window: Window) -> int:
+    inside = pc.and_(pc.greater_equal(seconds, window.start), pc.less(seconds, window.end))
+    rows: int = pc.sum(inside, min_count=0).as_py()
+    return rows

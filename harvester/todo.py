@@ -1,0 +1,43 @@
+"""Which seconds a run is to prove, and which windows it starts from."""
+
+from collections.abc import Callable
+
+from harvester.lake.catalog import Catalog
+from harvester.lake.layout import Granularity, partitions
+from harvester.lake.ledger import Ledger
+from harvester.plan.frontier import Lease
+from harvester.window import Window, merged, subtract
+
+Scope = Callable[[Ledger, Catalog, Window | None, Granularity], tuple[Window, ...]]
+
+
+def missing(
+    _ledger: Ledger, catalog: Catalog, settled: Window | None, _granularity: Granularity
+) -> tuple[Window, ...]:
+    """What is settled of the range asked for, and not published."""
+    return subtract(settled, catalog.coverage()) if settled else ()
+
+
+def damaged(
+    ledger: Ledger, _catalog: Catalog, _settled: Window | None, granularity: Granularity
+) -> tuple[Window, ...]:
+    """Gaps, and what verify found; and, for no request more, what waits for the partitions of the gaps."""
+    gaps = [gap.window for gap in ledger.gaps()]
+    spans = [partition.span for gap in gaps for partition in partitions(granularity, gap)]
+    waiting = [item.window for item in ledger.proven_windows() if any(map(item.window.overlap, spans))]
+    return merged([*gaps, *waiting, *(item.window for item in ledger.suspects())])
+
+
+def leases(ledger: Ledger, todo: tuple[Window, ...]) -> list[Lease]:
+    """What is still to be read: windows an earlier run proved or began, and all the seconds between them."""
+    proven = [
+        Lease(item.window, item.rows, proven=True)
+        for item in ledger.proven_windows()
+        if any(map(item.window.overlap, todo))
+    ]
+    begun = ledger.open_windows()
+    fitting = [window for window in begun if any(not subtract(window, [share]) for share in todo)]
+    ledger.forget(window for window in begun if window not in fitting and any(map(window.overlap, todo)))
+    known = [*(lease.window for lease in proven), *fitting]
+    fresh = [rest for window in todo for rest in subtract(window, known)]
+    return proven + [Lease(window) for window in (*fitting, *fresh)]

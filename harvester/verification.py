@@ -1,0 +1,173 @@
+"""Whether a lake is what its ledger says, and whether the API still counts the same."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harvester.api.credentials import Credentials
+from harvester.api.question import Bounds
+from harvester.config import Job
+from harvester.datasets import DATASETS
+from harvester.errors import LakeError
+from harvester.lake import quarantine
+from harvester.lake.catalog import Catalog
+from harvester.lake.database import Database, to_json
+from harvester.lake.entries import Publication, Suspect
+from harvester.lake.layout import Layout
+from harvester.lake.ledger import Ledger, chosen
+from harvester.lake.lock import owned
+from harvester.lake.verify import Expected, Finding, strays
+from harvester.recount import Count, Held, recount
+from harvester.window import Gap, Window, merged, shares, subtract
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found in one dataset.
+
+    Attributes:
+        name: The dataset.
+        files: Published files.
+        rows: Their rows.
+        bytes: Their size.
+        findings: Files that are not what was published, files that nobody published.
+        gaps: Seconds that could not be proven when they were harvested.
+        counts: What the API counts now; empty if it was not asked.
+        requests: Requests sent.
+    """
+
+    name: str
+    files: int
+    rows: int
+    bytes: int
+    findings: tuple[Finding, ...]
+    gaps: tuple[Gap, ...]
+    counts: tuple[Count, ...] = ()
+    requests: int = 0
+
+    @property
+    def differing(self) -> tuple[Count, ...]:
+        """Where the API counts something else than the lake holds."""
+        return tuple(count for count in self.counts if not count.agrees)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong and nothing is missing."""
+        return not (self.findings or self.gaps or self.differing)
+
+
+Step = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """One verification of a lake; owns it meanwhile.
+
+    Attributes:
+        lake: Its folder.
+        name: The only dataset to look at; all if it is ``None``.
+        jobs: Files to look at side by side.
+        job: Makes the job that asks the API, from a dataset's identity and range; ``None`` not to ask.
+        credentials: To ask with.
+        step: Is told how it goes: what is being done, how much of it is done, and of how much.
+        now: Gives Unix time.
+    """
+
+    lake: Path
+    name: str | None = None
+    jobs: int = 1
+    job: Callable[[str, Mapping[str, Any], Window], Job] | None = None
+    credentials: Credentials | None = None
+    step: Step = lambda _what, _done, _of: None
+    now: Callable[[], float] = time.time
+
+    async def run(self) -> list[Verification]:
+        """Look at every published file; ask the API for every published second again, if wanted.
+
+        Raises:
+            LakeError: There is no lake, or its ledger cannot be used, or it has no such dataset.
+            LakeLockedError: Another run owns the lake.
+            HarvestError: The API refuses, or cannot be reached.
+        """
+        layout = Layout(self.lake, "")
+        if not layout.ledger.exists():
+            raise LakeError(f"{self.lake} is not a lake yet: harvester backfill makes one")
+        with owned(layout.lock, started=self.now()), Database.open(layout.ledger) as database:
+            return [await self._dataset(database, name) for name in chosen(database, self.name)]
+
+    async def _dataset(self, database: Database, name: str) -> Verification:
+        ledger, catalog = Ledger(database, name), Catalog(database, name)
+        coverage = catalog.coverage()
+        files = [replace(file, covers=tuple(shares(coverage, file.span))) for file in catalog.published()]
+        expected = _expected(self.lake, ledger)
+        findings = await asyncio.to_thread(self._look, expected, Layout(self.lake, name).table, files)
+        ledger.accuse("file", _suspects("file", ((item.windows, item.text) for item in findings)), self.now())
+        result = Verification(
+            name=name,
+            files=len(files),
+            rows=sum(file.rows for file in files),
+            bytes=sum(file.bytes for file in files),
+            findings=tuple(findings),
+            gaps=tuple(ledger.gaps()),
+        )
+        if self.job is None or self.credentials is None or not coverage:
+            return result
+        damaged = {finding.path for finding in findings}
+        sound = [file for file in files if file.path not in damaged]
+        spans = _spans(coverage, files, sound)
+        job = self.job(name, ledger.identity() or {}, Window(coverage[0].start, coverage[-1].end))
+        bounds = Bounds(ledger.facts())
+        counts, requests = await recount(
+            job,
+            self.credentials,
+            spans,
+            Held(expected, sound, quarantine.seconds(Layout(self.lake, name).quarantine)),
+            bounds,
+            step=lambda done: self.step("counts", done, len(spans)),
+            now=self.now,
+        )
+        ledger.learn(bounds.facts)
+        result = replace(result, counts=tuple(counts), requests=requests)
+        texts = (((count.window,), count.text) for count in result.differing)
+        ledger.accuse("count", _suspects("count", texts), self.now())
+        return result
+
+    def _look(self, expected: Expected, table: Path, files: Sequence[Publication]) -> list[Finding]:
+        """Every file, side by side: hashing and decoding leave the interpreter alone."""
+        findings: list[Finding] = []
+        with ThreadPoolExecutor(self.jobs, thread_name_prefix="verify") as pool:
+            for done, finding in enumerate(pool.map(expected.examine, files), start=1):
+                findings += [finding] if finding else []
+                self.step("files", done, len(files))
+        wrong = {finding.path for finding in findings}
+        sound = [file for file in files if file.path not in wrong]
+        return [*findings, *expected.doubled(sound), *strays(self.lake, table, files)]
+
+
+def _expected(lake: Path, ledger: Ledger) -> Expected:
+    identity = ledger.identity() or {}
+    dataset = DATASETS[identity["dataset"]]
+    metadata = {
+        "harvester.dataset": dataset.name,
+        "harvester.account_id": str(ledger.account()),
+        "harvester.identity": to_json(identity),
+    }
+    return Expected(lake, dataset.time_field, dataset.key, metadata)
+
+
+def _spans(
+    coverage: Sequence[Window], files: Sequence[Publication], sound: Sequence[Publication]
+) -> list[Window]:
+    """What to ask for: the covered share of each sound file, and all that is covered and has no file."""
+    empty = (rest for window in coverage for rest in subtract(window, [file.span for file in files]))
+    return sorted([*(cover for file in sound for cover in file.covers), *merged(empty)])
+
+
+def _suspects(found_by: str, found: Iterable[tuple[Sequence[Window], str]]) -> Iterator[Suspect]:
+    for windows, text in found:
+        for window in windows:
+            yield Suspect(window, found_by, text)

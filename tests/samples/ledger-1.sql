@@ -1,0 +1,83 @@
+-- The ledger. Version 1. Instants are Unix seconds, spans half-open: [start, stop).
+CREATE TABLE lake (
+  account_id INTEGER NOT NULL,
+  created REAL NOT NULL
+) STRICT;
+
+-- What a dataset is: filters, switches and granularity never change (identity);
+-- what was learned about the API on the way may (facts).
+CREATE TABLE dataset (
+  name TEXT PRIMARY KEY,
+  identity TEXT NOT NULL,
+  facts TEXT NOT NULL DEFAULT '{}'
+) STRICT;
+
+CREATE TABLE run (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  stop INTEGER NOT NULL,
+  started REAL NOT NULL,
+  ended REAL,
+  outcome TEXT,
+  summary TEXT
+) STRICT;
+
+-- Windows whose answers lie in the spool: 'open' ones are still to be read, 'proven' ones wait for publishing.
+CREATE TABLE window (
+  name TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  stop INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'proven')),
+  rows INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (name, start)
+) STRICT;
+
+-- The seconds whose records are proven and published: disjoint, merged.
+CREATE TABLE coverage (
+  name TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  stop INTEGER NOT NULL,
+  PRIMARY KEY (name, start)
+) STRICT;
+
+CREATE TABLE gap (
+  name TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  stop INTEGER NOT NULL,
+  expected INTEGER,
+  received INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  run INTEGER NOT NULL REFERENCES run (id),
+  PRIMARY KEY (name, start)
+) STRICT;
+
+-- One row a file that readers see.
+CREATE TABLE published (
+  name TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  stop INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  rows INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  complete INTEGER NOT NULL CHECK (complete IN (0, 1)),
+  run INTEGER NOT NULL REFERENCES run (id),
+  PRIMARY KEY (name, start)
+) STRICT;
+
+-- Files about to become visible: after a crash, what is on disk says which of them did.
+CREATE TABLE intent (
+  name TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  stop INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  rows INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  complete INTEGER NOT NULL,
+  run INTEGER NOT NULL,
+  draft TEXT NOT NULL,
+  covers TEXT NOT NULL,
+  PRIMARY KEY (name, start)
+) STRICT;
