@@ -88,7 +88,7 @@ class Prover:
         total = opening.page.total
         if total is None:
             raise ContradictionError("the answer gives no total")
-        if total <= self._source.reach:
+        if total < self._source.reach:
             return await self._whole(opening, total)
         if opening.begun and opening.page.youngest == self._window.start:
             return await self._dense([*opening.begun, opening.page])
@@ -110,10 +110,11 @@ class Prover:
         end = self._bounds.question(self._window).end
         if opening.question.end == end:
             return opening
-        if opening.page.youngest is None or opening.page.youngest >= end:
+        size = self._source.page_size
+        if opening.page.youngest is None or opening.page.youngest >= end or self._source.reach <= size:
             return None
         question = replace(opening.question, end=end)
-        next_page = await self._source.page(self._file(self._window.start), question, self._source.page_size)
+        next_page = await self._source.page(self._file(self._window.start), question, size)
         return replace(opening, question=question, page=replace(opening.page, total=next_page.total))
 
     async def _whole(self, opening: Opening, total: int) -> Proof:
@@ -168,7 +169,8 @@ class Prover:
     async def _pages(self, opening: Opening, total: int) -> list[ReadPage]:
         """All reachable pages, checked against each other."""
         size = self._source.page_size
-        offsets = range(size, min(total, self._source.reach), size)
+        # A full last page is followed by an empty one: a total that is too small would show there.
+        offsets = range(size, min(total + 1, self._source.reach), size)
         rest = await self._source.pages(self._file(self._window.start), opening.question, offsets)
         pages = [opening.page, *rest]
         if pages[-1].total != total:

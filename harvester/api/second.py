@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harvester.api.page_source import AnswerFile, PageSource
-from harvester.api.pages import ContradictionError, ReadPage, distinct, values
+from harvester.api.pages import ContradictionError, ReadPage, distinct, only, values
 from harvester.api.question import Bounds, Question
 from harvester.errors import RequestError
 
@@ -50,6 +50,8 @@ class SecondReader:
             ExceptionGroup: Likewise, of pages asked side by side.
         """
         question = self.bounds.second(second)
+        # What else they hold answered another question; counted here, it would hide what is missing.
+        known = [only(page, second, self.source.columns) for page in known]
         first = await self.source.page(self.file, question, 0)
         total = first.total or 0
         if total <= 2 * self.source.reach:
@@ -75,9 +77,11 @@ class SecondReader:
             pages.append(await self.source.page(self.file, up, 0) if sweep else first)
             total = pages[-1].total or 0
             start = size if sweep else max(size, begun)
-            pages += await self.source.pages(self.file, up, range(start, min(total, reach), size))
+            pages += await self.source.pages(self.file, up, range(start, min(total + 1, reach), size))
             down = replace(up, descending=True)
-            pages += await self.source.pages(self.file, down, range(0, min(total, 2 * reach) - reach, size))
+            # The ends overlap, and a full page is followed by an empty one: a total too small shows there.
+            rest = min(total, 2 * reach - 1) - reach + 1
+            pages += await self.source.pages(self.file, down, range(0, rest, size))
             received = distinct(pages, columns)
             if received == total:
                 return pages

@@ -46,7 +46,7 @@ def estimate(
     """
     parts = spans + _parts(rows, reach, fetchers)
     # Every part but the last ends somewhere within a page: half a page is empty, on average.
-    requests = max(spans, ceil(rows / page_size + (parts - 1) / 2)) if rows else spans
+    requests = max(spans, int(rows / page_size + (parts - 1) / 2) + 1) if rows else spans
     windows = max(parts, ceil(rows / reach) + parts // 2)
     return Estimate(rows, requests, windows, requests / rate if rate else None, round(rows * row_bytes))
 
