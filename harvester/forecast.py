@@ -15,7 +15,9 @@ from harvester.lake.database import Database
 from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger
 from harvester.pipeline import fetchers
+from harvester.plan.density import Density
 from harvester.plan.estimate import Estimate, estimate
+from harvester.plan.outline import outline
 from harvester.window import Window, subtract
 
 _ROW_BYTES = 350.0  # of a session in a published file, until the lake knows better; measured on full sessions
@@ -28,11 +30,13 @@ class Forecast:
     Attributes:
         todo: What is settled and not published yet, oldest first.
         estimate: What harvesting it will cost.
+        windows: What would be read, oldest first, and about how many records each holds.
         asked: How many requests it took to find out.
     """
 
     todo: tuple[Window, ...]
     estimate: Estimate
+    windows: list[tuple[Window, int]]
     asked: int
 
 
@@ -43,15 +47,17 @@ async def forecast(job: Job, credentials: Credentials, *, now: Callable[[], floa
         HarvestError: The job is not usable, or the API refuses.
     """
     settled = job.settled(now())
-    coverage, row_bytes, bounds = _known(job)
+    coverage, row_bytes, bounds, density = _known(job)
     todo = subtract(settled, coverage) if settled else ()
     meter = Meter()
     rows = spans = 0
+    counts: list[tuple[Window, int]] = []
     async with connected(job, credentials, meter, now=now) as client:
         counter = Counter(client, job.dataset, job.shared)
         for window in todo:
             counted, parts = await counter.count(window, bounds)
             rows, spans = rows + counted, spans + parts
+            counts.append((window, counted))
     cost = estimate(
         rows,
         spans,
@@ -61,17 +67,19 @@ async def forecast(job: Job, credentials: Credentials, *, now: Callable[[], floa
         rate=job.rate,
         row_bytes=row_bytes,
     )
-    return Forecast(todo, cost, meter.requests)
+    windows = await outline(counts, density, reach=job.dataset.reach, fetchers=fetchers(job.concurrency))
+    return Forecast(todo, cost, windows, meter.requests)
 
 
-def _known(job: Job) -> tuple[tuple[Window, ...], float, Bounds]:
-    """What the lake covers, the size of a row in its files, and what is known of the range's bounds."""
+def _known(job: Job) -> tuple[tuple[Window, ...], float, Bounds, Density]:
+    """What the lake covers, the size of a row in its files, and what earlier runs learned of the API."""
     layout = Layout(job.lake, job.name)
     if not layout.ledger.exists():
-        return (), _ROW_BYTES, Bounds({})
+        return (), _ROW_BYTES, Bounds({}), Density()
     with Database.open(layout.ledger, read_only=True) as database:
         catalog = Catalog(database, job.name)
         files = catalog.published()
         rows = sum(item.rows for item in files)
         row_bytes = sum(item.bytes for item in files) / rows if rows else _ROW_BYTES
-        return catalog.coverage(), row_bytes, Bounds(Ledger(database, job.name).facts())
+        facts = Ledger(database, job.name).facts()
+        return catalog.coverage(), row_bytes, Bounds(facts), Density(facts)

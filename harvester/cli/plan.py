@@ -6,6 +6,8 @@ import click
 
 from harvester.cli.options import JOB, job, option, options
 
+_SHOWN = 8  # windows
+
 
 @click.command("plan")
 @options(*JOB, option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."))
@@ -37,8 +39,15 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     cost = plan.estimate
     if as_json:
         todo = [{"from": as_text(window.start), "to": as_text(window.end)} for window in plan.todo]
+        outline = [
+            {"from": as_text(window.start), "to": as_text(window.end), "rows": rows}
+            for window, rows in plan.windows
+        ]
         click.echo(
-            orjson.dumps({**asdict(cost), "todo": todo, "asked": plan.asked}, option=orjson.OPT_INDENT_2)
+            orjson.dumps(
+                {**asdict(cost), "todo": todo, "outline": outline, "asked": plan.asked},
+                option=orjson.OPT_INDENT_2,
+            )
         )
         return
     if not plan.todo:
@@ -54,4 +63,9 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     )
     table.add_row("files", f"about {amount(cost.bytes)}")
     Console(highlight=False).print(table)
+    click.echo("Windows, about:")
+    for window, rows in plan.windows[:_SHOWN]:
+        click.echo(f"  {window}  {count(rows)}")
+    if len(plan.windows) > _SHOWN:
+        click.echo(f"  … and {count(len(plan.windows) - _SHOWN)} more; all of them with --json")
     click.echo(f"It took {count(plan.asked)} requests to find out.")

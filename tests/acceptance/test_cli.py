@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,52 @@ def test_the_way_of_a_new_user(served: Served, tmp_path: Path, capsys: pytest.Ca
     assert status["coverage"] == [{"from": "2024-01-01 00:00:00", "to": "2024-01-03 00:00:00"}]
     assert main(["status", "--lake", str(tmp_path / "lake")]) == 0
     assert "covered  [2024-01-01 00:00:00, 2024-01-03 00:00:00)" in capsys.readouterr().out
+
+
+def test_verify_and_repair(served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sound lake passes; a file that is gone is named, known to status, mended, and sound again."""
+    lake = ["--lake", str(tmp_path / "lake")]
+    api = [*served.options, "--rate", "none"]
+    assert main(["backfill", *RANGE, *lake, *api]) == 0
+    capsys.readouterr()
+    assert main(["verify", *lake]) == 0
+    assert "2 files" in capsys.readouterr().out
+    (tmp_path / "lake" / "calls" / "date=2024-01-02" / "calls-2024-01-02.parquet").unlink()
+    assert main(["verify", *lake, "--quiet"]) == 3
+    assert "calls-2024-01-02.parquet: the file is not there" in capsys.readouterr().out
+    assert main(["status", *lake]) == 0
+    assert "suspect  [2024-01-02 00:00:00, 2024-01-03 00:00:00)" in capsys.readouterr().out
+    assert main(["repair", *lake, *api]) == 0
+    assert "Complete, and proven" in capsys.readouterr().out
+    assert main(["verify", *lake, "--against-api", *api]) == 0
+    assert "0 differ" in capsys.readouterr().out
+    assert main(["verify", *lake, "--against-api", *api, "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["datasets"]
+    assert (result["sound"], len(result["counts"]), result["findings"]) == (True, 2, [])
+    assert main(["repair", *lake, *api, "--json"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_verify_shows_what_the_api_says(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A lake of another range than its ledger says: the counts differ, and both figures are shown."""
+    lake = ["--lake", str(tmp_path / "lake")]
+    api = [*served.options, "--rate", "none"]
+    assert main(["backfill", *RANGE, *lake, *api, "--application-id", "10733204"]) == 0
+    with sqlite3.connect(tmp_path / "lake" / "_harvester" / "ledger.sqlite") as ledger:
+        ledger.execute("UPDATE dataset SET identity = replace(identity, '10733204', '10733205')")
+    ledger.close()
+    capsys.readouterr()
+    assert main(["verify", *lake, "--against-api", *api]) == 3
+    told = capsys.readouterr().out
+    assert "harvester.identity" in told
+    assert main(["verify", *lake, "--against-api", *api, "--json"]) == 3
+    (result,) = json.loads(capsys.readouterr().out)["datasets"]
+    assert [finding["seconds"] for finding in result["findings"]] == [
+        [{"from": "2024-01-01 00:00:00", "to": "2024-01-02 00:00:00"}],
+        [{"from": "2024-01-02 00:00:00", "to": "2024-01-03 00:00:00"}],
+    ]
 
 
 @pytest.mark.parametrize(

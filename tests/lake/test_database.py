@@ -67,7 +67,7 @@ def test_a_ledger_is_made_where_there_is_none(path: Path, start: Callable[[Path]
         (foreign("PRAGMA application_id = 7; PRAGMA user_version = 1"), "is not a ledger of this program"),
         (
             foreign(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT + 1}"),
-            r"has format 2, this program reads 1; use the version that wrote it",
+            r"has format 3, this program reads 2; use the version that wrote it",
         ),
         (damaged, "damaged|malformed"),
         (lambda path: path.write_bytes(b"no database at all, and long enough" * 50), "not a database"),
@@ -146,3 +146,22 @@ def test_writing_gives_the_number_of_the_row(path: Path) -> None:
 def test_equal_structures_give_equal_text() -> None:
     """Whatever the order of their keys."""
     assert to_json({"b": 1, "a": (1, 2)}) == to_json({"a": [1, 2], "b": 1})
+
+
+def test_a_ledger_of_the_first_format_is_brought_up_to_date(path: Path) -> None:
+    """Opened for writing it keeps what it holds and gains what is new; else it says what to do."""
+    first = Path(__file__).parent.parent / "samples" / "ledger-1.sql"
+    stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"
+    foreign(first.read_text(encoding="utf-8") + stamp + "INSERT INTO lake VALUES (7, 0.0);")(path)
+    with pytest.raises(LakeError, match="harvester verify"), Database.open(path, read_only=True):
+        pass
+    for _ in range(2):
+        with Database.open(path) as database:
+            assert remembered(database) == [7]
+            assert database.one("PRAGMA user_version") == (FORMAT,)
+            assert database.all("SELECT * FROM suspect") == []
+    fresh = path.with_name("fresh.sqlite")
+    with Database.open(fresh), Database.open(path):
+        schema = "SELECT name, replace(sql, ' ', '') FROM sqlite_master ORDER BY name"
+        tables = [sqlite3.connect(file).execute(schema).fetchall() for file in (path, fresh)]
+    assert [name for name, _ in tables[0]] == [name for name, _ in tables[1]]
