@@ -6,7 +6,7 @@ from harvester.lake.catalog import Catalog
 from harvester.lake.layout import Granularity, partitions
 from harvester.lake.ledger import Ledger
 from harvester.plan.frontier import Lease
-from harvester.window import Window, merged, subtract
+from harvester.window import Window, merged, shares, subtract
 
 Scope = Callable[[Ledger, Catalog, Window | None, Granularity], tuple[Window, ...]]
 
@@ -19,12 +19,14 @@ def missing(
 
 
 def damaged(
-    ledger: Ledger, _catalog: Catalog, _settled: Window | None, granularity: Granularity
+    ledger: Ledger, catalog: Catalog, _settled: Window | None, granularity: Granularity
 ) -> tuple[Window, ...]:
     """Gaps, and what verify found; and, for no request more, what waits for the partitions of the gaps."""
     gaps = [gap.window for gap in ledger.gaps()]
     spans = [partition.span for gap in gaps for partition in partitions(granularity, gap)]
-    waiting = [item.window for item in ledger.proven_windows() if any(map(item.window.overlap, spans))]
+    coverage = catalog.coverage()
+    proven = [rest for item in ledger.proven_windows() for rest in subtract(item.window, coverage)]
+    waiting = [share for span in spans for share in shares(proven, span)]
     return merged([*gaps, *waiting, *(item.window for item in ledger.suspects())])
 
 

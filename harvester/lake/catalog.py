@@ -7,7 +7,7 @@ from typing import Any
 
 from harvester.lake.database import Database, to_json
 from harvester.lake.entries import Intent, Publication
-from harvester.window import Window, merged, subtract
+from harvester.window import Window, merged, shares, subtract
 
 _FILE = "start, stop, path, rows, bytes, sha256, complete"
 
@@ -70,20 +70,29 @@ class Catalog:
         *,
         empty: Iterable[Window] = (),
         left: Iterable[Window] = (),
+        anew: Sequence[Window] = (),
     ) -> list[Window]:
         """Write down that files are visible and their seconds covered.
+
+        What verify suspects counts as covered, but not as done, until it was read anew: of what lies there
+        no gap and no window is forgotten.
 
         Args:
             publications: Files that were renamed into place.
             run: The run that did it.
             empty: Further seconds proven, in partitions without any record and so without a file.
             left: Seconds that this run read and leaves to a later one, which will ask for them anew.
+            anew: Seconds that this run asks for; once they are published, nothing there is suspect any more.
 
         Returns:
-            The windows whose seconds are now all covered or left: their answers are no longer needed.
+            The windows whose seconds are now all done or left: their answers are no longer needed.
         """
-        news = (*empty, *(window for item in publications for window in item.covers))
-        covered = merged((*self.coverage(), *news))
+        left = list(left)
+        news = merged((*empty, *(window for item in publications for window in item.covers)))
+        # A file that replaces another covers what it says, which may be less: a gap let through, say.
+        replaced = [*(item.span for item in publications), *left]
+        kept = [rest for window in self.coverage() for rest in subtract(window, replaced)]
+        covered = merged((*kept, *news))
         with self._database.transaction():
             for item in publications:
                 self._database.insert("published", *self._values(item, run))
@@ -91,14 +100,30 @@ class Catalog:
             self._database.write("DELETE FROM coverage WHERE name = ?", self._name)
             for window in covered:
                 self._database.insert("coverage", self._name, window.start, window.end)
-            self._forget_covered("gap", covered)
-            self._forget_covered("suspect", merged(news))
-            return self._forget_covered("window", merged((*covered, *left)))
+            suspects = self._acquit([share for window in news for share in shares(anew, window)])
+            done = [rest for window in covered for rest in subtract(window, suspects)]
+            self._forget_done("gap", done)
+            return self._forget_done("window", [*done, *left])
 
-    def _forget_covered(self, table: str, covered: tuple[Window, ...]) -> list[Window]:
+    def _acquit(self, anew: Sequence[Window]) -> list[Window]:
+        """Suspect these seconds no more; returns what still is suspect."""
+        rows = self._database.all("SELECT * FROM suspect WHERE name = ?", self._name)
+        still: list[Window] = []
+        for name, start, stop, found_by, *found in rows:
+            window = Window(start, stop)
+            rest = subtract(window, anew)
+            if rest != (window,):
+                query = "DELETE FROM suspect WHERE name = ? AND start = ? AND found_by = ?"
+                self._database.write(query, name, start, found_by)
+                for part in rest:
+                    self._database.insert("suspect", name, part.start, part.end, found_by, *found)
+            still += rest
+        return still
+
+    def _forget_done(self, table: str, done: Sequence[Window]) -> list[Window]:
         query = f"SELECT start, stop FROM {table} WHERE name = ?"  # noqa: S608  (a name of this module)
         windows = [Window(*row) for row in self._database.all(query, self._name)]
-        forgotten = [window for window in windows if not subtract(window, covered)]
+        forgotten = [window for window in windows if not subtract(window, done)]
         for window in forgotten:
             self._delete(table, window)
         return forgotten

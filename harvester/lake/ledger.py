@@ -138,7 +138,11 @@ class Ledger:
         return [Gap(Window(start, stop), *found) for start, stop, *found in rows]
 
     def accuse(self, found_by: str, suspects: Iterable[Suspect], now: float) -> None:
-        """Keep what verify found by one kind of check, in place of what it found by that before."""
+        """Keep what verify found by one kind of check, in place of what it found by that before.
+
+        Where the API counts otherwise today, answers from before are not to be replayed: their windows are
+        forgotten.
+        """
         with self._database.transaction():
             query = "DELETE FROM suspect WHERE name = ? AND found_by = ?"
             self._database.write(query, self._name, found_by)
@@ -146,6 +150,9 @@ class Ledger:
                 span = item.window
                 found = (item.found_by, item.reason, now)
                 self._database.insert("suspect", self._name, span.start, span.end, *found)
+                if found_by == "count":
+                    query = "DELETE FROM window WHERE name = ? AND start < ? AND stop > ?"
+                    self._database.write(query, self._name, span.end, span.start)
 
     def suspects(self) -> list[Suspect]:
         """What verify found wrong and is not mended yet, oldest first."""

@@ -194,7 +194,7 @@ class Sink:
             del self._assemblies[assembly.partition]
         await self._in_thread(show, self._layout.root, intents)
         news = [intent.publication for intent in intents]
-        for window in self._catalog.publish(news, self._run, empty=empty, left=self._left):
+        for window in self._catalog.publish(news, self._run, empty=empty, left=self._left, anew=self._todo):
             self._spool.free(window.start)
         self.published.partitions += len(news)
         self.published.rows += sum(item.rows for item in news)

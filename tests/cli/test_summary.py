@@ -118,9 +118,19 @@ def test_twenty_gaps_are_shown_of_more(capsys: pytest.CaptureFixture[str], numbe
         assert more == []
     else:
         assert more == [f"… and {number - 20:,} more gaps; see --json or harvester status"]
-    assert lines[-1] == (
-        "Run the same command again to try the gaps again, or add --allow-gaps to publish without."
+    assert " ".join(lines).endswith(
+        "Run the same command again, or harvester repair, to try the gaps again;"
+        " or add --allow-gaps to publish without."
     )
+
+
+def test_what_is_still_running_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Twenty spans at most, how many more, and what was taken although it claims to run."""
+    running = tuple(Window(second, second + 1) for second in range(0, 44, 2))
+    lines = shown(capsys, Report(**FULL | {"running": running, "stale": 3}))
+    assert sum("are still running" in line for line in lines) == 20
+    assert "… and 2 more such spans; see --json" in lines
+    assert "3 sessions older than --active-lag claim to be running; taken as they are." in lines
 
 
 @pytest.mark.parametrize(("expected", "words"), [(7, "7"), (0, "0"), (None, "an unknown number of")])
