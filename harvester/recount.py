@@ -3,8 +3,7 @@
 import asyncio
 import time
 from bisect import bisect_right
-from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -18,11 +17,12 @@ from harvester.api.credentials import Credentials
 from harvester.api.question import Bounds
 from harvester.config import Job
 from harvester.lake.entries import Publication
+from harvester.lake.quarantine import Quarantined
 from harvester.lake.verify import Expected
-from harvester.window import Window
+from harvester.window import Window, subtract
 
 _MOST_PROBES = 8  # places to ask at
-_LONGEST_PROBE = 10_000  # rows to look at for a place that tells of the range's bounds
+_LONGEST_PROBE = 10_000  # rows to look at for one in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Count:
         lake: Rows in the lake.
         quarantined: Records in quarantine, beside them.
         api: What the API counts.
-        margin: By how much the API may count more, because it is unknown whether its bounds are inclusive.
+        margin: By how much the API may count more: it is unknown whether its bounds are inclusive, or in
+            which second a record in quarantine lies.
     """
 
     window: Window
@@ -58,12 +59,13 @@ class Count:
 class Held:
     """What the lake holds of one dataset, second by second."""
 
-    def __init__(self, expected: Expected, files: Sequence[Publication], quarantined: Sequence[int]) -> None:
-        """Look into ``files``, oldest first, and count ``quarantined`` (Unix time, one for each record)."""
+    def __init__(self, expected: Expected, files: Sequence[Publication], aside: Quarantined) -> None:
+        """Look into ``files``, oldest first, and count the records in quarantine beside them."""
         self._expected = expected
         self._files = files
         self._starts = [file.span.start for file in files]
-        self._quarantined = pa.array(quarantined, pa.int64())
+        self._seconds = pa.array(aside.seconds, pa.int64())
+        self._unplaced = aside.unplaced
 
     def count(self, window: Window, api: int, bounds: Bounds) -> Count:
         """The lake's side of a count."""
@@ -72,16 +74,18 @@ class Held:
             margin += self._rows(Window(window.start - 1, window.start))
         if bounds.to_inclusive is None:
             margin += self._rows(Window(window.end, window.end + 1))
-        quarantined = _inside(self._quarantined, window)
-        return Count(window, self._rows(window), quarantined, api, margin)
+        near = [came_with for came_with in self._unplaced if came_with.overlap(window)]
+        sure = [came_with for came_with in near if not subtract(came_with, [window])]
+        quarantined = _inside(self._seconds, window) + len(sure)
+        return Count(window, self._rows(window), quarantined, api, margin + len(near) - len(sure))
 
-    def telling(self) -> Iterator[dict[int, int]]:
-        """Seconds from whose counts the API's bounds can be told, one place in a file; see ``inclusive``."""
+    def lonely(self) -> Iterator[int]:
+        """Seconds that hold records while their neighbours hold none, one from each file."""
         for file in self._files:
-            seconds = self._expected.seconds(file)[:_LONGEST_PROBE]
-            found = _telling(Tally(seconds.to_pylist()))
-            if found and not _inside(self._quarantined, Window(min(found), max(found) + 1)):
-                yield found
+            some = pc.unique(self._expected.seconds(file)[:_LONGEST_PROBE]).to_pylist()
+            seconds = [file.span.start - 1, *some, file.span.end]
+            nearer = zip(seconds, some, seconds[2:], strict=False)
+            yield from islice((at for before, at, after in nearer if before + 1 < at < after - 1), 1)
 
     def _rows(self, window: Window) -> int:
         place = bisect_right(self._starts, window.start) - 1
@@ -123,7 +127,7 @@ async def recount(
     async with connected(job, credentials, meter, now=now) as client:
         counter = Counter(client, job.dataset, job.shared)
         if None in bounds.facts.values():
-            await _learn(counter, bounds, held.telling())
+            await _learn(counter, bounds, held.lonely())
         waiting = iter(spans)
 
         async def work() -> None:
@@ -138,7 +142,7 @@ async def recount(
     return sorted(counts, key=lambda count: count.window), meter.requests
 
 
-async def _learn(counter: Counter, bounds: Bounds, places: Iterable[Mapping[int, int]]) -> None:
+async def _learn(counter: Counter, bounds: Bounds, places: Iterable[int]) -> None:
     """Ask at several places until two agree: at one, records may have come or gone since the harvest."""
     answers: list[tuple[bool, bool]] = []
     for place in islice(places, _MOST_PROBES):
@@ -151,16 +155,6 @@ async def _learn(counter: Counter, bounds: Bounds, places: Iterable[Mapping[int,
     for answer in answers[-1:]:
         if len(set(answers)) == 1 or answers.count(answer) > 1:
             bounds.from_inclusive, bounds.to_inclusive = answer
-
-
-def _telling(rows: Mapping[int, int]) -> dict[int, int] | None:
-    """The first seconds that tell: the last of ``rows`` may be cut, and is left out."""
-    seconds = list(rows)[:-1]
-    for place, second in enumerate(seconds):
-        last = next((later for later in seconds[place + 1 :] if later > second + 1), None)
-        if last is not None and rows[second] != rows.get(second + 1, 0):
-            return {item: rows[item] for item in seconds if second <= item <= last}
-    return None
 
 
 def _inside(seconds: pa.Array, window: Window) -> int:

@@ -13,13 +13,13 @@ from harvester.api.question import Bounds
 from harvester.config import Job
 from harvester.datasets import DATASETS
 from harvester.errors import LakeError
-from harvester.lake import quarantine
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database, to_json
 from harvester.lake.entries import Publication, Suspect
 from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger, chosen
 from harvester.lake.lock import owned
+from harvester.lake.quarantine import quarantined
 from harvester.lake.verify import Expected, Finding, strays
 from harvester.recount import Count, Held, recount
 from harvester.window import Gap, Window, merged, shares, subtract
@@ -125,7 +125,7 @@ class Verify:
             job,
             self.credentials,
             spans,
-            Held(expected, sound, quarantine.seconds(Layout(self.lake, name).quarantine)),
+            Held(expected, sound, quarantined(Layout(self.lake, name).quarantine)),
             bounds,
             step=lambda done: self.step("counts", done, len(spans)),
             now=self.now,

@@ -1,13 +1,15 @@
 """How many records the API counts, without fetching them."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Protocol
 
+from harvester.api.page_source import check_zone
 from harvester.api.protocol import Answer, Page
 from harvester.api.question import Bounds, Question
 from harvester.datasets import Dataset
 from harvester.errors import MalformedAnswerError, RangeTooWideError
-from harvester.window import Window
+from harvester.window import Window, as_second
 
 _DAY = 86_400
 
@@ -34,13 +36,30 @@ class Counter:
 
         Raises:
             MalformedAnswerError: It gives none.
-            HarvestError: The API refuses, or cannot be reached.
+            HarvestError: The API refuses, cannot be reached or answers in another time zone.
         """
-        parameters = question.parameters(self._dataset, 0, with_total=True) | {"count": "1"}
-        _, page = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
+        page = await self._ask(question)
         if page.total is None:
             raise MalformedAnswerError("the API gives no total")
         return page.total
+
+    async def first(self, question: Question) -> int | None:
+        """The second of the first record that comes, Unix time; ``None`` if there is none to be read.
+
+        Raises:
+            HarvestError: As ``total``.
+        """
+        record = next(iter((await self._ask(question)).records), None)
+        time = record.get(self._dataset.time_field) if isinstance(record, dict) else None
+        with suppress(ValueError):
+            return as_second(str(time))
+        return None
+
+    async def _ask(self, question: Question) -> Page:
+        parameters = question.parameters(self._dataset, 0, with_total=True) | {"count": "1"}
+        _, page = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
+        check_zone(page)
+        return page
 
     async def count(self, window: Window, bounds: Bounds) -> tuple[int, int]:
         """How many records a window holds.
@@ -51,7 +70,7 @@ class Counter:
         Raises:
             MalformedAnswerError: It gives no total.
             RangeTooWideError: It refuses a single second, too.
-            HarvestError: The API refuses, or cannot be reached.
+            HarvestError: The API refuses, cannot be reached or answers in another time zone.
         """
         waiting, total, windows = [window], 0, 0
         while waiting:
@@ -66,29 +85,28 @@ class Counter:
         return total, windows
 
 
-async def inclusive(counter: Counter, rows: Mapping[int, int]) -> tuple[bool, bool] | None:
-    """Find out by two questions whether ``from_date`` and ``to_date`` are inclusive.
+async def inclusive(counter: Counter, second: int) -> tuple[bool, bool] | None:
+    """Find out whether ``from_date`` and ``to_date`` are inclusive, by two questions, or three if neither is.
+
+    Nothing is taken for known that the API did not show: a record on a bound tells that the bound is
+    inclusive; only a record that was seen, too, can be missing on the other.
 
     Args:
-        counter: Asks for totals.
-        rows: How many records lie in each second, Unix time, from the first to the last given. The second
-            after the first holds another number than the first, or none and is left out; the last is younger.
+        counter: Asks.
+        second: Unix time; it held records, and its neighbours none, when this was last known.
 
     Returns:
-        The two answers; ``None`` if the API counts other records there.
+        The two answers; ``None`` if they cannot be told here, because records came or went since.
 
     Raises:
-        HarvestError: The API refuses, or cannot be reached.
+        HarvestError: The API refuses, cannot be reached or answers in another time zone.
     """
-    first, last = min(rows), max(rows)
-    whole = await counter.total(Question(first, last))
-    less = await counter.total(Question(first + 1, last))
-    # The two differ by what the bound moved over: the first second, or the one after it.
-    with_first = whole - less == rows[first]
-    rest = whole - rows[first] * with_first - (sum(rows.values()) - rows[first] - rows[last])
-    if whole - less not in (rows[first], rows.get(first + 1, 0)) or rest not in (0, rows[last]):
-        return None
-    return with_first, rest > 0
+    with_from = await counter.first(Question(second, second + 1)) == second
+    with_to = await counter.first(Question(second - 1, second, descending=True)) == second
+    if with_from or with_to:
+        return with_from, with_to
+    inside = await counter.first(Question(second - 1, second + 1))
+    return (False, False) if inside == second else None
 
 
 def _narrowed(window: Window, days: int | None) -> Iterator[Window]:

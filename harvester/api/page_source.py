@@ -85,8 +85,7 @@ class PageSource:
             return replace(page, kept=True)
         parameters = question.parameters(self._dataset, offset, with_total=with_total)
         answer, news = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
-        if news.timezone not in _UTC:  # before it is kept: the next run must ask anew
-            raise ZoneError(f"the API answers in the time zone {news.timezone!r}, not in UTC")
+        check_zone(news)  # before it is kept: the next run must ask anew
         file.append(key, answer.encoding, answer.body)
         return self._read(news, question)
 
@@ -120,3 +119,13 @@ class PageSource:
             if key in self.unknown or len(self.unknown) < _MOST_UNKNOWN:
                 self.unknown[key] += times
         return read_page(decoded, page.total, self.columns, descending=question.descending)
+
+
+def check_zone(page: Page) -> None:
+    """Refuse an answer whose times are not UTC.
+
+    Raises:
+        ZoneError: They are not.
+    """
+    if page.timezone not in _UTC:
+        raise ZoneError(f"the API answers in the time zone {page.timezone!r}, not in UTC")

@@ -2,14 +2,16 @@
 
 import base64
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import orjson
 
 from harvester.lake.publish import sync_folder
-from harvester.window import Window, as_second, as_text
+from harvester.window import Window, as_second, as_text, subtract
 
 
 class Misfit(Protocol):
@@ -37,39 +39,78 @@ class Misfit(Protocol):
 
 
 def keep(folder: Path, window: Window, misfits: Sequence[Misfit]) -> None:
-    """Write the misfits of a proven window as JSON lines, replacing what an earlier reading of it left.
+    """Write the misfits of a proven window as JSON lines, in place of what earlier readings of it left.
 
     A line has ``key``, ``time``, ``reason`` and the record: as ``text`` if it is UTF-8, else as ``base64``.
 
     Raises:
         OSError: The disk refuses it.
     """
-    path = folder / f"{window.start}-{window.end}.jsonl"
-    if not misfits:
+    _write(_path(folder, window), [_line(misfit) for misfit in misfits])
+    for path, other in _files(folder):
+        if other != window and other.overlap(window):
+            lines = path.read_bytes().splitlines(keepends=True)
+            _write(path, [line for line in lines if not _lies_in(window, line, other)])
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """The different records in quarantine.
+
+    Attributes:
+        seconds: When they happened, Unix time, ascending.
+        unplaced: Windows that came with records whose time cannot be read, once for each.
+    """
+
+    seconds: Sequence[int]
+    unplaced: Sequence[Window]
+
+
+def quarantined(folder: Path) -> Quarantined:
+    """What a dataset has in quarantine; a record that came with several windows counts once.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    times: dict[object, int | Window] = {}
+    for path, window in _files(folder):
+        for line in path.read_bytes().splitlines():
+            record = orjson.loads(line)
+            name = line if record["key"] is None else record["key"]
+            times[name] = window if record["time"] is None else as_second(record["time"])
+    return Quarantined(
+        sorted(time for time in times.values() if isinstance(time, int)),
+        [time for time in times.values() if isinstance(time, Window)],
+    )
+
+
+def _path(folder: Path, window: Window) -> Path:
+    return folder / f"{window.start}-{window.end}.jsonl"
+
+
+def _files(folder: Path) -> list[tuple[Path, Window]]:
+    """All files, by the window they came with."""
+    found = ((path, re.fullmatch(r"(-?\d+)-(-?\d+)", path.stem)) for path in sorted(folder.glob("*.jsonl")))
+    return [(path, Window(int(name[1]), int(name[2]))) for path, name in found if name]
+
+
+def _lies_in(window: Window, line: bytes, came_with: Window) -> bool:
+    """Whether a reading of ``window`` brings the record again, if it still is as it was."""
+    time = orjson.loads(line)["time"]
+    return not subtract(came_with, [window]) if time is None else as_second(time) in window
+
+
+def _write(path: Path, lines: Sequence[bytes]) -> None:
+    if not lines:
         path.unlink(missing_ok=True)
         return
     draft = path.with_suffix(".draft")
     with draft.open("wb") as file:
-        file.writelines(_line(misfit) for misfit in misfits)
+        file.writelines(lines)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    sync_folder(folder)
-
-
-def seconds(folder: Path) -> list[int]:
-    """When the different records in quarantine happened, Unix time, ascending.
-
-    One whose time could not be read counts to the first second of the window it came with.
-    """
-    found: dict[object, int] = {}
-    for path in sorted(folder.glob("*.jsonl")):
-        start = int(path.stem.split("-")[0])
-        for line in path.read_bytes().splitlines():
-            record = orjson.loads(line)
-            second = start if record["time"] is None else as_second(record["time"])
-            found[record["key"] or line] = second
-    return sorted(found.values())
+    sync_folder(path.parent)
 
 
 def _line(misfit: Misfit) -> bytes:

@@ -208,7 +208,7 @@ async def test_the_api_is_asked_again(tmp_path: Path, from_inclusive: bool, to_i
         sound = await _verify(it, against_api=True)
         assert sound.is_sound
         assert [count.lake for count in sound.counts] == [145, 145, 145, 145, 0]
-        assert sound.requests == len(it.emulator.requests) <= len(sound.counts) + 4
+        assert sound.requests == len(it.emulator.requests) <= len(sound.counts) + 6
         account.remove(200)
         account.add(_record(9_001, START + 5))
         account.add(_record(9_002, END + 5))
@@ -224,6 +224,41 @@ async def test_the_api_is_asked_again(tmp_path: Path, from_inclusive: bool, to_i
         assert it.verdict(START, END + DAY) == exact(account.total)
         assert (await _verify(it, against_api=True)).is_sound
         assert await _repair(it) is None
+
+
+@pytest.mark.parametrize("from_inclusive", [True, False])
+@pytest.mark.parametrize("to_inclusive", [True, False])
+async def test_unknown_bounds_are_learned(tmp_path: Path, from_inclusive: bool, to_inclusive: bool) -> None:  # noqa: FBT001
+    """By two or three small questions each at two places; not from a place whose records went since."""
+    account = _account()
+    behaviour = Behaviour(from_inclusive=from_inclusive, to_inclusive=to_inclusive)
+    async with bench(tmp_path, account, behaviour) as it:
+        await it.harvest(START, END)
+        _forget_facts(it.folder)
+        account.remove(1)
+        it.emulator.reset()
+        result = await _verify(it, against_api=True)
+        assert [count.api - count.lake for count in result.counts] == [-1, 0, 0, 0]
+        assert not any(count.margin for count in result.counts)
+        assert len(it.emulator.requests) <= 4 + 3 * 3
+
+
+async def test_bounds_that_stay_unknown_leave_a_margin(tmp_path: Path) -> None:
+    """Records in each second, so no place tells: a count may be higher by the records on its ends."""
+    seconds = [START + DAY + second for second in range(-60, 60)]
+    account = ListedAccount(_record(number, second) for number, second in enumerate(seconds, start=1))
+    async with bench(tmp_path, account, Behaviour(from_inclusive=True)) as it:
+        await it.harvest(START, END)
+        _forget_facts(it.folder)
+        result = await _verify(it, against_api=True)
+        assert result.is_sound
+        assert [(count.api - count.lake, count.margin) for count in result.counts] == [(1, 1), (1, 1), (0, 0)]
+
+
+def _forget_facts(folder: Path) -> None:
+    with sqlite3.connect(folder / "lake" / "_harvester" / "ledger.sqlite") as ledger:
+        ledger.execute("UPDATE dataset SET facts = '{}'")
+    ledger.close()
 
 
 async def test_records_in_quarantine_count(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harvester.lake.catalog import Catalog
-from harvester.lake.entries import Intent, ProvenWindow, Publication
+from harvester.lake.entries import Intent, ProvenWindow, Publication, Suspect
 from harvester.window import Gap, Window
 from tests.lake.history import Lake
 
@@ -98,3 +98,67 @@ def test_publishing_that_fails_changes_nothing(lake: Lake) -> None:
     assert lake.catalog.coverage() == ()
     assert lake.catalog.published() == []
     assert len(lake.catalog.intents()) == 2
+
+
+def accused(lake: Lake, *windows: Window, found_by: str = "file") -> None:
+    """Verify found these seconds wrong."""
+    lake.ledger.accuse(found_by, [Suspect(window, found_by, "changed") for window in windows], 0.0)
+
+
+def suspects(lake: Lake) -> list[Window]:
+    """What is suspect."""
+    return [item.window for item in lake.ledger.suspects()]
+
+
+def test_what_was_read_anew_is_suspect_no_more(lake: Lake) -> None:
+    """Piece by piece, in the commit that publishes it; what a rewritten file merely kept stays suspect."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    lake.catalog.publish([file_of(0, 10)], run, empty=[Window(10, 40)])
+    accused(lake, Window(0, 10), Window(10, 40))
+    accused(lake, Window(5, 10), found_by="count")
+    lake.catalog.publish([file_of(0, 10)], run, anew=[Window(20, 60)])
+    assert suspects(lake) == [Window(0, 10), Window(5, 10), Window(10, 40)]
+    lake.catalog.publish([file_of(0, 10)], run, empty=[Window(30, 35)], anew=[Window(5, 60)])
+    assert suspects(lake) == [Window(0, 5), Window(10, 30), Window(35, 40)]
+    lake.catalog.publish([], run, empty=[Window(10, 40)], anew=[Window(10, 40)])
+    assert suspects(lake) == [Window(0, 5)]
+    assert lake.catalog.coverage() == (Window(0, 40),)
+
+
+def test_answers_for_suspect_seconds_are_kept_until_these_are_published(lake: Lake) -> None:
+    """Though the seconds are covered: by the old file. A gap found there stays a gap as well."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    lake.catalog.publish([file_of(0, 10), file_of(10, 20)], run)
+    accused(lake, Window(0, 10), Window(10, 20))
+    gap = Gap(Window(15, 16), 2, 1, "lost")
+    lake.ledger.record(Window(0, 10), proven=[ProvenWindow(Window(0, 10), 1)], run=run)
+    lake.ledger.record(Window(10, 20), proven=[ProvenWindow(Window(10, 15), 1)], gaps=[gap], run=run)
+    both = [Window(0, 20)]
+    assert lake.catalog.publish([file_of(0, 10)], run, anew=both) == [Window(0, 10)]
+    assert lake.ledger.window_starts() == {10}
+    assert lake.ledger.gaps() == [gap]
+
+
+def test_a_file_that_holds_less_than_before_covers_less(lake: Lake) -> None:
+    """A gap let through, or seconds left to a later run, are no longer covered by the file they were in."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    lake.catalog.publish([file_of(0, 10), file_of(10, 20)], run, empty=[Window(20, 30)])
+    accused(lake, Window(10, 20))
+    smaller = file_of(10, 20, Window(10, 12), Window(15, 20))
+    lake.catalog.publish([smaller], run, left=[Window(25, 26)], anew=[Window(10, 20)])
+    assert lake.catalog.coverage() == (Window(0, 12), Window(15, 25), Window(26, 30))
+    assert suspects(lake) == [Window(12, 15)]
+
+
+def test_answers_from_before_a_count_are_not_replayed(lake: Lake) -> None:
+    """Where the API counts otherwise today, windows that wait are forgotten; a damaged file tells nothing."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    for window in (Window(0, 10), Window(10, 30), Window(30, 40)):
+        lake.ledger.record(window, proven=[ProvenWindow(window, 1)], run=run)
+    accused(lake, Window(0, 20))
+    assert lake.ledger.window_starts() == {0, 10, 30}
+    accused(lake, Window(20, 30), found_by="count")
+    assert lake.ledger.window_starts() == {0, 30}
+    assert suspects(lake) == [Window(0, 20), Window(20, 30)]
+    accused(lake)
+    assert suspects(lake) == [Window(20, 30)]

@@ -64,3 +64,23 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
     assert len((tmp_path / "100-200.jsonl").read_bytes().splitlines()) == 1
     quarantine.keep(tmp_path, WINDOW, [Odd(b"1"), Odd(b"2")])
     assert len(kept(tmp_path)) == 2
+
+
+def test_a_record_that_came_with_several_windows_counts_once(tmp_path: Path) -> None:
+    """By its key, or by what it is; one whose time cannot be read lies somewhere in its window."""
+    twice, odd = Odd(b"1", key=7, second=150), Odd(b"{}")
+    quarantine.keep(tmp_path, WINDOW, [twice, odd, Odd(b"3", key=8, second=120)])
+    quarantine.keep(tmp_path, Window(300, 400), [odd])
+    found = quarantine.quarantined(tmp_path)
+    assert found.seconds == [120, 150]
+    assert found.unplaced == [Window(300, 400)]
+
+
+def test_reading_a_part_anew_replaces_that_part(tmp_path: Path) -> None:
+    """What was mended since is gone, and nothing else: one without a time only if all its window was read."""
+    records = [Odd(b"1", key=7, second=150), Odd(b"2", key=8, second=120), Odd(b"{}")]
+    quarantine.keep(tmp_path, WINDOW, records)
+    quarantine.keep(tmp_path, Window(140, 160), [])
+    assert [line["key"] for line in kept(tmp_path)] == [8, None]
+    quarantine.keep(tmp_path, Window(90, 200), [])
+    assert list(tmp_path.iterdir()) == []

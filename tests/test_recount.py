@@ -1,0 +1,60 @@
+"""The lake's side of a count: rows in files, records in quarantine, and how many more may be counted."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from harvester.api.question import Bounds
+from harvester.lake.entries import Publication
+from harvester.lake.quarantine import Quarantined
+from harvester.recount import Count, Held
+from harvester.window import Window
+
+FILE = Window(100, 200)
+SECONDS = [100, 100, 130, 131, 150, 199]
+KNOWN = Bounds({"from_inclusive": True, "to_inclusive": False})
+
+
+class Expected:
+    """A file of a few rows."""
+
+    def seconds(self, _file: Publication) -> pa.Array:
+        """When they happened."""
+        return pa.array(SECONDS, pa.int64())
+
+
+def held(*seconds: int, unplaced: Window | None = None) -> Held:
+    """One file, and records in quarantine."""
+    file = Publication(FILE, Path("file"), len(SECONDS), 1, "", complete=True, covers=(FILE,))
+    aside = Quarantined(seconds, [unplaced] if unplaced else [])
+    return Held(Expected(), [file], aside)  # type: ignore[arg-type]  # no lake is needed
+
+
+def test_rows_and_records_in_quarantine_are_counted() -> None:
+    """Half-open: in a file, in a part of it, and where there is no file."""
+    lake = held(99, 100, 150, 200)
+    assert lake.count(FILE, 8, KNOWN) == Count(FILE, 6, 2, 8)
+    assert lake.count(Window(130, 150), 2, KNOWN) == Count(Window(130, 150), 2, 0, 2)
+    assert lake.count(Window(200, 300), 1, KNOWN) == Count(Window(200, 300), 0, 1, 1)
+
+
+def test_a_record_without_a_time_lies_somewhere_in_its_window() -> None:
+    """It counts where its whole window lies; elsewhere the API may count one more."""
+    assert held(unplaced=Window(120, 140)).count(FILE, 7, KNOWN) == Count(FILE, 6, 1, 7)
+    count = held(unplaced=Window(150, 250)).count(FILE, 7, KNOWN)
+    assert count == Count(FILE, 6, 0, 7, margin=1)
+    assert count.agrees
+
+
+@pytest.mark.parametrize(("api", "agrees"), [(1, False), (2, True), (4, True), (5, False)])
+def test_unknown_bounds_leave_a_margin(api: int, agrees: bool) -> None:  # noqa: FBT001
+    """The question is a second wider on both sides: what lies there may be counted, or not."""
+    count = held().count(Window(131, 199), api, Bounds({}))
+    assert (count.lake, count.margin) == (2, 2)
+    assert count.agrees is agrees
+
+
+def test_a_lonely_second_is_one_whose_neighbours_hold_nothing() -> None:
+    """Not the file's first second, before which another file may hold records."""
+    assert list(held().lonely()) == [150]
