@@ -49,9 +49,18 @@ class SecondReader:
             HarvestError: What asking raises.
             ExceptionGroup: Likewise, of pages asked side by side.
         """
-        question = self.bounds.second(second)
         # What else they hold answered another question; counted here, it would hide what is missing.
         known = [only(page, second, self.source.columns) for page in known]
+        while True:
+            question = self.bounds.second(second)
+            try:
+                return await self._read(second, question, known)
+            except BeyondReachError:
+                # A neighbour's records may have taken the place of this second's: they told of the bounds.
+                if self.bounds.second(second) == question:
+                    raise
+
+    async def _read(self, second: int, question: Question, known: Sequence[ReadPage]) -> list[ReadPage]:
         first = await self.source.page(self.file, question, 0)
         total = first.total or 0
         if total <= 2 * self.source.reach:
@@ -61,6 +70,9 @@ class SecondReader:
         pages.append(last)
         received = distinct(pages, self.source.columns)
         if last.total != total or received != total:
+            for page in pages:
+                if page.oldest is not None and page.youngest is not None:
+                    self.bounds.observe(question, page.oldest, page.youngest)
             raise BeyondReachError(second, expected=total, received=received)
         return pages
 
