@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.virtual_time import VirtualTimeLoop
@@ -11,6 +12,12 @@ from tests.virtual_time import VirtualTimeLoop
 # The same examples every time: a red run stays red until the code changes. No deadline: machines are shared.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    """Log warnings only: a failed test shows what it asserts, not thousands of lines of progress."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
 
 
 def pytest_asyncio_loop_factories(
