@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from math import ceil
 
+from harvester.plan.frontier import READINGS
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -53,8 +55,5 @@ def estimate(
 
 def _parts(rows: int, reach: int, fetchers: int) -> int:
     """How many pieces the frontier will cut: see ``Frontier``."""
-    parts = 0
-    while rows > 2 * reach:
-        rows -= max(reach, min(4 * reach, rows // (2 * fetchers)))
-        parts += 1
-    return parts
+    share = max(reach, min(READINGS * reach, rows // fetchers))
+    return rows // share

@@ -9,8 +9,8 @@ from math import ceil
 from harvester.plan.density import Density
 from harvester.window import Window
 
-# Of a window that one fetcher reads in a row: its end costs half a page, so about 1 % of its pages.
-_READINGS = 4
+# Most that one fetcher reads in a row: the end of it costs half a page, so about 0.6 % of its pages.
+READINGS = 8
 _DAY = 86_400
 _BURST = 5  # times the density's forecast; the busiest hour of a week is four times its mean
 _SPLITS = 3  # how often a window that cannot be proven is halved before its rest is given up
@@ -39,7 +39,7 @@ class Frontier:
     Unbounded on purpose: the fetchers that fill it are the ones that drain it; a bound would be a deadlock.
 
     A window is read from its start as far as paging reaches, and its rest comes back. So that all fetchers
-    have work, a waiting window with far more records than one should read is cut in two by density.
+    have work, a window with more records than one should read is cut in two by density.
     """
 
     def __init__(self, windows: Iterable[Lease], density: Density, *, reach: int, fetchers: int) -> None:
@@ -172,9 +172,14 @@ class Frontier:
         return window.end if self._widest is None else min(window.end, window.start + self._widest)
 
     def _part(self, expected: int) -> int:
-        """How much of a window one fetcher should read: several readings, and less near the end."""
-        left = expected + sum(lease.expected or 0 for lease in self._waiting)
-        part = max(self._reach, min(_READINGS * self._reach, left // (2 * self._fetchers)))
+        """How much of a window one fetcher should read: all of it, unless others would have nothing to do.
+
+        Every cut costs half a page. So a rest is cut only when there are more idle fetchers than windows,
+        and then into equal shares: the last fetchers share what is left, and end together.
+        """
+        idle = self._fetchers - len(self._leased)  # the one that asks is not counted as busy yet
+        sharers = max(1, idle - len(self._waiting))
+        part = max(self._reach, min(READINGS * self._reach, expected // sharers))
         return part if expected >= 2 * part else expected
 
     def _cut(self, lease: Lease, second: int, expected: int | None) -> Lease:

@@ -1,7 +1,7 @@
 """Which windows a harvest would read, as far as that can be told before it."""
 
+from collections import deque
 from collections.abc import Iterable
-from math import ceil
 
 from harvester.plan.density import Density
 from harvester.plan.frontier import Frontier, Lease
@@ -11,7 +11,7 @@ from harvester.window import Window
 async def outline(
     spans: Iterable[tuple[Window, int]], density: Density, *, reach: int, fetchers: int
 ) -> list[tuple[Window, int]]:
-    """Cut spans as the frontier will, and each part where paging will end.
+    """Cut spans as the frontier will, with all fetchers at work, and each part where paging will end.
 
     Args:
         spans: Disjoint windows, and how many records each holds.
@@ -22,16 +22,22 @@ async def outline(
     Returns:
         Windows and about how many records each holds, oldest first; where they end is an estimate.
     """
-    leases = [Lease(window, records) for window, records in spans]
-    frontier = Frontier(leases, density, reach=reach, fetchers=fetchers)
+    frontier = Frontier(
+        [Lease(window, records) for window, records in spans], density, reach=reach, fetchers=fetchers
+    )
     windows: list[tuple[Window, int]] = []
-    while (lease := await frontier.lease()) is not None:
-        frontier.done(lease)
-        left, records = lease.window, lease.expected or 0
-        for _ in range(ceil(records / reach) - 1):
-            if (second := density.cut(left, reach / records)) >= left.end:
-                break
-            windows.append((Window(left.start, second), reach))
-            left, records = Window(second, left.end), records - reach
-        windows.append((left, records))
-    return windows
+    reading: deque[Lease] = deque()
+    while frontier.windows:
+        while len(reading) < min(fetchers, frontier.windows):
+            if (lease := await frontier.lease()) is not None:
+                reading.append(lease)
+        lease = reading.popleft()
+        window, records = lease.window, lease.expected or 0
+        second = density.cut(window, reach / records) if records > reach else window.end
+        if second >= window.end:
+            windows.append((window, records))
+            frontier.done(lease)
+        else:
+            windows.append((Window(window.start, second), reach))
+            frontier.done(lease, Window(second, window.end), records - reach)
+    return sorted(windows)

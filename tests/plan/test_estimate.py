@@ -1,4 +1,5 @@
 from bisect import bisect_right
+from collections import deque
 from math import pi, sin
 
 import pytest
@@ -13,7 +14,7 @@ YEAR = 365 * 86_400
 
 
 async def readings(rows: int, fetchers: int) -> list[int]:
-    """The records of each reading when a year is read through a frontier that takes it for even."""
+    """The records of each reading when fetchers take turns over a year that the frontier takes for even."""
     frontier = Frontier([Lease(Window(0, YEAR))], Density(), reach=REACH, fetchers=fetchers)
 
     def before(second: int) -> int:  # a third more and a third less of them, every week
@@ -21,7 +22,13 @@ async def readings(rows: int, fetchers: int) -> list[int]:
         return round(rows * (second / YEAR + sin(turn) / (3 * 2 * pi * 52)))
 
     sizes = []
-    while (lease := await frontier.lease()) is not None:
+    reading: deque[Lease] = deque()
+    while frontier.windows:
+        while len(reading) < min(fetchers, frontier.windows):
+            lease = await frontier.lease()
+            assert lease is not None
+            reading.append(lease)
+        lease = reading.popleft()
         start, end = lease.window.start, lease.window.end
         reached = bisect_right(range(start, end + 1), before(start) + REACH, key=before) + start - 1
         sizes.append(before(reached) - before(start))
