@@ -21,25 +21,26 @@ TOKEN = str(TokenSource(CREDENTIALS, now=lambda: 1e9).token())
 DER = PRIVATE_KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 LEAKS = {
-    "none": "",
-    "a log line": "structlog.get_logger().info('sent', header=token)",
-    "stderr": "print(f'Bearer {token}', file=sys.stderr)",
-    "a file": "(tmp_path / 'ledger.sqlite').write_text(token)",
-    "a key in a file": "(tmp_path / 'spool').write_text(PEM)",
-    "a file that is gone": "path = tmp_path / 'x'; path.write_text(token); path.unlink()",
-    "arguments": "subprocess.run([sys.executable, '-c', 'import time; time.sleep(0.2)', token], check=True)",
-    "output": "subprocess.run([sys.executable, '-c', code], capture_output=True, check=True)",
+    "a token in Captured stdout call of test_leak.py::test_0": "structlog.get_logger().info(TOKEN)",
+    "a token in Captured stderr call of test_leak.py::test_1": "print(f'Bearer {TOKEN}', file=sys.stderr)",
+    "a token in {folder}/t/test_20/ledger.sqlite": "(tmp_path / 'ledger.sqlite').write_text(TOKEN)",
+    "a private key in {folder}/t/test_30/spool": "(tmp_path / 'spool').write_text(PEM)",
+    "a token in {folder}/t/test_40/x": "path = tmp_path / 'x'; path.write_text(TOKEN); path.unlink()",
+    "a token in arguments of process": "run([sys.executable, '-c', '', TOKEN])",
+    "a token in environment of process": "run([sys.executable, '-c', ''], env={'X': TOKEN})",
+    "a token in output of process": "run([sys.executable, '-c', CODE], capture_output=True)",
 }
+NO_LEAK = "(tmp_path / 'key.json').write_text(PEM)"
 TEST = """
-import subprocess, sys
+import sys
+from subprocess import run
+
 import structlog
 from harvester.api.auth import TokenSource
 from tests.keys import CREDENTIALS, PEM
 
-def test_leaks(tmp_path):
-    token = str(TokenSource(CREDENTIALS, now=lambda: 1e9).token())
-    code = "print('eyJhb' + 'GciOi')"
-    {leak}
+TOKEN = str(TokenSource(CREDENTIALS, now=lambda: 1e9).token())
+CODE = "print('eyJhb' + 'GciOi')"
 """
 
 
@@ -51,16 +52,18 @@ def _outside() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("leak", LEAKS)
-def test_a_leak_fails_the_session(outside: Path, leak: str) -> None:
-    """The test itself passes; the session does not, and says where the secret was, without showing it."""
-    (outside / "test_leak.py").write_text(TEST.format(leak=LEAKS[leak]))
+@pytest.mark.parametrize("leaks", [LEAKS, {"": NO_LEAK}], ids=["leaks", "none"])
+def test_a_leak_fails_the_session(outside: Path, leaks: dict[str, str]) -> None:
+    """The tests themselves pass; the session does not, and says where the secret was, without showing it."""
+    tests = [f"def test_{number}(tmp_path):\n    {leak}\n" for number, leak in enumerate(leaks.values())]
+    (outside / "test_leak.py").write_text("\n\n".join([TEST, *tests]))
     options = ["-q", "-p", "tests.canary", "-p", "no:cacheprovider", "--show-capture=no"]
     command = [sys.executable, "-m", "pytest", *options, "--basetemp", str(outside / "t"), str(outside)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (our own tests)
-    assert done.returncode == (leak != "none"), done.stdout + done.stderr
-    assert "1 passed" in done.stdout
-    assert ("secrets got out" in done.stdout) == (leak != "none")
+    assert done.returncode == (leaks is LEAKS), done.stdout + done.stderr
+    assert f"{len(leaks)} passed" in done.stdout
+    assert ("secrets got out" in done.stdout) == (leaks is LEAKS)
+    assert [place for place in leaks if place.format(folder=outside) not in done.stdout] == []
 
 
 def test_it_finds_a_secret_in_every_kind_of_file(outside: Path) -> None:
