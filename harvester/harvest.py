@@ -29,6 +29,7 @@ from harvester.pipeline import Pipeline, fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
 from harvester.plan.frontier import Frontier
+from harvester.records.redaction import Redaction
 from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
 from harvester.todo import Scope, leases, missing
@@ -149,7 +150,8 @@ class Backfill:
         spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         windows = leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
-        source = PageSource(dataset, job.shared, client)
+        redaction = Redaction.of(dataset, urls=job.redact_urls, key=job.number_key)
+        source = PageSource(dataset, job.shared, client, redaction)
         reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)
         readers = fetchers(job.concurrency)
         sink = Sink(
