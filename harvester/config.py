@@ -73,10 +73,10 @@ class Job:
             raise ConfigError("--concurrency must be at least 1")
         if self.rate is not None and not self.rate > 0:
             raise ConfigError("--rate must be above 0 requests per second, or 'none'")
-        if "rule_name" in self.filters and "application_id" not in self.filters:
-            raise ConfigError(
-                "--rule-name needs --application-id: the API takes a rule only within an application"
-            )
+        for name in self.filters:
+            needed = self.dataset.filters[name].needs
+            if needed is not None and needed not in self.filters:
+                raise ConfigError(f"{_option(name)} needs {_option(needed)}: the API takes it only so")
         self._check_hiding()
 
     def _check_hiding(self) -> None:
@@ -86,7 +86,7 @@ class Job:
         named = {name for name, content in self.dataset.contents.items() if content is Content.NUMBER}
         if self.number_key and (filters := sorted(named & set(self.filters))):
             raise ConfigError(
-                f"--{filters[0].replace('_', '-')} would be written into the lake, as what the dataset is"
+                f"{_option(filters[0])} would be written into the lake, as what the dataset is"
                 " about: leave it out, or --hash-numbers"
             )
 
@@ -130,10 +130,17 @@ class Job:
     def shared(self) -> dict[str, str]:
         """The parameters that every question of the run shares."""
         switches = {
-            parameter: "true" if self.switches.get(name, True) else "false"
-            for name, parameter in self.dataset.switches.items()
+            switch.parameter: "true" if self.switches.get(name, True) else "false"
+            for name, switch in self.dataset.switches.items()
         }
-        return switches | {self.dataset.filters[name]: value for name, value in self.filters.items()}
+        return switches | {
+            self.dataset.filters[name].parameter: value for name, value in self.filters.items()
+        }
+
+    @property
+    def budget(self) -> float | None:
+        """Requests per second at most, of the run and of the method; ``None`` for no limit."""
+        return min((rate for rate in (self.rate, self.dataset.rate) if rate is not None), default=None)
 
     def settled(self, now: float) -> Window | None:
         """The part of the range whose history counts as final; ``None`` if there is none yet.
@@ -145,6 +152,10 @@ class Job:
             raise ConfigError(f"--from {as_text(self.window.start)} lies in the future")
         end = min(self.window.end, int(now) - self.settle)
         return Window(self.window.start, end) if end > self.window.start else None
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def span(start: str, end: str) -> Window:

@@ -2,99 +2,36 @@
 
 Adding a dataset is adding a value here; no other module names a vendor's method or field.
 Source of every figure: the vendor's reference page of the method (``GetCallHistory`` and its neighbours).
+Where that page is silent, as about the caps of some, the value says so, and the program asks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Mapping
 from types import MappingProxyType
 
+from harvester.history import Content, Dataset, Field, Filter, Kind, Switch
 
-class Kind(Enum):
-    """What a JSON value of a field is, and so which Arrow type holds it without loss."""
-
-    INTEGER = "int64"
-    NUMBER = "float64"
-    BOOLEAN = "bool"
-    TEXT = "string"
-    INSTANT = "timestamp[s, UTC]"  # "YYYY-MM-DD HH:MM:SS" in the answer's time zone; "" is no value
-    DATE = "date32"  # "YYYY-MM-DD"; "" is no value
-    OBJECT = "struct"
-    LIST = "list<struct>"
-
-
-class Content(Enum):
-    """What the text of a field holds that a lake may be told not to hold."""
-
-    URL = "signed URL"
-    NUMBER = "phone number"  # or a user's name, or a SIP URI: whom a call was from or to
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One key of a record; ``fields`` are the keys of the nested object(s) of an OBJECT or a LIST."""
-
-    name: str
-    kind: Kind
-    fields: tuple["Field", ...] = ()
-    content: Content | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """One history method.
-
-    Attributes:
-        name: What the user calls it, and the folder below the lake.
-        method: The vendor's method.
-        roles: Key roles that may call it.
-        key: The field that identifies a record within its account.
-        time_field: The INSTANT the method filters and orders by.
-        page_size: Most records of one answer (the vendor's cap on ``count``).
-        max_offset: Largest ``offset`` the vendor accepts.
-        switches: Parameters that widen a record, by the option that turns them on or off.
-        filters: Parameters that narrow the history, by option; a tuple value is joined by ``;``.
-        narrowing: Fields that are filters too, for a second with too many records: each is used together with
-            those before it.
-        running: The BOOLEAN that says a record is not final yet, if there is one.
-        fields: The documented keys, in the order of the columns.
-    """
-
-    name: str
-    method: str
-    roles: tuple[str, ...]
-    key: str
-    time_field: str
-    page_size: int
-    max_offset: int
-    fields: tuple[Field, ...]
-    switches: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    narrowing: tuple[str, ...] = ()
-    running: str | None = None
-
-    @property
-    def reach(self) -> int:
-        """How many records of one question can be paged to, from one end."""
-        return self.max_offset + self.page_size
-
-    @property
-    def contents(self) -> dict[str, Content | None]:
-        """What its scalars hold, by name, those of nested objects too."""
-        return dict(_contents(self.fields))
-
-
-def _contents(fields: Iterable[Field]) -> Iterator[tuple[str, Content | None]]:
-    for item in fields:
-        if item.fields:
-            yield from _contents(item.fields)
-        else:
-            yield item.name, item.content
+__all__ = [
+    "ACD",
+    "AUDIT",
+    "CALLS",
+    "DATASETS",
+    "TRANSACTIONS",
+    "Content",
+    "Dataset",
+    "Field",
+    "Filter",
+    "Kind",
+    "Switch",
+]
 
 
 def _fields(kind: Kind, names: str, content: Content | None = None) -> tuple[Field, ...]:
     return tuple(Field(name, kind, content=content) for name in names.split())
 
+
+APPLICATION = Filter("application_id", "of this application", Kind.INTEGER)
+USER = Filter("user_id", "of this user", Kind.INTEGER, several=True)
+CHILD = Filter("child_account_id", "of the account and this child account", Kind.INTEGER, several=True)
 
 CALL = (
     Field("call_id", Kind.INTEGER),
@@ -151,22 +88,31 @@ CALLS = Dataset(
     page_size=1_000,
     max_offset=10_000,
     switches=MappingProxyType(
-        {"calls": "with_calls", "records": "with_records", "resources": "with_other_resources"}
+        {
+            "calls": Switch("with_calls", "the calls of a session", ("calls",)),
+            "records": Switch("with_records", "its recordings", ("records",)),
+            "resources": Switch(
+                "with_other_resources", "its other resource usage", ("other_resource_usage",), unsaid=True
+            ),
+        }
     ),
     filters=MappingProxyType(
         {
-            "application_id": "application_id",
-            "user_id": "user_id",
-            "rule_name": "rule_name",
-            "remote_number": "remote_number",
-            "local_number": "local_number",
-            "custom_data": "call_session_history_custom_data",
-            "child_account_id": "child_account_id",
-            "children_calls_only": "children_calls_only",
+            "application_id": APPLICATION,
+            "user_id": USER,
+            "rule_name": Filter(
+                "rule_name", "of this routing rule (needs --application-id)", needs="application_id"
+            ),
+            "remote_number": Filter("remote_number", "with this number", several=True),
+            "local_number": Filter("local_number", "with this number of yours", several=True),
+            "custom_data": Filter("call_session_history_custom_data", "with this custom data"),
+            "child_account_id": CHILD,
+            "children_calls_only": Filter("children_calls_only", "of child accounts", Kind.BOOLEAN),
         }
     ),
     narrowing=("application_id", "rule_name", "user_id"),
     running="active",
+    noun="sessions",
     fields=(
         *_fields(Kind.INTEGER, "call_session_history_id account_id application_id"),
         *_fields(Kind.TEXT, "application_name rule_name"),
@@ -183,4 +129,127 @@ CALLS = Dataset(
     ),
 )
 
-DATASETS: Mapping[str, Dataset] = MappingProxyType({dataset.name: dataset for dataset in (CALLS,)})
+# GetTransactionHistory. Left out: use_accounting_dates, which filters by a time that no record shows, and
+# is_uncommitted, which is another history, of money that is still reserved.
+TRANSACTIONS = Dataset(
+    name="transactions",
+    method="GetTransactionHistory",
+    roles=("Owner", "Admin", "Accountant", "Payer"),
+    key="transaction_id",
+    time_field="performed_at",
+    page_size=1_000,
+    max_offset=10_000,
+    switches=MappingProxyType(
+        {"extended_info": Switch("with_extended_info", "what a transaction was for; lands in 'extra'")}
+    ),
+    filters=MappingProxyType(
+        {
+            "transaction_type": Filter("transaction_type", "of this type", several=True),
+            "user_id": USER,
+            "application_id": APPLICATION,
+            "subscription_id": Filter("subscription_id", "of this subscription", Kind.INTEGER, several=True),
+            "resource_type": Filter("resource_type", "for this type of resource", several=True),
+            "price_group_name": Filter("price_group_name", "of this price group", several=True),
+            "child_account_id": CHILD,
+            "children_transactions_only": Filter(
+                "children_transactions_only", "of child accounts", Kind.BOOLEAN
+            ),
+        }
+    ),
+    narrowing=("transaction_type",),
+    noun="transactions",
+    row_bytes=40.0,
+    fields=(
+        Field("transaction_id", Kind.INTEGER),
+        Field("account_id", Kind.DIGITS),  # typed text by the vendor, a number in every other history
+        Field("performed_at", Kind.INSTANT),
+        Field("amount", Kind.NUMBER),
+        *_fields(Kind.TEXT, "currency transaction_type transaction_description"),
+        Field("payment_reference", Kind.TEXT),  # only in the vendor's Java client
+    ),
+)
+
+# GetACDHistory: of the legacy ACD; SmartQueue has methods of its own.
+ACD = Dataset(
+    name="acd",
+    method="GetACDHistory",
+    roles=("Owner", "Admin", "Developer", "Supervisor", "User manager"),
+    key="acd_session_history_id",
+    time_field="begin_time",
+    page_size=1_000,
+    max_offset=10_000,
+    caps_published=False,
+    switches=MappingProxyType({"events": Switch("with_events", "the events of an ACD session", ("events",))}),
+    filters=MappingProxyType(
+        {
+            "acd_queue_id": Filter("acd_queue_id", "of this ACD queue", Kind.INTEGER, several=True),
+            "user_id": USER,
+            "min_waiting_time": Filter("min_waiting_time", "that waited so many seconds", Kind.INTEGER),
+            "unserviced": Filter("unserviced", "that nobody took", Kind.BOOLEAN),
+        }
+    ),
+    narrowing=("acd_queue_id", "user_id"),
+    noun="sessions",
+    asks_total=False,
+    zoned=False,
+    row_bytes=90.0,
+    fields=(
+        Field("acd_session_history_id", Kind.INTEGER),
+        Field("acd_request_id", Kind.TEXT),
+        Field("account_id", Kind.INTEGER),
+        Field("begin_time", Kind.INSTANT),
+        *_fields(Kind.INTEGER, "priority acd_queue_id user_id"),
+        *_fields(Kind.INTEGER, "waiting_duration in_service_duration after_service_duration"),
+        Field(
+            "events",
+            Kind.LIST,
+            (
+                Field("acd_session_event_id", Kind.INTEGER),
+                Field("time", Kind.INSTANT),
+                Field("type", Kind.TEXT),
+                Field("user_id", Kind.INTEGER),
+                Field("custom_data", Kind.TEXT),
+            ),
+        ),
+    ),
+)
+
+# GetAuditLog: who changed what by the Management API or the control panel.
+AUDIT = Dataset(
+    name="audit",
+    method="GetAuditLog",
+    roles=("Owner",),
+    key="audit_log_id",
+    time_field="requested",
+    page_size=1_000,
+    max_offset=10_000,
+    caps_published=False,
+    filters=MappingProxyType(
+        {
+            "cmd_name": Filter("filtered_cmd", "of this method", several=True),
+            "ip": Filter("filtered_ip", "from this address", several=True),
+            "subuser_id": Filter(
+                "filtered_admin_user_id", "by this user of the panel", Kind.INTEGER, several=True
+            ),
+        }
+    ),
+    narrowing=("cmd_name", "ip"),
+    noun="entries",
+    usual_count=100,
+    total_unasked=False,
+    row_bytes=60.0,
+    fields=(
+        *_fields(Kind.INTEGER, "audit_log_id account_id"),
+        Field("requested", Kind.INSTANT),
+        *_fields(Kind.TEXT, "ip cmd_name"),
+        *_fields(
+            Kind.JSON, "cmd_args cmd_result"
+        ),  # typed text by a client of the vendor, objects in its sample
+        Field("subuser_id", Kind.INTEGER),
+        Field("subuser_name", Kind.TEXT),
+    ),
+)
+
+DATASETS: Mapping[str, Dataset] = MappingProxyType(
+    {dataset.name: dataset for dataset in (CALLS, TRANSACTIONS, ACD, AUDIT)}
+)

@@ -58,10 +58,10 @@ async def _ask(job: Job, credentials: Credentials, now: Callable[[], float]) -> 
         async with connected(job, credentials, Meter(), now=now) as client:
             yield Finding("endpoint", job.endpoint)
             parameters = Question(job.window.start, job.window.end).parameters(
-                job.dataset, 0, with_total=True
+                job.dataset, 0, 1, with_total=True
             )
             try:
-                await client.fetch(job.dataset.method, {**job.shared, **parameters, "count": "1"})
+                await client.fetch(job.dataset.method, {**job.shared, **parameters})
             except (RefusedError, RequestError, ZoneError) as error:
                 yield Finding("token and role", str(error), error)
             else:

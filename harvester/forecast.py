@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from harvester.api.caps import Caps
 from harvester.api.client import Meter
 from harvester.api.connection import connected
 from harvester.api.counting import Counter
@@ -19,8 +21,6 @@ from harvester.plan.density import Density
 from harvester.plan.estimate import Estimate, estimate
 from harvester.plan.outline import outline
 from harvester.window import Window, subtract
-
-_ROW_BYTES = 350.0  # of a session in a published file, until the lake knows better; measured on full sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ async def forecast(job: Job, credentials: Credentials, *, now: Callable[[], floa
         HarvestError: The job is not usable, or the API refuses.
     """
     settled = job.settled(now())
-    coverage, row_bytes, bounds, density = _known(job)
+    coverage, row_bytes, facts = _known(job)
+    bounds, caps, density = Bounds(facts), Caps(job.dataset, facts), Density(facts)
     todo = subtract(settled, coverage) if settled else ()
     meter = Meter()
     rows = spans = 0
@@ -61,25 +62,24 @@ async def forecast(job: Job, credentials: Credentials, *, now: Callable[[], floa
     cost = estimate(
         rows,
         spans,
-        page_size=job.dataset.page_size,
-        reach=job.dataset.reach,
+        page_size=caps.page_size,
+        reach=caps.reach,
         fetchers=fetchers(job.concurrency),
-        rate=job.rate,
+        rate=job.budget,
         row_bytes=row_bytes,
     )
-    windows = await outline(counts, density, reach=job.dataset.reach, fetchers=fetchers(job.concurrency))
+    windows = await outline(counts, density, reach=caps.reach, fetchers=fetchers(job.concurrency))
     return Forecast(todo, cost, windows, meter.requests)
 
 
-def _known(job: Job) -> tuple[tuple[Window, ...], float, Bounds, Density]:
+def _known(job: Job) -> tuple[tuple[Window, ...], float, dict[str, Any]]:
     """What the lake covers, the size of a row in its files, and what earlier runs learned of the API."""
     layout = Layout(job.lake, job.name)
     if not layout.ledger.exists():
-        return (), _ROW_BYTES, Bounds({}), Density()
+        return (), job.dataset.row_bytes, {}
     with Database.open(layout.ledger, read_only=True) as database:
         catalog = Catalog(database, job.name)
         files = catalog.published()
         rows = sum(item.rows for item in files)
-        row_bytes = sum(item.bytes for item in files) / rows if rows else _ROW_BYTES
-        facts = Ledger(database, job.name).facts()
-        return catalog.coverage(), row_bytes, Bounds(facts), Density(facts)
+        row_bytes = sum(item.bytes for item in files) / rows if rows else job.dataset.row_bytes
+        return catalog.coverage(), row_bytes, Ledger(database, job.name).facts()

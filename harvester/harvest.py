@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 
 from harvester import __version__
+from harvester.api.caps import Caps
 from harvester.api.client import Client, Meter
 from harvester.api.connection import connected
 from harvester.api.credentials import Credentials
@@ -146,12 +147,12 @@ class Backfill:
     ) -> Pipeline:
         job, dataset = self._job, self._job.dataset
         known = ledger.facts()
-        bounds, density = Bounds(known), Density(known)
+        bounds, caps, density = Bounds(known), Caps(dataset, known), Density(known)
         spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         windows = leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
         redaction = Redaction.of(dataset, urls=job.redact_urls, key=job.number_key)
-        source = PageSource(dataset, job.shared, client, redaction)
+        source = PageSource(dataset, job.shared, client, redaction, caps)
         reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)
         readers = fetchers(job.concurrency)
         sink = Sink(
@@ -166,9 +167,8 @@ class Backfill:
             memory=job.memory,
         )
         return Pipeline(
-            frontier=Frontier(windows, density, reach=dataset.reach, fetchers=readers),
+            frontier=Frontier(windows, density, reach=caps.reach, fetchers=readers),
             density=density,
-            bounds=bounds,
             reader=reader,
             ledger=ledger,
             sink=sink,
@@ -207,16 +207,16 @@ class Backfill:
 
     def _report(self, pipeline: Pipeline, report: Report) -> Report:
         progress, published = pipeline.progress, pipeline.sink.published
-        dataset, job = self._job.dataset, self._job
+        job = self._job
         planned = None
         if progress.forecast is not None:
             planned = estimate(
                 progress.forecast,
                 progress.spans,
-                page_size=dataset.page_size,
-                reach=dataset.reach,
+                page_size=pipeline.reader.page_size,
+                reach=pipeline.reader.reach,
                 fetchers=pipeline.fetchers,
-                rate=job.rate,
+                rate=job.budget,
             ).requests
         return replace(
             report,

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import structlog
 
-from harvester.api.question import Bounds
 from harvester.api.reader import Harvest, Reader, Reading
 from harvester.channel import Channel
 from harvester.errors import RangeTooWideError
@@ -73,7 +72,6 @@ class Pipeline:
 
     frontier: Frontier
     density: Density
-    bounds: Bounds
     reader: Reader
     ledger: Ledger
     sink: Sink
@@ -83,7 +81,7 @@ class Pipeline:
     fetchers: int
     memory: int
     progress: Progress = field(default_factory=Progress)
-    known_bounds: Mapping[str, bool | None] = field(default_factory=dict)
+    known_facts: Mapping[str, bool | int | None] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Read every window of the frontier and publish what they complete.
@@ -99,7 +97,7 @@ class Pipeline:
                 for number in range(self.fetchers):
                     pool.create_task(self._fetch(channel), name=f"fetcher {number}")
             channel.close()
-        self.ledger.learn({**self.bounds.facts, **self.density.facts})
+        self.ledger.learn({**self.reader.facts, **self.density.facts})
 
     async def _fetch(self, channel: Channel[Harvest]) -> None:
         while (lease := await self.frontier.lease()) is not None:
@@ -147,9 +145,9 @@ class Pipeline:
         self.progress.gaps += gaps
         for gap in gaps:
             _log.warning("gap", window=str(gap.window), expected=gap.expected, reason=gap.reason)
-        if self.bounds.facts != self.known_bounds:
-            self.known_bounds = self.bounds.facts
-            self.ledger.learn(self.known_bounds)
+        if self.reader.facts != self.known_facts:
+            self.known_facts = self.reader.facts
+            self.ledger.learn(self.known_facts)
         self.frontier.done(lease, reading.rest, reading.expected)
         self._forecast()
 

@@ -31,7 +31,7 @@ async def connected(
         yield Client(
             transport,
             TokenSource(credentials, now=now),
-            rate=job.rate,
+            rate=job.budget,
             concurrency=job.concurrency,
             random=random.Random(),  # noqa: S311  (spreads retries; guards nothing)
             now=now,

@@ -31,6 +31,11 @@ class Counter:
         self._dataset = dataset
         self._shared = shared
 
+    @property
+    def descends(self) -> bool:
+        """Whether a question can be asked from its other end."""
+        return self._dataset.descends
+
     async def total(self, question: Question) -> int:
         """The API's total of one question.
 
@@ -56,7 +61,7 @@ class Counter:
         return None
 
     async def _ask(self, question: Question) -> Page:
-        parameters = question.parameters(self._dataset, 0, with_total=True) | {"count": "1"}
+        parameters = question.parameters(self._dataset, 0, 1, with_total=True)
         _, page = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
         check_zone(page)
         return page
@@ -102,7 +107,10 @@ async def inclusive(counter: Counter, second: int) -> tuple[bool, bool] | None:
         HarvestError: The API refuses, cannot be reached or answers in another time zone.
     """
     with_from = await counter.first(Question(second, second + 1)) == second
-    with_to = await counter.first(Question(second - 1, second, descending=True)) == second
+    last = await counter.first(Question(second - 1, second, descending=counter.descends))
+    if last == second - 1 and not counter.descends:
+        return None  # a record that came there since hides whether one of ``second`` follows it
+    with_to = last == second
     if with_from or with_to:
         return with_from, with_to
     inside = await counter.first(Question(second - 1, second + 1))

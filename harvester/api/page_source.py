@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from harvester.api.caps import CapError, Caps
 from harvester.api.pages import Columns, ReadPage, read_page
 from harvester.api.protocol import Answer, Page, parse
 from harvester.api.question import Question
 from harvester.datasets import Dataset
-from harvester.errors import ZoneError
+from harvester.errors import RequestError, ZoneError
 from harvester.records.decode import Decoder, Quarantined
 from harvester.records.redaction import Redaction
 
@@ -51,20 +52,27 @@ class PageSource:
 
     Attributes:
         columns: What places a record of this dataset.
-        page_size: Most records of a page.
-        reach: Most records that paging reaches from one end.
+        caps: Most records of a page, and how far paging reaches.
+        descends: Whether a question can be asked from its other end.
         narrowing: Fields that a question may still be narrowed by, one after the other.
         unknown: Keys that the schema does not know, and how often they came.
     """
 
     def __init__(
-        self, dataset: Dataset, shared: Mapping[str, str], api: Api, redaction: Redaction | None = None
+        self,
+        dataset: Dataset,
+        shared: Mapping[str, str],
+        api: Api,
+        redaction: Redaction | None = None,
+        caps: Caps | None = None,
     ) -> None:
         """Use ``shared`` (filters and switches) with every question, and ``redaction`` on all that leaves."""
         self.columns = Columns(dataset.time_field, dataset.key, dataset.running)
-        self.page_size = dataset.page_size
-        self.reach = dataset.reach
-        self.narrowing = [field for field in dataset.narrowing if dataset.filters[field] not in shared]
+        self.caps = caps or Caps(dataset)
+        self.descends = dataset.descends
+        self.narrowing = [
+            field for field in dataset.narrowing if dataset.filters[field].parameter not in shared
+        ]
         self.unknown: Counter[str] = Counter()
         self._dataset = dataset
         self._shared = shared
@@ -72,12 +80,28 @@ class PageSource:
         self._redaction = redaction
         self._decoder = Decoder(dataset, redaction)
 
+    @property
+    def page_size(self) -> int:
+        """Most records of a page."""
+        return self.caps.page_size
+
+    @property
+    def reach(self) -> int:
+        """Most records that paging reaches from one end."""
+        return self.caps.reach
+
+    @property
+    def crossable(self) -> int:
+        """Most records that paging reaches from all ends there are."""
+        return self.reach * (2 if self.descends else 1)
+
     async def page(
         self, file: AnswerFile, question: Question, offset: int, *, with_total: bool = True
     ) -> ReadPage:
         """The page at ``offset``.
 
         Raises:
+            CapError: The API serves less at a time; how much is known now.
             ZoneError: It speaks of another time zone.
             HarvestError: The API refuses, or cannot be reached.
             OSError: The disk refuses the answer.
@@ -86,27 +110,48 @@ class PageSource:
         kept = file.get(key)
         if kept is not None:
             page = self._read(parse(Answer(body=kept[1], encoding=kept[0])), question)
-            return replace(page, kept=True)
-        parameters = question.parameters(self._dataset, offset, with_total=with_total)
-        answer, news = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
-        check_zone(news)  # before it is kept: the next run must ask anew
-        file.append(key, answer.encoding, answer.body)
-        return self._read(news, question)
+            page = replace(page, kept=True)
+        else:
+            answer, news = await self._ask(question, offset, with_total=with_total)
+            check_zone(news)  # before it is kept: the next run must ask anew
+            file.append(key, answer.encoding, answer.body)
+            page = self._read(news, question)
+        if offset == 0 and self.caps.served(page):
+            raise CapError
+        return page
+
+    async def _ask(self, question: Question, offset: int, *, with_total: bool) -> tuple[Answer, Page]:
+        count = self.caps.page_size
+        parameters = question.parameters(self._dataset, offset, count, with_total=with_total)
+        try:
+            return await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
+        except RequestError as error:
+            if self.caps.refused(error.code, offset, count):
+                raise CapError from error
+            raise
 
     async def pages(self, file: AnswerFile, question: Question, offsets: Iterable[int]) -> list[ReadPage]:
         """The pages at ``offsets``, side by side; only the last is asked for its total.
 
         Raises:
-            ExceptionGroup: Of what ``page`` raises.
+            CapError: As ``page``.
+            ExceptionGroup: Of what else ``page`` raises.
         """
         wanted = list(offsets)
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(
-                    self.page(file, question, offset, with_total=offset == wanted[-1]), name=f"page {offset}"
-                )
-                for offset in wanted
-            ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(
+                        self.page(file, question, offset, with_total=offset == wanted[-1]),
+                        name=f"page {offset}",
+                    )
+                    for offset in wanted
+                ]
+        except ExceptionGroup as failed:
+            learned, others = failed.split(CapError)
+            if learned is None or others is not None:
+                raise
+            raise CapError from learned
         return [task.result() for task in tasks]
 
     def replay(self, file: AnswerFile) -> list[ReadPage]:

@@ -173,6 +173,7 @@ class Prover:
         offsets = range(size, min(total + 1, self._source.reach), size)
         rest = await self._source.pages(self._file(self._window.start), opening.question, offsets)
         pages = [opening.page, *rest]
+        self._source.caps.check((0, *offsets), pages)
         if pages[-1].total != total:
             raise ContradictionError("the total changed while paging", expected=total)
         for offset, page in zip((0, *offsets), pages, strict=True):

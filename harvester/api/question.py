@@ -14,7 +14,7 @@ class Question:
     Attributes:
         start: ``from_date``, Unix seconds.
         end: ``to_date``, Unix seconds; at least ``start``.
-        descending: Youngest first.
+        descending: Youngest first; only where the dataset ``descends``.
         sweep: Tells apart the same question asked again on purpose.
         only: Values that records must have, by field; see ``Dataset.narrowing``.
     """
@@ -35,17 +35,26 @@ class Question:
         only = "".join(f" {field}={value}" for field, value in self.only)
         return f"{self.start} {self.end} {offset} {order} {self.sweep}{only}"
 
-    def parameters(self, dataset: Dataset, offset: int, *, with_total: bool) -> dict[str, str]:
-        """The page's parameters, beside those that every question of a run shares."""
-        return {
+    def parameters(self, dataset: Dataset, offset: int, count: int, *, with_total: bool) -> dict[str, str]:
+        """The page's parameters, beside those that every question of a run shares.
+
+        Args:
+            dataset: Says which of them its method takes.
+            offset: Records to pass over.
+            count: Most records to send.
+            with_total: Whether to send the total too, if that can be chosen.
+        """
+        parameters = {
             "from_date": as_text(self.start),
             "to_date": as_text(self.end),
-            "count": str(dataset.page_size),
+            "count": str(count),
             "offset": str(offset),
-            "desc_order": "true" if self.descending else "false",
-            "with_total_count": "true" if with_total else "false",
-            **{dataset.filters[field]: value for field, value in self.only},
         }
+        if dataset.descends:
+            parameters["desc_order"] = "true" if self.descending else "false"
+        if dataset.asks_total:
+            parameters["with_total_count"] = "true" if with_total else "false"
+        return parameters | {dataset.filters[field].parameter: value for field, value in self.only}
 
 
 class Bounds:

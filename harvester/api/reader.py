@@ -123,6 +123,21 @@ class Reader:
         self._openings: dict[int, Opening] = {}
 
     @property
+    def facts(self) -> dict[str, bool | int | None]:
+        """What was learned of the API, for the next run."""
+        return {**self._bounds.facts, **self._source.caps.facts}
+
+    @property
+    def page_size(self) -> int:
+        """Most records of a page, by what is known now."""
+        return self._source.page_size
+
+    @property
+    def reach(self) -> int:
+        """Most records that one reading yields, by what is known now."""
+        return self._source.reach
+
+    @property
     def unknown(self) -> Mapping[str, int]:
         """Keys that the schema does not know, and how often they came."""
         return self._source.unknown
@@ -157,7 +172,9 @@ class Reader:
         """
         doubt = ContradictionError("it was not read")
         opening = self._openings.pop(window.start, None)
-        for _ in range(self._rereads):
+        left = self._rereads
+        while left:
+            known = self._source.caps.facts
             prover = Prover(self._source, self._bounds, self._answers.file, window)
             try:
                 return self._proven(window, await prover.prove(opening))
@@ -168,6 +185,8 @@ class Reader:
                     return Reading(gap=gap, rest=_after(second, window))
                 doubt, opening = error, None
                 prover.forget()
+                # What was begun before a cap was learned says nothing of the records.
+                left -= known == self._source.caps.facts
         return Reading(gap=Gap(window, doubt.expected, doubt.received, doubt.reason))
 
     def replayed(self, window: Window, rows: int) -> Reading | None:

@@ -63,7 +63,7 @@ class SecondReader:
     async def _read(self, second: int, question: Question, known: Sequence[ReadPage]) -> list[ReadPage]:
         first = await self.source.page(self.file, question, 0)
         total = first.total or 0
-        if total <= 2 * self.source.reach:
+        if total <= self.source.crossable:
             return await self._swept(question, first, known)
         pages = await self._narrowed(question, first, known, self.source.narrowing)
         last = await self.source.page(self.file, replace(question, sweep=1), 0)
@@ -89,11 +89,15 @@ class SecondReader:
             pages.append(await self.source.page(self.file, up, 0) if sweep else first)
             total = pages[-1].total or 0
             start = size if sweep else max(size, begun)
-            pages += await self.source.pages(self.file, up, range(start, min(total + 1, reach), size))
-            down = replace(up, descending=True)
+            offsets = range(start, min(total + 1, reach), size)
+            rising = await self.source.pages(self.file, up, offsets)
+            self.source.caps.check((start - size, *offsets), [*pages[-1:], *rising])
+            pages += rising
             # The ends overlap, and a full page is followed by an empty one: a total too small shows there.
             rest = min(total, 2 * reach - 1) - reach + 1
-            pages += await self.source.pages(self.file, down, range(0, rest, size))
+            if self.source.descends:
+                down = replace(up, descending=True)
+                pages += await self.source.pages(self.file, down, range(0, rest, size))
             received = distinct(pages, columns)
             if received == total:
                 return pages
@@ -111,7 +115,7 @@ class SecondReader:
         size, reach = self.source.page_size, self.source.reach
         pages = [*known, first]
         asked: set[str] = set()
-        for descending in (False, True):
+        for descending in (False, True)[: 1 + self.source.descends]:
             end = replace(question, descending=descending)
             done = 0 if descending else max(size, distinct(known, self.source.columns) // size * size)
             pages += await self.source.pages(self.file, end, range(done, reach, size))
@@ -128,6 +132,6 @@ class SecondReader:
             first = await self.source.page(self.file, question, 0)
         except RequestError:  # the vendor no longer knows what its own records name, as a deleted application
             return []
-        if (first.total or 0) <= 2 * self.source.reach:
+        if (first.total or 0) <= self.source.crossable:
             return await self._swept(question, first)
         return await self._narrowed(question, first, (), fields)

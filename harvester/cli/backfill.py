@@ -1,11 +1,15 @@
 """``harvester backfill``: the main job."""
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harvester.cli.exit_codes import ExitCode
-from harvester.cli.options import JOB, job, option, options
+from harvester.cli.options import JOB, jobs, option, options
+
+if TYPE_CHECKING:
+    from harvester.config import Job
 
 
 @click.command("backfill")
@@ -37,14 +41,28 @@ def command(
       harvester backfill --from 2024-05-29T10:00 --to 2024-05-29T17:30 --lake ./lake --rate 20
       harvester backfill --from 2019-01-01 --to 2024-01-01 --lake ./lake --partition month --json
       harvester backfill --from 2024-01-01 --to 2024-02-01 --lake ./lake --name sales --application-id 7
+      harvester backfill --from 2024-01-01 --to 2024-02-01 --lake ./lake --dataset transactions
 
     \b
     Exit codes: 0 complete and proven; 1 unexpected; 2 usage or configuration; 3 finished with gaps;
     4 refused by the API (key, role, account); 5 lake owned by another run; 130/143 interrupted.
     """  # noqa: D301  (\b keeps click from joining the lines)
-    import asyncio
-
     import structlog
+
+    from harvester.api.credentials import load_credentials
+    from harvester.cli.several import one_after_the_other
+
+    orders = jobs(values, allow_gaps=allow_gaps, keep_raw=keep_raw)
+    _, warnings = load_credentials(orders[0].credentials)
+    for warning in warnings:
+        structlog.get_logger().warning(warning)
+    code = one_after_the_other(orders, functools.partial(_harvest, as_json=as_json))
+    click.get_current_context().exit(code)
+
+
+def _harvest(order: "Job", *, as_json: bool) -> int:
+    """One backfill; returns its exit code."""
+    import asyncio
 
     from harvester.api.credentials import load_credentials
     from harvester.cli.display import Display
@@ -52,16 +70,13 @@ def command(
     from harvester.cli.supervise import supervise
     from harvester.harvest import Backfill
 
-    order = job(values, allow_gaps=allow_gaps, keep_raw=keep_raw)
-    credentials, warnings = load_credentials(order.credentials)
-    for warning in warnings:
-        structlog.get_logger().warning(warning)
+    credentials, _ = load_credentials(order.credentials)
     backfill = Backfill(order, credentials)
-    ctx = click.get_current_context()
-    display = Display(order, backfill.snapshot, quiet=ctx.params["quiet"])
+    quiet = click.get_current_context().params["quiet"]
+    display = Display(order, backfill.snapshot, quiet=quiet)
     report, signals = asyncio.run(supervise(backfill, display))
     if report is not None:
         print_summary(report, order, as_json=as_json)
     if signals:
-        ctx.exit(ExitCode.SIGNAL + signals[0])
-    ctx.exit(ExitCode.GAPS if report is not None and report.gaps else ExitCode.COMPLETE)
+        return ExitCode.SIGNAL + signals[0]
+    return ExitCode.GAPS if report is not None and report.gaps else ExitCode.COMPLETE

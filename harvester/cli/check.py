@@ -1,11 +1,12 @@
 """``harvester check``: whether everything is in place, and the remedy where it is not."""
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harvester.cli.exit_codes import ExitCode, exit_code
-from harvester.cli.options import ANY_RANGE, REST, job, option, options
+from harvester.cli.options import ANY_RANGE, REST, jobs, option, options
 
 if TYPE_CHECKING:
     from harvester.config import Job
@@ -27,11 +28,19 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
       harvester check --lake ./lake --credentials key.json
       VOXIMPLANT_CREDENTIALS=key.json harvester check --lake ./lake
     """  # noqa: D301  (\b keeps click from joining the lines)
+    from harvester.cli.several import one_after_the_other
+
+    code = one_after_the_other(jobs(values), functools.partial(_check, as_json=as_json))
+    click.get_current_context().exit(code)
+
+
+def _check(order: "Job", *, as_json: bool) -> int:
+    """Check one job; returns the exit code."""
     import asyncio
 
     import orjson
 
-    findings = asyncio.run(_examine(job(values)))
+    findings = asyncio.run(_examine(order))
     if as_json:
         plain = [
             {"subject": item.subject, "ok": item.failure is None, "text": item.text} for item in findings
@@ -41,7 +50,7 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
         for item in findings:
             click.echo(f"{'✗' if item.failure else '✓'} {item.subject:15}{item.text}")
     failures = [item.failure for item in findings if item.failure is not None]
-    click.get_current_context().exit(exit_code(failures[0]) if failures else ExitCode.COMPLETE)
+    return exit_code(failures[0]) if failures else ExitCode.COMPLETE
 
 
 async def _examine(order: "Job") -> list["Finding"]:

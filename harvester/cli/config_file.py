@@ -11,7 +11,18 @@ import click
 
 from harvester.errors import ConfigError
 
-COMMANDS = ("backfill", "check", "plan", "status", "verify", "repair", "emulator", "completion")
+COMMANDS = (
+    "backfill",
+    "check",
+    "plan",
+    "status",
+    "verify",
+    "repair",
+    "datasets",
+    "schema",
+    "emulator",
+    "completion",
+)
 
 
 def command_named(name: str) -> click.Command:

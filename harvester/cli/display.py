@@ -61,7 +61,7 @@ def time_left(snapshot: Snapshot, speeds: Speeds, job: Job) -> float | None:
     left = snapshot.expected - snapshot.rows
     if left <= 0:
         return 0.0
-    at_budget = left / job.dataset.page_size / job.rate if job.rate else 0.0
+    at_budget = left / job.dataset.page_size / job.budget if job.budget else 0.0
     return max(at_budget, left / speeds.rows) if speeds.rows else at_budget or None
 
 
@@ -123,7 +123,7 @@ class Display:
             f"{count(snapshot.rows)} of {_or_unknown(snapshot.expected)}",
             ProgressBar(total=snapshot.expected, completed=snapshot.rows, width=32),
         )
-        budget = f"of {self._job.rate:g}/s" if self._job.rate else "no budget"
+        budget = f"of {self._job.budget:g}/s" if self._job.budget else "no budget"
         rows.add_row("requests", count(snapshot.requests), f"{speeds.requests:.1f}/s {budget}")
         rows.add_row("received", amount(snapshot.received), f"{amount(speeds.received)}/s")
         rows.add_row("windows", f"{count(snapshot.windows)} proven", f"{count(snapshot.waiting)} to read")

@@ -1,16 +1,14 @@
 """The ``harvester`` command: finds the subcommand, and turns every failure into an exit code."""
 
 import io
-import traceback
 from collections.abc import Sequence
 
 import click
 
 from harvester import __version__
 from harvester.cli.config_file import COMMANDS, command_named
-from harvester.cli.exit_codes import ExitCode, exit_code, first_failure
-from harvester.errors import HarvestError
-from harvester.secret import masked
+from harvester.cli.exit_codes import ExitCode
+from harvester.cli.explanation import explain, say
 
 
 class _Commands(click.Group):
@@ -48,30 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = harvester.main(args=arguments, standalone_mode=False)
     except click.ClickException as error:
         error.show(shown := io.StringIO())
-        _say(shown.getvalue(), end="")  # it quotes what was typed, which may be a key in a wrong place
+        say(shown.getvalue(), end="")  # it quotes what was typed, which may be a key in a wrong place
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.SIGNAL + 2
     except Exception as error:  # noqa: BLE001  (the one place: every failure gets an exit code)
-        return _explain(first_failure(error), error)
+        return explain(error)
     return int(result or 0)
-
-
-def _explain(failure: BaseException, whole: Exception) -> int:
-    match failure:
-        case HarvestError():
-            _say(f"harvester: {failure}")
-            return exit_code(failure)
-        case OSError():
-            place = f" {failure.filename}" if failure.filename else ""
-            reason = failure.strerror or type(failure).__name__
-            _say(f"harvester: the system refused{place}: {reason}; run again to go on")
-        case _:
-            # Without local variables, which hold headers and keys; an error's own text may quote anything.
-            _say("".join(traceback.format_exception(whole)), end="")
-            _say("harvester: this is a defect of the program; what is published is intact")
-    return ExitCode.UNEXPECTED
-
-
-def _say(text: str, end: str = "\n") -> None:
-    click.echo(masked(text) + end, err=True, nl=False)

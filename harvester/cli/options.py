@@ -1,7 +1,7 @@
 """The options that commands share, and the job they describe."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -12,10 +12,11 @@ from harvester import config
 from harvester.cli.config_file import load_defaults
 from harvester.cli.logs import configure
 from harvester.config import VENDOR, Job
-from harvester.datasets import DATASETS
+from harvester.datasets import DATASETS, Dataset, Kind
 from harvester.errors import ConfigError
 from harvester.number_key import NumberKey, load_number_key
 
+EVERY = "all"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -43,10 +44,10 @@ CA_FILE = option(
 )
 DATASET = option(
     "--dataset",
-    type=click.Choice(list(DATASETS)),
+    type=click.Choice([*DATASETS, EVERY]),
     default="calls",
     show_default=True,
-    help="What to harvest.",
+    help="What to harvest; all of them, one after the other.",
 )
 RANGE = (
     option(
@@ -84,24 +85,41 @@ SHAPE = (
     ),
     ACTIVE_LAG,
 )
-SWITCHES = tuple(
-    option(f"--{name}/--no-{name}", name, default=True, show_default=True, help=f"Ask for {what}.")
-    for name, what in {
-        "calls": "the calls of a session",
-        "records": "its recordings",
-        "resources": "its other resource usage",
-    }.items()
-)
-FILTERS = (
-    option("--application-id", type=int, help="Only sessions of this application."),
-    option("--user-id", type=int, multiple=True, help="Only sessions of this user; may be repeated."),
-    option("--rule-name", help="Only sessions of this routing rule (needs --application-id)."),
-    option("--remote-number", multiple=True, help="Only sessions with this number; may be repeated."),
-    option("--local-number", multiple=True, help="Only sessions with this number of yours; may be repeated."),
-    option("--custom-data", help="Only sessions with this custom data."),
-    option("--child-account-id", type=int, multiple=True, help="These child accounts too; may be repeated."),
-    option("--children-calls-only", is_flag=True, help="Leave the account's own sessions out."),
-)
+
+
+def flag(name: str) -> str:
+    """An option's name as it is typed."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _switches() -> Iterator[Callable[[Command], Command]]:
+    """What a record is asked for with, of every dataset; everything, if nothing is said."""
+    for name, switch in {
+        name: one for item in DATASETS.values() for name, one in item.switches.items()
+    }.items():
+        text = f"Ask for {switch.what}, or not.  [{_of(name)}; default: ask]"
+        yield option(f"{flag(name)}/{flag(f'no_{name}')}", name, default=None, help=text)
+
+
+def _narrowings() -> Iterator[Callable[[Command], Command]]:
+    """The filters of every dataset; several may share one."""
+    for name, item in {name: one for held in DATASETS.values() for name, one in held.filters.items()}.items():
+        several = "; may be repeated" if item.several else ""
+        text = f"Only those {item.what}{several}.  [{_of(name)}]"
+        if item.kind is Kind.BOOLEAN:
+            yield option(flag(name), name, is_flag=True, help=text)
+        else:
+            kind = int if item.kind is Kind.INTEGER else str
+            yield option(flag(name), name, type=kind, multiple=item.several, help=text)
+
+
+def _of(name: str) -> str:
+    """The datasets that know an option."""
+    return ", ".join(item.name for item in DATASETS.values() if name in {*item.switches, *item.filters})
+
+
+SWITCHES = tuple(_switches())
+FILTERS = tuple(_narrowings())
 HASH_NUMBERS = option(
     "--hash-numbers",
     type=click.Path(path_type=Path),
@@ -160,7 +178,10 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
     Raises:
         ConfigError: They do not describe one.
     """
+    if values["dataset"] == EVERY:
+        raise ConfigError("this takes one dataset at a time")
     dataset = DATASETS[values["dataset"]]
+    _check_known(values, dataset)
     settings: dict[str, Any] = {
         "dataset": dataset,
         "name": values["name"] or dataset.name,
@@ -168,12 +189,45 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
         "lake": values["lake"],
         "partition": values["partition"],
         "settle": config.duration("--settle", values["settle"]),
-        "switches": MappingProxyType({name: values[name] for name in dataset.switches}),
+        "switches": MappingProxyType({name: values[name] is not False for name in dataset.switches}),
         "filters": MappingProxyType(_filters(values, dataset.filters)),
         "redact_urls": values["redact_urls"],
         "number_key": number_key(values["hash_numbers"]),
     }
     return Job(**settings | api_settings(values) | more)
+
+
+def jobs(values: Mapping[str, Any], **more: bool) -> list[Job]:
+    """The jobs that the options describe: one, or with ``--dataset all`` one of each dataset.
+
+    Of all datasets, a switch is for those that know it; a filter must be known to each, or the others would
+    be harvested whole.
+
+    Raises:
+        ConfigError: They do not describe one.
+    """
+    if values["dataset"] != EVERY:
+        return [job(values, **more)]
+    if values["name"]:
+        raise ConfigError(f"--name is the name of one dataset: leave it out with --dataset {EVERY}")
+    switches = {name for item in DATASETS.values() for name in item.switches}
+    return [
+        job({**values, "dataset": item.name, **dict.fromkeys(switches - item.switches.keys())}, **more)
+        for item in DATASETS.values()
+    ]
+
+
+def _check_known(values: Mapping[str, Any], dataset: Dataset) -> None:
+    """Refuse what would be ignored: more would be harvested than was meant."""
+    for other in DATASETS.values():
+        for name in {*other.switches, *other.filters} - {*dataset.switches, *dataset.filters}:
+            if values.get(name) not in ((None, ()) if name in other.switches else (None, (), False)):
+                known = [flag(f"no_{mine}") for mine in dataset.switches] + [*map(flag, dataset.filters)]
+                typed = flag(f"no_{name}") if values[name] is False else flag(name)
+                raise ConfigError(
+                    f"{typed} is an option of --dataset {_of(name).replace(', ', ' or ')}, not of"
+                    f" {dataset.name!r}, which takes {', '.join(known)}"
+                )
 
 
 def api_settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,15 @@
 """``harvester plan``: what a backfill would cost, before it starts."""
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester.cli.options import JOB, job, option, options
+from harvester.cli.exit_codes import ExitCode
+from harvester.cli.options import JOB, jobs, option, options
+
+if TYPE_CHECKING:
+    from harvester.config import Job
 
 _SHOWN = 8  # windows
 
@@ -21,6 +26,14 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
       harvester plan --from 2024-01-01 --to 2025-01-01 --lake ./lake
       harvester plan --from 2019-01-01 --to 2025-01-01 --lake ./lake --rate 20 --json
     """  # noqa: D301  (\b keeps click from joining the lines)
+    from harvester.cli.several import one_after_the_other
+
+    code = one_after_the_other(jobs(values), functools.partial(_plan, as_json=as_json))
+    click.get_current_context().exit(code)
+
+
+def _plan(order: "Job", *, as_json: bool) -> int:
+    """Plan one backfill; returns the exit code."""
     import asyncio
     from dataclasses import asdict
 
@@ -33,7 +46,6 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     from harvester.forecast import forecast
     from harvester.window import as_text
 
-    order = job(values)
     credentials, _ = load_credentials(order.credentials)
     plan = asyncio.run(forecast(order, credentials))
     cost = plan.estimate
@@ -49,17 +61,17 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
                 option=orjson.OPT_INDENT_2,
             )
         )
-        return
+        return ExitCode.COMPLETE
     if not plan.todo:
         click.echo(f"Nothing to do: {order.lake} already holds what is settled of the range.")
-        return
+        return ExitCode.COMPLETE
     table = Table(title="A backfill would ask for", title_justify="left", show_header=False)
     table.add_row("missing", "\n".join(map(str, plan.todo)))
-    table.add_row("sessions", count(cost.rows))
+    table.add_row(order.dataset.noun, count(cost.rows))
     table.add_row("windows", f"about {count(cost.windows)}")
     table.add_row("requests", f"about {count(cost.requests)}")
     table.add_row(
-        "time", "no budget" if cost.seconds is None else f"{duration(cost.seconds)} at {order.rate:g}/s"
+        "time", "no budget" if cost.seconds is None else f"{duration(cost.seconds)} at {order.budget:g}/s"
     )
     table.add_row("files", f"about {amount(cost.bytes)}")
     Console(highlight=False).print(table)
@@ -69,3 +81,4 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     if len(plan.windows) > _SHOWN:
         click.echo(f"  … and {count(len(plan.windows) - _SHOWN)} more; all of them with --json")
     click.echo(f"It took {count(plan.asked)} requests to find out.")
+    return ExitCode.COMPLETE

@@ -48,10 +48,10 @@ def _table(report: Report, job: Job) -> Table:
         "interrupted": "Interrupted; run again to go on",
     }
     table = Table(title=titles.get(report.outcome, report.outcome), title_justify="left", show_header=False)
-    speed = f"{count(round(report.rows / report.seconds))} sessions/s" if report.seconds else ""
+    speed = f"{count(round(report.rows / report.seconds))} {job.dataset.noun}/s" if report.seconds else ""
     planned = "" if report.planned is None else f"planned {count(report.planned)}"
     table.add_row("range", str(report.settled), "")
-    table.add_row("sessions", count(report.rows), f"{count(report.replayed)} of them received earlier")
+    table.add_row(job.dataset.noun, count(report.rows), f"{count(report.replayed)} of them received earlier")
     table.add_row("quarantined", count(report.quarantined), "")
     table.add_row("windows", f"{count(report.windows)} proven", f"{count(len(report.gaps))} gaps")
     table.add_row(
@@ -63,7 +63,7 @@ def _table(report: Report, job: Job) -> Table:
     table.add_row("requests", count(report.requests), planned)
     table.add_row("retries", count(report.retries), f"{duration(report.paused)} paused by the API")
     table.add_row("received", amount(report.received), "")
-    budget = f"budget {job.rate:g} requests/s" if job.rate else "no budget"
+    budget = f"budget {job.budget:g} requests/s" if job.budget else "no budget"
     table.add_row("time", duration(report.seconds), f"{speed}, {budget}" if speed else budget)
     return table
 

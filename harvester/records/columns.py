@@ -6,6 +6,7 @@ several other forms. So whole objects go through it for texts and booleans only,
 other kinds go column by column: it costs the same, and on the list of a column's values checks are cheap.
 """
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,10 +14,12 @@ from itertools import accumulate, chain, repeat
 from types import NoneType
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvester.datasets import Field, Kind
+from harvester.records.moments import FORMS, MisfitError, moments
 from harvester.records.redaction import Redaction
 from harvester.records.schema import SCALARS, STRICT, Shape
 
@@ -26,6 +29,7 @@ Extras = dict[int, dict[str, Any]]
 
 _TYPES: dict[Kind, set[type]] = {
     Kind.INTEGER: {int, NoneType},
+    Kind.DIGITS: {int, str, NoneType},
     Kind.NUMBER: {int, float, NoneType},
     Kind.BOOLEAN: {bool, NoneType},
     Kind.TEXT: {str, NoneType},
@@ -33,6 +37,7 @@ _TYPES: dict[Kind, set[type]] = {
     Kind.DATE: {str, NoneType},
     Kind.OBJECT: {dict, NoneType},
     Kind.LIST: {list, NoneType},
+    Kind.JSON: {bool, int, float, str, list, dict, NoneType},
 }
 _SPOKEN: dict[type, str] = {
     bool: "a boolean",
@@ -42,16 +47,11 @@ _SPOKEN: dict[type, str] = {
     list: "a list",
     dict: "an object",
 }
-_MOMENTS = {Kind.INSTANT: pa.timestamp("s"), Kind.DATE: pa.date32()}
-_FORMS = {Kind.INSTANT: "YYYY-MM-DD HH:MM:SS", Kind.DATE: "YYYY-MM-DD"}
+_DIGITS = re.compile(r"0|-?[1-9][0-9]{0,18}")  # as an integer is written; another text is no number to us
 
 _EXACT = 2**53  # beyond it a float skips integers
 _SHORT = 10**7  # below it, a decimal with at most 8 digits after its point has at most 15: a float holds it
 _DEPTH = 200  # levels in the value of an unknown key: orjson writes 254, less the path down to the key
-
-
-class MisfitError(Exception):
-    """A value that its column cannot hold as sent; the text names the field and what came, not the value."""
 
 
 class Conversion:
@@ -88,8 +88,11 @@ class Conversion:
         ], extras
 
     def _finished(self, column: pa.Array, field: Field, shape: Shape) -> pa.Array:
-        if field.kind in _FORMS:
+        if field.kind in FORMS:
             return moments(column, field.kind, shape.path + field.name)
+        if field.kind is Kind.JSON and self._redaction is not None:
+            texts = [text and self._redaction.text(text.encode()) for text in column.to_pylist()]
+            return pa.array(texts, column.type)
         if field.content is not None and self._redaction is not None:
             return self._redaction.column(column, field.content)
         return column
@@ -104,6 +107,12 @@ class Conversion:
                     extras.setdefault(position, {})[field.name] = keys
             case Kind.LIST:
                 column = self._lists(shape.nested[field.name], field.name, values, path, extras)
+            case Kind.JSON:
+                self._survey(values, path)
+                texts = [None if value is None else orjson.dumps(value) for value in values]
+                column = pa.array(texts, SCALARS[field.kind])
+            case Kind.DIGITS:
+                column = _numbers(_integers(values, path), Kind.INTEGER, path)
             case _:
                 column = _numbers(values, field.kind, path)
                 if field.kind is Kind.NUMBER and float in _types(values, field.kind, path):
@@ -156,38 +165,6 @@ class Conversion:
         self.doubtful = self.doubtful or magnitude >= _SHORT
 
 
-def moments(texts: pa.Array, kind: Kind, path: str) -> pa.Array:
-    """The INSTANTs or DATEs that ``texts`` say; an empty text says null.
-
-    Raises:
-        MisfitError: A text is not exactly in the vendor's form, or not a moment of the years 1 to 9999.
-    """
-    width = len(_FORMS[kind])
-    misfit = MisfitError(f"{path}: a text that is not {_FORMS[kind]}")
-    lengths = _lengths(texts)
-    if 0 in lengths:
-        texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-        lengths = _lengths(texts)
-    if lengths == {None}:
-        return pa.nulls(len(texts), SCALARS[kind])
-    # Of the right length the cast takes two forms too many: "T" between day and time, and the year 0, for
-    # which Python has no date. All texts being equally long, both show at a stride of the buffer.
-    data = texts.buffers()[2].to_pybytes()
-    with_t = kind is Kind.INSTANT and data[10::width].strip(b" ")
-    year_0 = b"0" in data[::width] and b"0000-" in data
-    if lengths != {width} or with_t or year_0:
-        raise misfit
-    try:
-        # To a moment without zone, as UTC is: a cast to one with a zone would want an offset in the text.
-        return texts.cast(_MOMENTS[kind]).view(SCALARS[kind])
-    except pa.ArrowInvalid:
-        raise misfit from None
-
-
-def _lengths(texts: pa.Array) -> set[int | None]:
-    return set(pc.min_max(pc.binary_length(texts)).as_py().values())
-
-
 def _strict(shape: Shape, objects: Sequence[Object]) -> list[pa.Array]:
     try:
         columns: list[pa.Array] = pa.array(objects, shape.strict).flatten()
@@ -198,6 +175,15 @@ def _strict(shape: Shape, objects: Sequence[Object]) -> list[pa.Array]:
         )
         raise MisfitError("; ".join(filter(None, reasons))) from None
     return columns
+
+
+def _integers(values: Sequence[Any], path: str) -> Sequence[Any]:
+    """``values`` with an integer for each text of digits."""
+    if str not in _types(values, Kind.DIGITS, path):
+        return values
+    if not all(_DIGITS.fullmatch(value) for value in values if isinstance(value, str)):
+        raise MisfitError(f"{path}: a text that is not the digits of a 64-bit integer")
+    return [int(value) if isinstance(value, str) else value for value in values]
 
 
 def _numbers(values: Sequence[Any], kind: Kind, path: str) -> pa.Array:

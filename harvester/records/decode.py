@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvester.datasets import Dataset, Kind
-from harvester.records.columns import Conversion, Extras, MisfitError, moments
+from harvester.records.columns import Conversion, Extras
+from harvester.records.moments import MisfitError, moments
 from harvester.records.redaction import Redaction
 from harvester.records.salvage import Damaged, member, rounds, slices
 from harvester.records.schema import EXTRA, arrow_schema, shape_of

@@ -15,9 +15,11 @@ EXTRA = pa.field("extra", pa.string())
 
 SCALARS = {
     Kind.INTEGER: pa.int64(),
+    Kind.DIGITS: pa.int64(),
     Kind.NUMBER: pa.float64(),
     Kind.BOOLEAN: pa.bool_(),
     Kind.TEXT: pa.string(),
+    Kind.JSON: pa.string(),
     Kind.INSTANT: pa.timestamp("s", "UTC"),
     Kind.DATE: pa.date32(),
 }
