@@ -244,7 +244,7 @@ AUDIT = Dataset(
         *_fields(Kind.TEXT, "ip cmd_name"),
         *_fields(
             Kind.JSON, "cmd_args cmd_result"
-        ),  # typed text by a client of the vendor, objects in its sample
+        ),  # objects in the vendor's sample, texts in a client's types
         Field("subuser_id", Kind.INTEGER),
         Field("subuser_name", Kind.TEXT),
     ),

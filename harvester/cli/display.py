@@ -119,7 +119,7 @@ class Display:
         left = time_left(snapshot, speeds, self._job)
         rows = Table.grid(padding=(0, 2))
         rows.add_row(
-            "sessions",
+            self._job.dataset.noun,
             f"{count(snapshot.rows)} of {_or_unknown(snapshot.expected)}",
             ProgressBar(total=snapshot.expected, completed=snapshot.rows, width=32),
         )

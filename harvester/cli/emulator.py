@@ -62,18 +62,25 @@ def command(*, folder: Path | None, port: int, role: str, **values: Any) -> None
 
 def _emulator(values: dict[str, Any]) -> "Emulator":
     from harvester import config
+    from harvester.datasets import ACD, AUDIT, TRANSACTIONS
     from harvester.emulator import Behaviour, Emulator, SyntheticAccount
 
     span = config.span(values["from_"], values["to"])
-    account = SyntheticAccount(
-        values["sessions"], span.start, span.end, shape=values["shape"], seed=values["seed"]
-    )
+    drawn = {"shape": values["shape"], "seed": values["seed"]}
+    account = SyntheticAccount(values["sessions"], span.start, span.end, **drawn)
+    shares = ((TRANSACTIONS, 1), (ACD, 4), (AUDIT, 20))
+    histories = {
+        dataset.name: SyntheticAccount(
+            values["sessions"] // share, span.start, span.end, dataset=dataset, **drawn
+        )
+        for dataset, share in shares
+    }
     behaviour = Behaviour(
         to_inclusive=not values["exclusive_end"],
         latency=values["latency"],
         requests_per_second=values["limit"],
     )
-    return Emulator(account, behaviour)
+    return Emulator(account, behaviour, histories=histories)
 
 
 async def _serve(emulator: "Emulator", port: int, credentials: Path) -> None:

@@ -1,7 +1,7 @@
 """The options that commands share, and the job they describe."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -94,16 +94,16 @@ def flag(name: str) -> str:
 
 def _switches() -> Iterator[Callable[[Command], Command]]:
     """What a record is asked for with, of every dataset; everything, if nothing is said."""
-    for name, switch in {
-        name: one for item in DATASETS.values() for name, one in item.switches.items()
-    }.items():
+    known = {name: switch for item in DATASETS.values() for name, switch in item.switches.items()}
+    for name, switch in known.items():
         text = f"Ask for {switch.what}, or not.  [{_of(name)}; default: ask]"
         yield option(f"{flag(name)}/{flag(f'no_{name}')}", name, default=None, help=text)
 
 
 def _narrowings() -> Iterator[Callable[[Command], Command]]:
     """The filters of every dataset; several may share one."""
-    for name, item in {name: one for held in DATASETS.values() for name, one in held.filters.items()}.items():
+    known = {name: one for dataset in DATASETS.values() for name, one in dataset.filters.items()}
+    for name, item in known.items():
         several = "; may be repeated" if item.several else ""
         text = f"Only those {item.what}{several}.  [{_of(name)}]"
         if item.kind is Kind.BOOLEAN:
@@ -275,7 +275,7 @@ def number_key(path: Path | None) -> NumberKey | None:
     return key
 
 
-def _filters(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+def _filters(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
     filters = {}
     for name in names:
         match values[name]:

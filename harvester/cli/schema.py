@@ -21,8 +21,8 @@ from harvester.datasets import DATASETS
 def command(name: str, form: str) -> None:
     """Print the columns of a dataset.
 
-    As an Arrow schema, or as the CREATE TABLE of DuckDB or Spark. Its files load into such a table as they are;
-    the partition's columns (date, hour or month) come from the folders' names.
+    As an Arrow schema, or as the CREATE TABLE of DuckDB or Spark. Its files load into such a table as they
+    are; the partition's columns (date, hour or month) come from the folders' names.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import orjson
 
-from harvester.emulator.render import Entry, Nested
+from harvester.emulator.render import Entry, Parts
 
 Record = Mapping[str, object]
 Wanted = Callable[[Record], bool]
@@ -15,7 +15,10 @@ CHUNK = 1_000
 
 
 class Account(Protocol):
-    """History in time order: a session's index is its place in it; the order within a second is arbitrary."""
+    """History in time order: a session's index is its place in it; the order within a second is arbitrary.
+
+    A session is a record of whatever history it is; those of the calls have lists that can be left out.
+    """
 
     @property
     def account_id(self) -> int:
@@ -63,7 +66,7 @@ class Account(Protocol):
         """What to sort and render each by, in the order of ``indexes``."""
         ...
 
-    def render(self, entries: Sequence[Entry], nested: Nested) -> list[bytes]:
+    def render(self, entries: Sequence[Entry], parts: Parts) -> list[bytes]:
         """One JSON object each."""
         ...
 
@@ -103,10 +106,10 @@ def ordered(
     return entries[low - start : high - start]
 
 
-def truth(account: Account, start: int, end: int, nested: Nested) -> Iterator[dict[str, object]]:
+def truth(account: Account, start: int, end: int, parts: Parts) -> Iterator[dict[str, object]]:
     """The records of ``[start, end)`` by time, then id, parsed from the bytes that are served."""
     everything = range(account.total)
     stop = account.rank(end)
     for low in range(account.rank(start), stop, CHUNK):
         page = ordered(account, everything, low, min(low + CHUNK, stop))
-        yield from map(orjson.loads, account.render(page, nested))
+        yield from map(orjson.loads, account.render(page, parts))

@@ -6,13 +6,15 @@ import random
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import partial
+from types import MappingProxyType
 
 from aiohttp import hdrs, web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from harvester.datasets import CALLS
 from harvester.emulator.account import Account
 from harvester.emulator.answers import Answer, refused
 from harvester.emulator.behaviour import Behaviour
@@ -49,6 +51,7 @@ class Emulator:
         cache_bytes: int = CACHE_BYTES,
         watch: Callable[[Parameters], None] | None = None,
         private_key: RSAPrivateKey | None = None,
+        histories: Mapping[str, Account] = MappingProxyType({}),
     ) -> None:
         """Serve ``account``.
 
@@ -61,12 +64,14 @@ class Emulator:
             watch: Called with the parameters of every request (``cmd`` names the method) before its answer
                 is made: the moment at which a test may change the account.
             private_key: Of the credentials handed out; made at need if not given, which takes a while.
+            histories: Its other histories, by the names of their datasets; the methods of those that are not
+                given are unknown.
         """
         self.behaviour = behaviour
         self.faults = faults
         self._watch = watch
         self._now = now
-        self._service = Service(account, self._clock, cache_bytes, private_key)
+        self._service = Service({CALLS.name: account, **histories}, self._clock, cache_bytes, private_key)
         self._limits = Limits()
         self._counts = Counts()
         self._rng = random.Random(behaviour.seed)  # noqa: S311  (latencies, not secrets)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harvester.datasets import CALLS
-from harvester.emulator.account import Account, ordered
-from harvester.emulator.behaviour import Behaviour
+from harvester.emulator.account import Account
 from harvester.emulator.filters import Filter, call_filter
+from harvester.emulator.paging import bounds, page
 from harvester.emulator.parameters import (
     Parameters,
     Range,
@@ -66,26 +66,11 @@ class CallQuestion:
             Refusal: Code 150: a session asked for by id is unknown, or not in the range.
         """
         account, behaviour, part = setting.account, setting.behaviour, self.slice
-        start, end = _bounds(account, behaviour, self.range)
+        start, end = bounds(account, behaviour, self.range)
         indexes = self._indexes(account, start, end)
-        low, high = bisect_left(indexes, start), bisect_left(indexes, end)
-        if part.descending:
-            last = high - part.offset
-            first = max(low, last - part.count)
-        else:
-            first = low + part.offset
-            last = min(high, first + part.count)
-
-        def shuffled(session_id: int) -> int:
-            return hash((behaviour.seed, turn, session_id))
-
-        tie = shuffled if behaviour.order == "shuffled" else None
-        entries = ordered(account, indexes, first, last, tie)
-        if part.descending:
-            entries.reverse()
+        entries, total = page(account, behaviour, self.range, part, indexes=indexes, turn=turn)
         rows = account.render(entries, self.nested)
-        total = high - low if part.with_total else None
-        return Body(history(rows, total, self.range.warnings), len(rows))
+        return Body(history(rows, total if part.with_total else None, self.range.warnings), len(rows))
 
     def _indexes(self, account: Account, start: int, end: int) -> Sequence[int]:
         """Sessions of the whole account that filter and ids let through, ascending."""
@@ -97,14 +82,6 @@ class CallQuestion:
         if len(known) < len(located):
             raise Refusal(Code.INVALID_CALL_SESSION_HISTORY_ID, "The call_session_history_id is invalid.")
         return [index for index in known if _holds(matching, index)]
-
-
-def _bounds(account: Account, behaviour: Behaviour, asked: Range) -> tuple[int, int]:
-    """Indexes between which the sessions of the range lie, as the behaviour reads its bounds."""
-    start = account.rank(asked.start + (not behaviour.from_inclusive))
-    end = account.rank(asked.end + behaviour.to_inclusive)
-    # Of a single second with both bounds exclusive, the end lies before the start.
-    return start, max(start, end)
 
 
 def _holds(indexes: Sequence[int], index: int) -> bool:

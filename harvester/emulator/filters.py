@@ -74,7 +74,8 @@ def call_filter(parameters: Parameters, account: Account, asker: int) -> Filter:
         )
     if rule_name is not None and application_id is None and application_name is None:
         raise Refusal(Code.REQUIRED_IS_EMPTY, "The 'application_id' parameter is required.")
-    left_out, only = _owners(parameters, account, asker)
+    only_children = truth(parameters, "children_calls_only", default=False)
+    left_out, only = owners(parameters, account, asker, only_children=only_children)
     wanted = Filter(
         left_out=left_out,
         only=only,
@@ -94,16 +95,20 @@ def call_filter(parameters: Parameters, account: Account, asker: int) -> Filter:
     return wanted
 
 
-def _owners(
-    parameters: Parameters, account: Account, asker: int
+def owners(
+    parameters: Parameters, account: Account, asker: int, *, only_children: bool
 ) -> tuple[frozenset[int], frozenset[int] | None]:
-    """Whose sessions are left out, and whose alone are wanted; the parent's are those of no child."""
+    """Whose records are left out, and whose alone are wanted; the parent's are those of no child.
+
+    Raises:
+        Refusal: Codes 194 or 496.
+    """
     children = frozenset(account.children) if asker == account.account_id else NO_IDS
     every = parameters.get("child_account_id") == "all"
     named = children if every else frozenset(integers(parameters, "child_account_id"))
     if not named <= children:
         raise Refusal(Code.INVALID_CHILD_ACCOUNT_ID, "The child_account_id is invalid.")
-    if truth(parameters, "children_calls_only", default=False):
+    if only_children:
         return NO_IDS, named or children
     if asker != account.account_id:
         return NO_IDS, frozenset({asker})

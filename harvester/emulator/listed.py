@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
-from harvester.datasets import CALLS
+from harvester.datasets import CALLS, Dataset
 from harvester.emulator import example
 from harvester.emulator.account import Record, Wanted, truth
-from harvester.emulator.render import Entry, Nested, second_of
+from harvester.emulator.render import Entry, Nested, Parts, second_of
 
 
 class ListedAccount:
@@ -21,13 +21,15 @@ class ListedAccount:
         *,
         account_id: int = example.ACCOUNT_ID,
         children: Sequence[int] = (),
+        dataset: Dataset = CALLS,
     ) -> None:
         """Start with ``records``, in any order.
 
         Args:
-            records: As the vendor writes them; each needs its id and its ``start_date``.
+            records: As the vendor writes them; each needs its key and its time.
             account_id: The parent's id; records that belong to no child are the parent's.
             children: Ids of the child accounts.
+            dataset: Which history it is.
 
         Raises:
             ValueError: Two records have the same id.
@@ -35,6 +37,7 @@ class ListedAccount:
         self.account_id = account_id
         self.children = tuple(children)
         self.version = 0
+        self._dataset = dataset
         self._places: list[tuple[int, int]] = []
         self._records: dict[int, Record] = {}
         for record in records:
@@ -51,10 +54,10 @@ class ListedAccount:
         Raises:
             ValueError: Its id is taken.
         """
-        session_id = _session_id(record)
+        session_id = self._session_id(record)
         if session_id in self._records:
             raise ValueError(f"there is a session {session_id} already")
-        insort(self._places, (_second(record), session_id))
+        insort(self._places, (self._second(record), session_id))
         self._records[session_id] = copy.deepcopy(dict(record))  # a change by its owner is not a change here
         self.version += 1
 
@@ -65,7 +68,7 @@ class ListedAccount:
             KeyError: There is no such session.
         """
         record = self._records.pop(session_id)
-        self._places.remove((_second(record), session_id))
+        self._places.remove((self._second(record), session_id))
         self.version += 1
 
     def replace(self, record: Record) -> None:
@@ -74,7 +77,7 @@ class ListedAccount:
         Raises:
             KeyError: There is no such session.
         """
-        self.remove(_session_id(record))
+        self.remove(self._session_id(record))
         self.add(record)
 
     def count(self, start: int, end: int) -> int:
@@ -94,7 +97,7 @@ class ListedAccount:
     def locate(self, session_id: int) -> int | None:
         """Index of the session, if there is one."""
         record = self._records.get(session_id)
-        return None if record is None else bisect_left(self._places, (_second(record), session_id))
+        return None if record is None else bisect_left(self._places, (self._second(record), session_id))
 
     def matching(self, wanted: Wanted) -> Sequence[int]:
         """Indexes of the sessions that are wanted, ascending."""
@@ -109,23 +112,15 @@ class ListedAccount:
         """What to sort and render each by."""
         return [(*self._places[index], index) for index in indexes]
 
-    def render(self, entries: Sequence[Entry], nested: Nested) -> list[bytes]:
+    def render(self, entries: Sequence[Entry], parts: Parts) -> list[bytes]:
         """One JSON object each."""
-        unwanted = nested.unwanted()
-        return [
-            orjson.dumps(
-                {key: value for key, value in self._records[session_id].items() if key not in unwanted}
-            )
-            for _, session_id, _ in entries
-        ]
+        return [orjson.dumps(parts.of(self._records[session_id])) for _, session_id, _ in entries]
 
+    def _session_id(self, record: Record) -> int:
+        session_id = record[self._dataset.key]
+        if not isinstance(session_id, int):
+            raise TypeError(f"the key of a record is an integer, not {session_id!r}")
+        return session_id
 
-def _session_id(record: Record) -> int:
-    session_id = record[CALLS.key]
-    if not isinstance(session_id, int):
-        raise TypeError(f"the key of a record is an integer, not {session_id!r}")
-    return session_id
-
-
-def _second(record: Record) -> int:
-    return second_of(str(record[CALLS.time_field]))
+    def _second(self, record: Record) -> int:
+        return second_of(str(record[self._dataset.time_field]))

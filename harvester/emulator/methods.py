@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import orjson
 
-from harvester.datasets import CALLS
+from harvester.datasets import ACD, AUDIT, CALLS, TRANSACTIONS, Dataset
 from harvester.emulator.calls import CallQuestion
+from harvester.emulator.histories import HistoryQuestion
 from harvester.emulator.parameters import Parameters
 from harvester.emulator.question import Body, Question, Setting
 
@@ -19,10 +21,12 @@ class Method:
     Attributes:
         read: Reads the question of an account, given by its id, or raises ``Refusal``.
         roles: A key needs one of them to ask; ``None`` if it needs none.
+        history: Name of the dataset that it answers from; ``None`` if from none.
     """
 
     read: Callable[[Setting, Parameters, int], Question]
     roles: frozenset[str] | None = None
+    history: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,14 @@ class AccountQuestion:
         return Body(orjson.dumps({"result": result}))
 
 
+def _listing(dataset: Dataset) -> Method:
+    return Method(partial(HistoryQuestion.read, dataset), frozenset(dataset.roles), dataset.name)
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "GetAccountInfo": Method(AccountQuestion.read),
-        CALLS.method: Method(CallQuestion.read, frozenset(CALLS.roles)),
+        CALLS.method: Method(CallQuestion.read, frozenset(CALLS.roles), CALLS.name),
+        **{dataset.method: _listing(dataset) for dataset in (TRANSACTIONS, ACD, AUDIT)},
     }
 )

@@ -10,7 +10,7 @@ from harvester.emulator.behaviour import Behaviour
 from harvester.emulator.refusals import Code, Refusal
 from harvester.emulator.render import DAY, Nested, second_of
 
-USUAL_COUNT = 20
+USUAL_COUNT = 20  # of most methods
 MOST_IDS = 1_000
 MONTH = 30 * DAY
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
@@ -121,13 +121,15 @@ def second(parameters: Parameters, name: str) -> int:
         raise Refusal(Code.INVALID_DATE_FORMAT, f"The date format of '{name}' is invalid.") from None
 
 
-def span(parameters: Parameters, behaviour: Behaviour, now: Callable[[], float]) -> Range:
-    """Read ``from_date``, ``to_date`` and ``timezone``.
+def span(
+    parameters: Parameters, behaviour: Behaviour, now: Callable[[], float], *, zoned: bool = True
+) -> Range:
+    """Read ``from_date``, ``to_date`` and, unless the method takes none, ``timezone``.
 
     Raises:
         Refusal: Codes 111, 123, 134, 496 or 569.
     """
-    if parameters.get("timezone", "Etc/GMT") not in _ZONES:
+    if zoned and parameters.get("timezone", "Etc/GMT") not in _ZONES:
         raise _invalid("timezone")
     dates = ("from_date", "to_date")
     if behaviour.missing_dates == "month" and not any(text(parameters, name) for name in dates):
@@ -148,11 +150,16 @@ def piece(parameters: Parameters, dataset: Dataset, behaviour: Behaviour) -> Sli
         Refusal: Codes 496 or 497.
     """
     count, offset = integer(parameters, "count"), integer(parameters, "offset")
+    most, farthest = dataset.page_size, dataset.max_offset
+    if not dataset.caps_published:
+        most, farthest = behaviour.unpublished_count, behaviour.unpublished_offset
+    usual = min(dataset.usual_count, most)
+    unasked = dataset.total_unasked
     return Slice(
-        count=_capped("count", USUAL_COUNT if count is None else count, 1, dataset.page_size, behaviour),
-        offset=_capped("offset", offset or 0, 0, dataset.max_offset, behaviour),
-        descending=truth(parameters, "desc_order", default=False),
-        with_total=truth(parameters, "with_total_count", default=True),
+        count=_capped("count", usual if count is None else count, 1, most, behaviour),
+        offset=_capped("offset", offset or 0, 0, farthest, behaviour),
+        descending=dataset.descends and truth(parameters, "desc_order", default=False),
+        with_total=truth(parameters, "with_total_count", default=unasked) if dataset.asks_total else unasked,
     )
 
 
@@ -199,7 +206,7 @@ def _capped(name: str, value: int, least: int, most: int, behaviour: Behaviour) 
     if value > most and behaviour.beyond_cap == "clamp":
         return most
     if not least <= value <= most:
-        raise Refusal(Code.INVALID_RANGE, f"The '{name}' parameter must be in the range {least}..{most}.")
+        raise Refusal(behaviour.range_code, f"The '{name}' parameter must be in the range {least}..{most}.")
     return value
 
 

@@ -6,7 +6,7 @@ Ids of nested objects are the session's id and a few more digits, so they are as
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 PATTERNS = 512
@@ -50,13 +50,20 @@ def owners(account_id: int, children: int) -> tuple[Owner, ...]:
     )
 
 
-def patterns(seed: int, owned_by: tuple[Owner, ...]) -> Iterator[dict[str, object]]:
-    """The ``PATTERNS`` patterns of an account, each with all its nested lists."""
+def session(rng: random.Random, owner: Owner) -> dict[str, object]:
+    """Draw the pattern of a session, with all its nested lists."""
+    return _Draft(rng, owner).session()
+
+
+def patterns(
+    seed: int, owned_by: tuple[Owner, ...], drawn: Callable[[random.Random, Owner], dict[str, object]]
+) -> Iterator[dict[str, object]]:
+    """The ``PATTERNS`` patterns of an account, each ``drawn`` for one of its owners."""
     parent, *children = owned_by
     for number in range(PATTERNS):
         turn, rest = divmod(number, CHILD_SHARE)
         owner = parent if rest or not children else children[turn % len(children)]
-        yield _Draft(random.Random(f"{seed}:{number}"), owner).session()  # noqa: S311  (content, not a secret)
+        yield drawn(random.Random(f"{seed}:{number}"), owner)  # noqa: S311  (content, not a secret)
 
 
 class _Draft:

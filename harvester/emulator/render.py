@@ -6,11 +6,11 @@ are its only description: what tests hold as the truth is parsed from the same b
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -28,8 +28,18 @@ Entry = tuple[int, int, int]
 """A session's second, its id, and what its account renders it from."""
 
 
+class Parts(Protocol):
+    """Which parts of a record are wanted."""
+
+    def __hash__(self) -> int: ...
+
+    def of(self, record: Mapping[str, object]) -> dict[str, object]:
+        """The record as it is sent."""
+        ...
+
+
 class Nested(NamedTuple):
-    """Which lists inside a session are wanted; the default is the whole session."""
+    """Which lists inside a session are wanted; the default is the whole session, or record of any kind."""
 
     calls: bool = True
     records: bool = True
@@ -40,6 +50,11 @@ class Nested(NamedTuple):
         keys = zip(self, ("calls", "records", "other_resource_usage"), strict=True)
         return tuple(key for wanted, key in keys if not wanted)
 
+    def of(self, record: Mapping[str, object]) -> dict[str, object]:
+        """The session as it is sent."""
+        unwanted = self.unwanted()
+        return {key: value for key, value in record.items() if key not in unwanted}
+
 
 class Template(NamedTuple):
     """A session with ``%b`` for its blanks, and what picks their values in order of appearance."""
@@ -48,10 +63,9 @@ class Template(NamedTuple):
     pick: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
 
 
-def template(pattern: dict[str, object], nested: Nested, *, escaped: bool) -> Template:
+def template(pattern: dict[str, object], parts: Parts, *, escaped: bool) -> Template:
     r"""Turn a pattern into a template; ``escaped`` writes every ``/`` as ``\/``."""
-    unwanted = nested.unwanted()
-    text = orjson.dumps({key: value for key, value in pattern.items() if key not in unwanted})
+    text = orjson.dumps(parts.of(pattern))
     text = _INTEGER.sub(rb"\1", text).replace(b"%", b"%%")
     if escaped:
         text = text.replace(b"/", rb"\/").replace(b"{day}", b"{escaped_day}")
@@ -82,16 +96,14 @@ def stamp(second: int) -> bytes:
     return _day(day)[0] + _CLOCK[rest]
 
 
-def history(rows: Sequence[bytes], total: int | None, warnings: Sequence[str] = ()) -> bytes:
-    """Render the envelope of a page; ``total`` of ``None`` was not asked for."""
+def history(
+    rows: Sequence[bytes], total: int | None, warnings: Sequence[str] = (), *, zoned: bool = True
+) -> bytes:
+    """Render the envelope of a page; ``total`` of ``None`` was not asked for; if ``zoned``, it names UTC."""
     counted = b"" if total is None else b'"total_count":%d,' % total
     warned = b'"warnings":%b,' % orjson.dumps(warnings) if warnings else b""
-    return b'{"result":[%b],%b%b"count":%d,"timezone":"Etc/GMT"}' % (
-        b",".join(rows),
-        counted,
-        warned,
-        len(rows),
-    )
+    zone = b',"timezone":"Etc/GMT"' if zoned else b""
+    return b'{"result":[%b],%b%b"count":%d%b}' % (b",".join(rows), counted, warned, len(rows), zone)
 
 
 def gzipped(body: bytes) -> bytes:

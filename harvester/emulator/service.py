@@ -1,11 +1,12 @@
 """The API without its transport: from parameters and a token to an answer."""
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from harvester.datasets import CALLS
 from harvester.emulator.account import Account
 from harvester.emulator.answers import Answer, AnswerCache, refused
 from harvester.emulator.behaviour import Behaviour
@@ -37,36 +38,45 @@ class Service:
     """Answers for one account."""
 
     def __init__(
-        self, account: Account, now: Callable[[], float], cache_bytes: int, private_key: RSAPrivateKey | None
+        self,
+        histories: Mapping[str, Account],
+        now: Callable[[], float],
+        cache_bytes: int,
+        private_key: RSAPrivateKey | None,
     ) -> None:
-        """Answer from ``account``; ``now`` is the server's clock, Unix seconds."""
+        """Answer from ``histories``, calls among them; ``now`` is the server's clock, Unix seconds."""
+        account = histories[CALLS.name]
         self.keys = Keys(account.account_id, account.children, now, private_key)
-        self._account = account
+        self._histories = histories
         self._now = now
         self._cache = AnswerCache(cache_bytes)
 
     async def answer(self, behaviour: Behaviour, caller: Caller, parameters: Parameters) -> Answer:
         """Answer a request; what is wrong with it is an answer too."""
-        setting = Setting(self._account, behaviour, self._now)
         try:
-            return await self._answer(setting, self._question(setting, parameters, caller), caller)
+            setting, question = self._question(behaviour, parameters, caller)
+            return await self._answer(setting, question, caller)
         except Refusal as refusal:
             return refused(refusal, behaviour.status(refusal.code), {})
 
-    def _question(self, setting: Setting, parameters: Parameters, caller: Caller) -> Question:
+    def _question(
+        self, behaviour: Behaviour, parameters: Parameters, caller: Caller
+    ) -> tuple[Setting, Question]:
         """Judge the request in this order: its method, its token, its parameters."""
         name = parameters.get("cmd")
         if not name:
             raise Refusal(Code.MISSING_CMD, "The cmd parameter is missing.")
         method = METHODS.get(name)
-        if method is None:
+        account = self._histories.get((method and method.history) or CALLS.name)
+        if method is None or account is None:
             raise Refusal(Code.UNKNOWN_COMMAND, "Unknown command.")
         asker = self.keys.asker(caller.authorization)
-        if not setting.behaviour.activated:
+        if not behaviour.activated:
             raise Refusal(Code.ACCOUNT_ISNT_ACTIVATED, "The account is not activated.")
         if method.roles is not None and method.roles.isdisjoint(asker.roles):
             raise Refusal(Code.FORBIDDEN_COMMAND, f"The command {name} is forbidden.")
-        return method.read(setting, parameters, asker.account_id)
+        setting = Setting(account, behaviour, self._now)
+        return setting, method.read(setting, parameters, asker.account_id)
 
     async def _answer(self, setting: Setting, question: Question, caller: Caller) -> Answer:
         turn = caller.turn if setting.behaviour.order == "shuffled" else 0

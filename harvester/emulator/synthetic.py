@@ -7,10 +7,12 @@ from functools import cached_property, lru_cache
 
 import orjson
 
+from harvester.datasets import CALLS, Dataset
 from harvester.emulator import example
 from harvester.emulator.account import Record, Wanted, truth
+from harvester.emulator.drafts import DRAWN
 from harvester.emulator.patterns import PATTERNS, owners, patterns
-from harvester.emulator.render import Entry, Nested, Template, filled, template
+from harvester.emulator.render import Entry, Nested, Parts, Template, filled, template
 from harvester.emulator.shapes import SHAPES
 
 MOST_SESSIONS = 1 << 29
@@ -50,6 +52,7 @@ class SyntheticAccount:
         account_id: int = example.ACCOUNT_ID,
         spike: int = 9_000,
         children: int = 0,
+        dataset: Dataset = CALLS,
     ) -> None:
         """Describe ``sessions`` sessions in ``[start, end)``, Unix seconds.
 
@@ -62,6 +65,7 @@ class SyntheticAccount:
             account_id: The parent's id.
             spike: With the shape ``spike``, how many sessions share one second.
             children: How many child accounts own a quarter of the sessions between them.
+            dataset: Which history it is; only that of calls has the example.
 
         Raises:
             ValueError: There is no such shape, the range is empty or too short for it, or there are too many
@@ -75,11 +79,12 @@ class SyntheticAccount:
         self._curve = SHAPES[shape](start, end, sessions, seed, spike)
         self._salt = (seed * 2 + 1) * _GOLDEN >> 3 & _HASH
         self._owners = owners(account_id, children)
-        self._patterns = [*patterns(seed, self._owners)]
+        self._patterns = [*patterns(seed, self._owners, DRAWN[dataset.name])]
+        self._examples = [dict(example.SESSION)] if dataset is CALLS else []
         self._templates = lru_cache(self._made_templates)
         self._selections = lru_cache(maxsize=16)(self._selection)
         # The example's index is the first of its second; behind all sessions when it is not in the account.
-        holds_example = start <= example.SECOND < end
+        holds_example = bool(self._examples) and start <= example.SECOND < end
         self._example = self._synthetic_rank(example.SECOND) if holds_example else sessions
         self._total = sessions + holds_example
 
@@ -127,16 +132,16 @@ class SyntheticAccount:
     @cached_property
     def samples(self) -> Sequence[Record]:
         """One whole record of each pattern, and the example, last."""
-        entries = [(0, _FIRST_ID, number) for number in range(EXAMPLE + 1)]
+        entries = [(0, _FIRST_ID, number) for number in range(PATTERNS + len(self._examples))]
         return [orjson.loads(row) for row in self.render(entries, Nested())]
 
     def entries(self, indexes: Sequence[int]) -> list[Entry]:
         """What to sort and render each by."""
         return [self._entry(index) for index in indexes]
 
-    def render(self, entries: Sequence[Entry], nested: Nested) -> list[bytes]:
+    def render(self, entries: Sequence[Entry], parts: Parts) -> list[bytes]:
         """One JSON object each."""
-        return filled(self._templates(nested), entries)
+        return filled(self._templates(parts), entries)
 
     def _synthetic_rank(self, second: int) -> int:
         return bisect_left(
@@ -161,12 +166,12 @@ class SyntheticAccount:
     def _second(self, number: int, mixed: int) -> int:
         return self._curve.second(number + (mixed & _FRACTION) / (_FRACTION + 1))
 
-    def _made_templates(self, nested: Nested) -> list[Template]:
+    def _made_templates(self, parts: Parts) -> list[Template]:
         patterned = [
-            template(pattern, nested, escaped=number % ESCAPED_EVERY == 0)
+            template(pattern, parts, escaped=number % ESCAPED_EVERY == 0)
             for number, pattern in enumerate(self._patterns)
         ]
-        return [*patterned, template(dict(example.SESSION), nested, escaped=False)]
+        return [*patterned, *(template(record, parts, escaped=False) for record in self._examples)]
 
     def _selection(self, wanted: Wanted) -> Sequence[int]:
         kept = {number for number, sample in enumerate(self.samples) if wanted(sample)}

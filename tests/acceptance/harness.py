@@ -2,15 +2,16 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harvester.api.credentials import load_credentials
 from harvester.config import Job
-from harvester.datasets import CALLS
+from harvester.datasets import CALLS, Dataset
 from harvester.emulator import Account, Behaviour, Emulator, Faults, serve
 from harvester.harvest import Backfill
 from harvester.report import Report
@@ -31,6 +32,7 @@ class Bench:
     endpoint: str
     folder: Path
     now: Callable[[], float] = time.time
+    histories: Mapping[str, Account] = field(default_factory=dict)
 
     def backfill(
         self, start: int, end: int, *, lake: str = "lake", scope: Scope = missing, **settings: Any
@@ -40,9 +42,10 @@ class Bench:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(json.dumps(self.emulator.credentials("Owner")))
-        settings = {"name": "calls", "rate": None, **settings}
+        dataset = settings.pop("dataset", CALLS)
+        settings = {"name": dataset.name, "rate": None, **settings}
         job = Job(
-            dataset=CALLS,
+            dataset=dataset,
             window=Window(start, end),
             lake=self.folder / lake,
             credentials=path,
@@ -55,16 +58,22 @@ class Bench:
         """Run over ``[start, end)`` to the end."""
         return await self.backfill(start, end, **settings).run()
 
-    def verdict(self, start: int, end: int, *, lake: str = "lake") -> Verdict:
-        """How the lake differs from the account's sessions in ``[start, end)``."""
-        return judge(self.folder / lake, self.account.sessions(start, end))
+    def verdict(self, start: int, end: int, *, lake: str = "lake", dataset: Dataset = CALLS) -> Verdict:
+        """How the lake differs from the account's records in ``[start, end)``."""
+        account = self.histories.get(dataset.name, self.account)
+        return judge(self.folder / lake, account.sessions(start, end), dataset=dataset)
 
 
 @asynccontextmanager
 async def bench(
-    folder: Path, account: Account, behaviour: Behaviour | None = None, faults: Faults | None = None
+    folder: Path,
+    account: Account,
+    behaviour: Behaviour | None = None,
+    faults: Faults | None = None,
+    *,
+    histories: Mapping[str, Account] = MappingProxyType({}),
 ) -> AsyncIterator[Bench]:
-    """Serve ``account`` on loopback."""
-    emulator = Emulator(account, behaviour or Behaviour(), faults or Faults())
+    """Serve ``account`` on loopback, and its other ``histories``."""
+    emulator = Emulator(account, behaviour or Behaviour(), faults or Faults(), histories=histories)
     async with serve(emulator) as endpoint:
-        yield Bench(account, emulator, endpoint, folder)
+        yield Bench(account, emulator, endpoint, folder, histories=histories)

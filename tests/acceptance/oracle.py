@@ -11,9 +11,11 @@ from harvester.datasets import CALLS, Dataset, Field, Kind
 
 _TYPES = {
     Kind.INTEGER: "BIGINT",
+    Kind.DIGITS: "BIGINT",
     Kind.NUMBER: "DOUBLE",
     Kind.BOOLEAN: "BOOLEAN",
     Kind.TEXT: "VARCHAR",
+    Kind.JSON: "JSON",
     Kind.INSTANT: "TIMESTAMP",
     Kind.DATE: "DATE",
 }

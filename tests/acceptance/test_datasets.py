@@ -1,0 +1,265 @@
+"""Every dataset is harvested under the same promises, from its description alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import orjson
+import pytest
+
+from harvester import datasets
+from harvester.api.credentials import load_credentials
+from harvester.config import Job
+from harvester.datasets import ACD, AUDIT, CALLS, DATASETS, TRANSACTIONS, Dataset
+from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
+from harvester.forecast import forecast
+from harvester.inspection import damages, holdings
+from harvester.todo import damaged
+from harvester.verification import Verification, Verify
+from harvester.window import Window
+from tests.acceptance.harness import DAY, SPRING, Bench, bench
+from tests.acceptance.oracle import exact
+
+START, END = SPRING - 4 * DAY, SPRING
+OTHERS = pytest.mark.parametrize("dataset", [TRANSACTIONS, ACD, AUDIT], ids=lambda dataset: dataset.name)
+
+
+def histories(records: int, **settings: object) -> dict[str, SyntheticAccount]:
+    """An account's other histories, each of so many records, on four days."""
+    return {
+        dataset.name: SyntheticAccount(records, START, END, seed=4, dataset=dataset, **settings)  # type: ignore[arg-type]
+        for dataset in (TRANSACTIONS, ACD, AUDIT)
+    }
+
+
+@OTHERS
+@pytest.mark.parametrize("inclusive", [True, False], ids=["inclusive", "exclusive"])
+async def test_the_lake_equals_the_history(tmp_path: Path, dataset: Dataset, inclusive: bool) -> None:  # noqa: FBT001
+    """Every record arrives once and unaltered, whatever the bounds mean; more than paging reaches."""
+    behaviour = Behaviour(from_inclusive=inclusive, to_inclusive=inclusive)
+    others = histories(13_000)
+    async with bench(tmp_path, ListedAccount(), behaviour, histories=others) as it:
+        report = await it.harvest(START, END, dataset=dataset)
+        assert (report.outcome, report.rows, report.quarantined) == ("complete", 13_000, 0)
+        assert it.verdict(START, END, dataset=dataset) == exact(13_000)
+        assert report.requests <= 20
+        parameters = {name for asked in it.emulator.requests for name in asked.parameters}
+        assert ("with_total_count" in parameters) is dataset.asks_total
+        assert "timezone" not in parameters
+
+
+@OTHERS
+async def test_a_dense_second_is_read_from_both_ends(tmp_path: Path, dataset: Dataset) -> None:
+    """In any order within it."""
+    others = histories(13_000, shape="spike", spike=12_500)
+    async with bench(tmp_path, ListedAccount(), Behaviour(order="shuffled"), histories=others) as it:
+        report = await it.harvest(START, END, dataset=dataset)
+        assert (report.outcome, report.rows) == ("complete", 13_000)
+        assert it.verdict(START, END, dataset=dataset) == exact(13_000)
+
+
+async def test_a_dataset_with_nothing_to_choose_is_proven_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the order nor the total can be asked for, and nothing narrows: the proof needs none of them."""
+    plain = replace(ACD, descends=False, asks_total=False, narrowing=())
+    monkeypatch.setattr(datasets, "DATASETS", {**DATASETS, "acd": plain})
+    others = histories(13_000, shape="spike", spike=3_000)
+    async with bench(tmp_path, ListedAccount(), histories=others) as it:
+        report = await it.harvest(START, END, dataset=plain)
+        assert (report.outcome, report.rows) == ("complete", 13_000)
+        assert it.verdict(START, END, dataset=plain) == exact(13_000)
+        assert not any(
+            {"desc_order", "with_total_count"} & asked.parameters.keys() for asked in it.emulator.requests
+        )
+
+
+@pytest.mark.parametrize("dataset", [ACD, AUDIT], ids=lambda dataset: dataset.name)
+@pytest.mark.parametrize("beyond", ["error", "clamp"])
+@pytest.mark.parametrize(
+    ("count", "offset", "code"),
+    [(1_000, 3_000, 497), (300, 10_000, 496), (100, 0, 101), (250, 1_100, 497)],
+    ids=["offset", "count", "neither", "both"],
+)
+async def test_caps_that_are_not_published_are_found(
+    tmp_path: Path, *, dataset: Dataset, beyond: str, count: int, offset: int, code: int
+) -> None:
+    """Refused or lowered in silence: the lake is whole, and the next run knows what was learned."""
+    behaviour = Behaviour(
+        beyond_cap=beyond,  # type: ignore[arg-type]  # one of the two it takes
+        unpublished_count=count,
+        unpublished_offset=offset,
+        range_code=code,
+    )
+    async with bench(tmp_path, ListedAccount(), behaviour, histories=histories(6_000)) as it:
+        report = await it.harvest(START, END, dataset=dataset)
+        assert (report.outcome, report.rows, report.gaps) == ("complete", 6_000, ())
+        assert it.verdict(START, END, dataset=dataset) == exact(6_000)
+        it.emulator.reset()
+        again = await it.harvest(START, END, dataset=dataset, name="again")
+        assert again.outcome == "complete", "another name has its own memory"
+        it.emulator.reset()
+        extended = await it.harvest(START - DAY, END + DAY, dataset=dataset)
+        assert extended.outcome == "complete"
+        assert not any(asked.error for asked in it.emulator.requests), "what was learned is not asked again"
+
+
+async def test_what_the_extended_info_is_called_does_not_matter(tmp_path: Path) -> None:
+    """Its fields have no column: they are in ``extra`` as sent; without the switch they are not there."""
+    others = histories(300)
+    async with bench(tmp_path, ListedAccount(), histories=others) as it:
+        report = await it.harvest(START, END, dataset=TRANSACTIONS)
+        bare = await it.harvest(
+            START, END, dataset=TRANSACTIONS, name="bare", switches={"extended_info": False}
+        )
+        assert bare.unknown == ()
+        assert "resource_type" in dict(report.unknown)
+        documented = {item.name for item in TRANSACTIONS.fields}
+        wanted = {
+            record["transaction_id"]: {key: value for key, value in record.items() if key not in documented}
+            for record in others["transactions"].sessions(START, END)
+        }
+        rows = duckdb.sql(
+            f"SELECT transaction_id, extra FROM read_parquet('{tmp_path}/lake/transactions/**/*.parquet')"
+        ).fetchall()
+        assert {key: orjson.loads(extra or "{}") for key, extra in rows} == wanted
+        assert sum(1 for _, extra in rows if extra) > 150
+
+
+async def test_an_account_id_is_a_number_however_it_is_sent(tmp_path: Path) -> None:
+    """As text or as a number it is the same account, and joins with the calls'."""
+    async with bench(tmp_path, ListedAccount(), histories=histories(200)) as it:
+        await it.harvest(START, START + 2 * DAY, dataset=TRANSACTIONS)
+        it.emulator.behaviour = Behaviour(account_ids="number")
+        await it.harvest(START, END, dataset=TRANSACTIONS)
+        assert it.verdict(START, END, dataset=TRANSACTIONS) == exact(200)
+
+
+async def test_arguments_and_results_are_json_whatever_they_are(tmp_path: Path) -> None:
+    """An object is its JSON text, and so is a text: what is read back is what was sent."""
+    others = histories(200)
+    async with bench(tmp_path, ListedAccount(), Behaviour(audit_values="text"), histories=others) as it:
+        await it.harvest(START, END, dataset=AUDIT)
+        rows = duckdb.sql(
+            f"SELECT audit_log_id, cmd_args FROM read_parquet('{tmp_path}/lake/audit/**/*.parquet')"
+        ).fetchall()
+        sent = {record["audit_log_id"]: record["cmd_args"] for record in others["audit"].sessions(START, END)}
+        assert {key: orjson.loads(orjson.loads(text)) for key, text in rows} == sent
+
+
+async def test_all_of_them_live_side_by_side(tmp_path: Path) -> None:
+    """In one lake, each with its files, its gaps, its plan, and its own verification and repair."""
+    calls = SyntheticAccount(400, START, END, seed=4)
+    others = histories(400)
+    async with bench(tmp_path, calls, histories=others) as it:
+        for dataset in DATASETS.values():
+            assert (await it.harvest(START, END, dataset=dataset)).outcome == "complete"
+        for dataset in DATASETS.values():
+            assert it.verdict(START, END, dataset=dataset).missing == 0
+            assert it.verdict(START, END, dataset=dataset).surplus == 0
+        assert {item.name: item.rows for item in holdings(tmp_path / "lake")} == {
+            "acd": 400,
+            "audit": 400,
+            "calls": calls.count(START, END),
+            "transactions": 400,
+        }
+        assert all((await _verify(it, name)).is_sound for name in DATASETS)
+
+
+@OTHERS
+async def test_verify_repair_plan_and_status_know_each(tmp_path: Path, dataset: Dataset) -> None:
+    """What came later is found by its count, and read anew; the others are left alone."""
+    record = {"account_id": 4_714_487, dataset.time_field: "2024-03-29 10:00:00"}
+    history = ListedAccount(({**record, dataset.key: number} for number in range(1, 40)), dataset=dataset)
+    others = {**histories(100), dataset.name: history}
+    async with bench(tmp_path, SyntheticAccount(100, START, END, seed=4), histories=others) as it:
+        await it.harvest(START, END)
+        planned = await forecast(_job(it, dataset), load_credentials(it.folder / "key.json")[0])
+        assert (planned.estimate.rows, planned.asked) == (39, 1)
+        await it.harvest(START, END, dataset=dataset)
+        history.add({**record, dataset.key: 40})
+        assert (await _verify(it, dataset.name)).is_sound
+        result = await _verify(it, dataset.name, against_api=True)
+        assert [count.api - count.lake for count in result.differing] == [1]
+        assert (await _verify(it, "calls", against_api=True)).is_sound
+        (holding,) = holdings(tmp_path / "lake", name=dataset.name)
+        window = damages(holding)
+        assert window is not None
+        it.emulator.reset()
+        await it.harvest(window.start, window.end, dataset=dataset, scope=damaged)
+        assert {asked.method for asked in it.emulator.requests} == {dataset.method}
+        assert it.verdict(START, END, dataset=dataset) == exact(40)
+        assert (await _verify(it, dataset.name, against_api=True)).is_sound
+
+
+@pytest.mark.parametrize(
+    ("dataset", "filters", "wanted"),
+    [
+        (
+            TRANSACTIONS,
+            {"transaction_type": "refund;card_payment"},
+            "transaction_type IN ('refund', 'card_payment')",
+        ),
+        (ACD, {"acd_queue_id": "104501"}, "acd_queue_id = 104501"),
+        (ACD, {"min_waiting_time": "45"}, "waiting_duration >= 45"),
+        (ACD, {"unserviced": "true"}, "user_id IS NULL"),
+        (AUDIT, {"cmd_name": "AddUser", "ip": "10.1.0.3"}, "cmd_name = 'AddUser' AND ip = '10.1.0.3'"),
+        (AUDIT, {"subuser_id": "501"}, "subuser_id = 501"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+async def test_filters_narrow_each(
+    tmp_path: Path, dataset: Dataset, filters: dict[str, str], wanted: str
+) -> None:
+    """What a filter lets through is what the whole history says of it."""
+    async with bench(tmp_path, ListedAccount(), histories=histories(600)) as it:
+        await it.harvest(START, END, dataset=dataset)
+        report = await it.harvest(START, END, dataset=dataset, name="some", filters=filters)
+        (rows,) = duckdb.sql(
+            f"SELECT count(*) FROM read_parquet('{tmp_path}/lake/{dataset.name}/**/*.parquet') WHERE {wanted}"
+        ).fetchall()
+        assert 0 < report.rows < 600
+        assert rows == (report.rows,)
+
+
+def _job(it: Bench, dataset: Dataset) -> Job:
+    return Job(
+        dataset=dataset,
+        name=dataset.name,
+        window=Window(START, END),
+        lake=it.folder / "lake",
+        credentials=it.folder / "key.json",
+        endpoint=it.endpoint,
+        rate=None,
+    )
+
+
+async def _verify(it: Bench, name: str, *, against_api: bool = False) -> Verification:
+    path = it.folder / "key.json"
+
+    def job(named: str, identity: object, window: Window) -> Job:
+        return Job.of_identity(
+            identity,  # type: ignore[arg-type]  # a mapping, as the ledger has it
+            name=named,
+            window=window,
+            lake=it.folder / "lake",
+            credentials=path,
+            endpoint=it.endpoint,
+            rate=None,
+        )
+
+    verify = Verify(
+        lake=it.folder / "lake",
+        name=name,
+        job=job if against_api else None,
+        credentials=load_credentials(path)[0],
+    )
+    (result,) = await verify.run()
+    return result
+
+
+def test_the_datasets_are_told_apart() -> None:
+    """Each by its name, method and key."""
+    assert [dataset.name for dataset in DATASETS.values()] == ["calls", "transactions", "acd", "audit"]
+    assert len({dataset.method for dataset in DATASETS.values()}) == len(DATASETS)
+    assert CALLS.caps_published
