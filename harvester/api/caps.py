@@ -36,8 +36,8 @@ class Caps:
         self._fixed = dataset.caps_published
         self._least = dataset.usual_count
         if not self._fixed and known is not None:
-            self.page_size = _lower(known.get("page_size"), self.page_size)
-            self.max_offset = _lower(known.get("max_offset"), self.max_offset)
+            self.page_size = _lower(known.get("page_size"), self.page_size, least=1)
+            self.max_offset = _lower(known.get("max_offset"), self.max_offset, least=0)
 
     @property
     def facts(self) -> dict[str, int]:
@@ -99,5 +99,5 @@ def _again(before: ReadPage, page: ReadPage) -> bool:
     return before.youngest > page.oldest or bool(page.batch.equals(before.batch))
 
 
-def _lower(known: object, most: int) -> int:
-    return min(known, most) if type(known) is int and known >= 0 else most
+def _lower(known: object, most: int, *, least: int) -> int:
+    return min(known, most) if type(known) is int and known >= least else most

@@ -94,16 +94,14 @@ def flag(name: str) -> str:
 
 def _switches() -> Iterator[Callable[[Command], Command]]:
     """What a record is asked for with, of every dataset; everything, if nothing is said."""
-    known = {name: switch for item in DATASETS.values() for name, switch in item.switches.items()}
-    for name, switch in known.items():
+    for name, switch in _SWITCHES.items():
         text = f"Ask for {switch.what}, or not.  [{_of(name)}; default: ask]"
         yield option(f"{flag(name)}/{flag(f'no_{name}')}", name, default=None, help=text)
 
 
 def _narrowings() -> Iterator[Callable[[Command], Command]]:
     """The filters of every dataset; several may share one."""
-    known = {name: one for dataset in DATASETS.values() for name, one in dataset.filters.items()}
-    for name, item in known.items():
+    for name, item in _FILTERS.items():
         several = "; may be repeated" if item.several else ""
         text = f"Only those {item.what}{several}.  [{_of(name)}]"
         if item.kind is Kind.BOOLEAN:
@@ -118,6 +116,9 @@ def _of(name: str) -> str:
     return ", ".join(item.name for item in DATASETS.values() if name in {*item.switches, *item.filters})
 
 
+_SWITCHES = {name: switch for dataset in DATASETS.values() for name, switch in dataset.switches.items()}
+_FILTERS = {name: one for dataset in DATASETS.values() for name, one in dataset.filters.items()}
+_KNOWN = (*_SWITCHES, *_FILTERS)
 SWITCHES = tuple(_switches())
 FILTERS = tuple(_narrowings())
 HASH_NUMBERS = option(
@@ -210,24 +211,30 @@ def jobs(values: Mapping[str, Any], **more: bool) -> list[Job]:
         return [job(values, **more)]
     if values["name"]:
         raise ConfigError(f"--name is the name of one dataset: leave it out with --dataset {EVERY}")
-    switches = {name for item in DATASETS.values() for name in item.switches}
     return [
-        job({**values, "dataset": item.name, **dict.fromkeys(switches - item.switches.keys())}, **more)
+        job(
+            {**values, "dataset": item.name, **dict.fromkeys(_SWITCHES.keys() - item.switches.keys())}, **more
+        )
         for item in DATASETS.values()
     ]
 
 
 def _check_known(values: Mapping[str, Any], dataset: Dataset) -> None:
-    """Refuse what would be ignored: more would be harvested than was meant."""
-    for other in DATASETS.values():
-        for name in {*other.switches, *other.filters} - {*dataset.switches, *dataset.filters}:
-            if values.get(name) not in ((None, ()) if name in other.switches else (None, (), False)):
-                known = [flag(f"no_{mine}") for mine in dataset.switches] + [*map(flag, dataset.filters)]
-                typed = flag(f"no_{name}") if values[name] is False else flag(name)
-                raise ConfigError(
-                    f"{typed} is an option of --dataset {_of(name).replace(', ', ' or ')}, not of"
-                    f" {dataset.name!r}, which takes {', '.join(known)}"
-                )
+    """Refuse what would be ignored: something else would be harvested than was meant."""
+    mine = {*dataset.switches, *dataset.filters}
+    given = [name for name in _KNOWN if name not in mine and _is_given(name, values.get(name))]
+    for name in given[:1]:
+        typed = flag(f"no_{name}") if values[name] is False else flag(name)
+        known = [*(flag(f"no_{switch}") for switch in dataset.switches), *map(flag, dataset.filters)]
+        raise ConfigError(
+            f"{typed} is an option of --dataset {_of(name).replace(', ', ' or ')}, not of"
+            f" {dataset.name!r}, which takes {', '.join(known)}"
+        )
+
+
+def _is_given(name: str, value: object) -> bool:
+    """Whether an option was said; of a filter that is a flag, ``False`` says nothing."""
+    return value is not None and value != () and (value is not False or name in _SWITCHES)
 
 
 def api_settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,9 +50,9 @@ async def test_the_lake_equals_the_history(tmp_path: Path, dataset: Dataset, inc
 
 @OTHERS
 async def test_a_dense_second_is_read_from_both_ends(tmp_path: Path, dataset: Dataset) -> None:
-    """In any order within it."""
+    """It holds more than paging reaches from one."""
     others = histories(13_000, shape="spike", spike=12_500)
-    async with bench(tmp_path, ListedAccount(), Behaviour(order="shuffled"), histories=others) as it:
+    async with bench(tmp_path, ListedAccount(), histories=others) as it:
         report = await it.harvest(START, END, dataset=dataset)
         assert (report.outcome, report.rows) == ("complete", 13_000)
         assert it.verdict(START, END, dataset=dataset) == exact(13_000)
@@ -69,9 +69,8 @@ async def test_a_dataset_with_nothing_to_choose_is_proven_all_the_same(
         report = await it.harvest(START, END, dataset=plain)
         assert (report.outcome, report.rows) == ("complete", 13_000)
         assert it.verdict(START, END, dataset=plain) == exact(13_000)
-        assert not any(
-            {"desc_order", "with_total_count"} & asked.parameters.keys() for asked in it.emulator.requests
-        )
+        parameters = {name for asked in it.emulator.requests for name in asked.parameters}
+        assert not {"desc_order", "with_total_count"} & parameters
 
 
 @pytest.mark.parametrize("dataset", [ACD, AUDIT], ids=lambda dataset: dataset.name)
@@ -163,7 +162,8 @@ async def test_all_of_them_live_side_by_side(tmp_path: Path) -> None:
             "calls": calls.count(START, END),
             "transactions": 400,
         }
-        assert all((await _verify(it, name)).is_sound for name in DATASETS)
+        for name in DATASETS:
+            assert (await _verify(it, name)).is_sound
 
 
 @OTHERS
@@ -198,7 +198,7 @@ async def test_verify_repair_plan_and_status_know_each(tmp_path: Path, dataset: 
         (
             TRANSACTIONS,
             {"transaction_type": "refund;card_payment"},
-            "transaction_type IN ('refund', 'card_payment')",
+            "transaction_type ~ 'refund|card_payment'",
         ),
         (ACD, {"acd_queue_id": "104501"}, "acd_queue_id = 104501"),
         (ACD, {"min_waiting_time": "45"}, "waiting_duration >= 45"),
