@@ -11,7 +11,7 @@ from harvester import datasets
 from harvester.api.credentials import load_credentials
 from harvester.config import Job
 from harvester.datasets import ACD, AUDIT, CALLS, DATASETS, TRANSACTIONS, Dataset
-from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
+from harvester.emulator import Account, Behaviour, ListedAccount, SyntheticAccount
 from harvester.forecast import forecast
 from harvester.inspection import damages, holdings
 from harvester.todo import damaged
@@ -118,7 +118,7 @@ async def test_what_the_extended_info_is_called_does_not_matter(tmp_path: Path) 
             record["transaction_id"]: {key: value for key, value in record.items() if key not in documented}
             for record in others["transactions"].sessions(START, END)
         }
-        rows = duckdb.sql(
+        rows = duckdb.execute(
             f"SELECT transaction_id, extra FROM read_parquet('{tmp_path}/lake/transactions/**/*.parquet')"
         ).fetchall()
         assert {key: orjson.loads(extra or "{}") for key, extra in rows} == wanted
@@ -139,7 +139,7 @@ async def test_arguments_and_results_are_json_whatever_they_are(tmp_path: Path) 
     others = histories(200)
     async with bench(tmp_path, ListedAccount(), Behaviour(audit_values="text"), histories=others) as it:
         await it.harvest(START, END, dataset=AUDIT)
-        rows = duckdb.sql(
+        rows = duckdb.execute(
             f"SELECT audit_log_id, cmd_args FROM read_parquet('{tmp_path}/lake/audit/**/*.parquet')"
         ).fetchall()
         sent = {record["audit_log_id"]: record["cmd_args"] for record in others["audit"].sessions(START, END)}
@@ -171,7 +171,7 @@ async def test_verify_repair_plan_and_status_know_each(tmp_path: Path, dataset: 
     """What came later is found by its count, and read anew; the others are left alone."""
     record = {"account_id": 4_714_487, dataset.time_field: "2024-03-29 10:00:00"}
     history = ListedAccount(({**record, dataset.key: number} for number in range(1, 40)), dataset=dataset)
-    others = {**histories(100), dataset.name: history}
+    others: dict[str, Account] = {**histories(100), dataset.name: history}
     async with bench(tmp_path, SyntheticAccount(100, START, END, seed=4), histories=others) as it:
         await it.harvest(START, END)
         planned = await forecast(_job(it, dataset), load_credentials(it.folder / "key.json")[0])
@@ -215,7 +215,7 @@ async def test_filters_narrow_each(
     async with bench(tmp_path, ListedAccount(), histories=histories(600)) as it:
         await it.harvest(START, END, dataset=dataset)
         report = await it.harvest(START, END, dataset=dataset, name="some", filters=filters)
-        (rows,) = duckdb.sql(
+        (rows,) = duckdb.execute(
             f"SELECT count(*) FROM read_parquet('{tmp_path}/lake/{dataset.name}/**/*.parquet') WHERE {wanted}"
         ).fetchall()
         assert 0 < report.rows < 600

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     authority.issue_cert("127.0.0.1").configure_cert(context)
 
     async def asked(
-        dataset: Dataset, *, role: str | None = None, behaviour: Any = None, **values: Any
+        dataset: Dataset,
+        *,
+        role: str | None = None,
+        behaviour: Behaviour = Behaviour(),
+        children: int = 0,
+        **values: Any,
     ) -> Any:
         emulator = Emulator(
             ListedAccount(),
@@ -148,11 +154,11 @@ async def test_filters(
 @pytest.mark.parametrize("code", [497, 496, 101])
 async def test_caps_that_nobody_publishes(run: Run, code: int) -> None:
     """Whatever they are, and whatever code says so; or the server sends fewer and says nothing."""
-    caps = {"unpublished_count": 50, "unpublished_offset": 100}
+    capped = Behaviour(range_code=code, unpublished_count=50, unpublished_offset=100)
     with pytest.raises(VoximplantException) as caught:
-        await run(ACD, count=51, behaviour=Behaviour(range_code=code, **caps))
+        await run(ACD, count=51, behaviour=capped)
     assert caught.value.code == code
-    lowered = await run(ACD, count=51, offset=999, behaviour=Behaviour(beyond_cap="clamp", **caps))
+    lowered = await run(ACD, count=51, offset=999, behaviour=replace(capped, beyond_cap="clamp"))
     assert lowered["count"] == 50
     assert (
         lowered["result"][0]["acd_session_history_id"]
