@@ -56,7 +56,9 @@ def session(rng: random.Random, owner: Owner) -> dict[str, object]:
 
 
 def patterns(
-    seed: int, owned_by: tuple[Owner, ...], drawn: Callable[[random.Random, Owner], dict[str, object]]
+    seed: int,
+    owned_by: tuple[Owner, ...],
+    drawn: Callable[[random.Random, Owner], dict[str, object]] = session,
 ) -> Iterator[dict[str, object]]:
     """The ``PATTERNS`` patterns of an account, each ``drawn`` for one of its owners."""
     parent, *children = owned_by

@@ -9,6 +9,8 @@ import pytest
 
 from harvester import datasets
 from harvester.api.credentials import load_credentials
+from harvester.cli.exit_codes import ExitCode
+from harvester.cli.main import main
 from harvester.config import Job
 from harvester.datasets import ACD, AUDIT, CALLS, DATASETS, TRANSACTIONS, Dataset
 from harvester.emulator import Account, Behaviour, ListedAccount, SyntheticAccount
@@ -19,6 +21,7 @@ from harvester.verification import Verification, Verify
 from harvester.window import Window
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
+from tests.acceptance.process import served_process
 
 START, END = SPRING - 4 * DAY, SPRING
 OTHERS = pytest.mark.parametrize("dataset", [TRANSACTIONS, ACD, AUDIT], ids=lambda dataset: dataset.name)
@@ -263,3 +266,21 @@ def test_the_datasets_are_told_apart() -> None:
     assert [dataset.name for dataset in DATASETS.values()] == ["calls", "transactions", "acd", "audit"]
     assert len({dataset.method for dataset in DATASETS.values()}) == len(DATASETS)
     assert CALLS.caps_published
+
+
+def test_one_command_harvests_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the key's role allows is complete, what it does not is named, and the exit code tells of it."""
+    days = ("--from", "2024-05-01", "--to", "2024-05-03")
+    lake = ("--lake", str(tmp_path / "lake"))
+    with served_process(tmp_path / "key", *days, "--sessions", "400", "--role", "Supervisor") as served:
+        order = ["backfill", "--dataset", "all", *days, *lake, *served.options, "--rate", "none", "--quiet"]
+        assert main([*order, "--json"]) == ExitCode.REFUSED
+        out, err = capsys.readouterr()
+        assert out.count('"outcome": "complete"') == 2
+        assert "needs one of the roles" in err or err.count("with code 104") == 2
+        held = {item.name: item.rows for item in holdings(tmp_path / "lake")}
+        assert (held["calls"], held["acd"]) == (400, 100)
+        asked = served.requests
+        assert main(order) == ExitCode.REFUSED
+        assert served.requests == asked + 2, "only what was refused is asked again"
+    assert main(["verify", *lake, "--quiet"]) == ExitCode.COMPLETE

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.real_time
 START = datetime(2024, 5, 29, tzinfo=UTC)
 RANGE = {"from_date": START, "to_date": START + timedelta(days=1)}
 RECORDS = 1_200
+USUAL = Behaviour()
 ASK = {
     TRANSACTIONS.name: VoximplantAPI.get_transaction_history,
     ACD.name: VoximplantAPI.get_acd_history,
@@ -52,7 +53,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         dataset: Dataset,
         *,
         role: str | None = None,
-        behaviour: Behaviour = Behaviour(),
+        behaviour: Behaviour = USUAL,
         children: int = 0,
         **values: Any,
     ) -> Any:
