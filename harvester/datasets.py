@@ -158,7 +158,7 @@ TRANSACTIONS = Dataset(
     ),
     narrowing=("transaction_type",),
     noun="transactions",
-    row_bytes=40.0,
+    row_bytes=15.0,
     fields=(
         Field("transaction_id", Kind.INTEGER),
         Field("account_id", Kind.DIGITS),  # typed text by the vendor, a number in every other history
@@ -192,7 +192,7 @@ ACD = Dataset(
     noun="sessions",
     asks_total=False,
     zoned=False,
-    row_bytes=90.0,
+    row_bytes=55.0,
     fields=(
         Field("acd_session_history_id", Kind.INTEGER),
         Field("acd_request_id", Kind.TEXT),
@@ -237,7 +237,7 @@ AUDIT = Dataset(
     noun="entries",
     usual_count=100,
     total_unasked=False,
-    row_bytes=60.0,
+    row_bytes=20.0,
     fields=(
         *_fields(Kind.INTEGER, "audit_log_id account_id"),
         Field("requested", Kind.INSTANT),

@@ -100,7 +100,8 @@ class Dataset:
         total_unasked: Whether an answer has its total when ``with_total_count`` is not sent.
         zoned: Whether it takes ``timezone`` and names it in its answers; else all times are UTC.
         rate: Requests per second that the vendor allows for this method alone, if it says so.
-        row_bytes: Size of a record in a published file, about; for forecasts, until the lake knows better.
+        row_bytes: Size of a record in a published file, as measured on synthetic history; for
+            forecasts, until the lake knows better.
     """
 
     name: str

@@ -65,12 +65,21 @@ def test_a_short_first_page_is_the_cap() -> None:
 def test_a_page_that_comes_again_came_for_a_lower_offset() -> None:
     """So does one that begins before the page before it ends; younger pages are as they should be."""
     caps = Caps(ACD)
-    caps.check((0, 1_000, 2_000), [page(1_000, 9_000), page(1_000, 9_000, 1_000), page(0, 9_000)])
+    caps.check((0, 1_000, 2_000), [page(1_000, 2_000), page(1_000, 2_000, 1_000), page(0, 2_000)])
     with pytest.raises(CapError):
-        caps.check((0, 1_000, 2_000), [page(9, 30), page(9, 30, 9), page(9, 30, 9)])
-    assert caps.max_offset == 1_000
+        caps.check((0, 9, 18), [page(9, 30), page(9, 30, 9), page(9, 30, 9)])
+    assert caps.max_offset == 9
     with pytest.raises(CapError):
-        caps.check((0, 1_000), [page(9, 30), page(9, 30, 5)])
+        caps.check((0, 9), [page(9, 30), page(9, 30, 5)])
+    assert caps.max_offset == 0
+
+
+def test_a_page_with_more_than_is_left_came_for_a_lower_offset() -> None:
+    """By the highest total: a record that came meanwhile is no sign of a cap."""
+    caps = Caps(ACD)
+    caps.check((0, 9), [page(9, 11), page(3, 12, 9)])
+    with pytest.raises(CapError):
+        caps.check((0, 9), [page(9, 11), page(3, 11, 8)])
     assert caps.max_offset == 0
 
 

@@ -82,14 +82,16 @@ class Caps:
         """Learn from pages of one question, oldest first, that came for ``offsets``.
 
         Raises:
-            CapError: One came for an offset that was lowered: it begins before the page before it ends, or is
-                that page.
+            CapError: One came for an offset that was lowered: it holds more records than there are from its
+                offset on, or begins before the page before it ends, or is that page.
         """
         if self._fixed:
             return
-        for offset, (before, page) in zip(offsets, pairwise(pages), strict=False):
-            if _again(before, page):
-                self.max_offset = min(self.max_offset, offset)
+        # The highest: a record that came meanwhile is no sign of a cap.
+        total = max((page.total for page in pages if page.total is not None), default=0)
+        for (asked, before), (offset, page) in pairwise(zip(offsets, pages, strict=True)):
+            if page.count and (page.count > total - offset or _again(before, page)):
+                self.max_offset = min(self.max_offset, asked)
                 raise CapError
 
 

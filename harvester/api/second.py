@@ -91,7 +91,8 @@ class SecondReader:
             start = size if sweep else max(size, begun)
             offsets = range(start, min(total + 1, reach), size)
             rising = await self.source.pages(self.file, up, offsets)
-            self.source.caps.check((start - size, *offsets), [*pages[-1:], *rising])
+            if start == size:  # else some of these pages are known, and were checked
+                self.source.caps.check((0, *offsets), [*pages[-1:], *rising])
             pages += rising
             # The ends overlap, and a full page is followed by an empty one: a total too small shows there.
             rest = min(total, 2 * reach - 1) - reach + 1

@@ -24,6 +24,7 @@ from tests.acceptance.oracle import exact
 from tests.acceptance.process import served_process
 
 START, END = SPRING - 4 * DAY, SPRING
+AUDITED = "cmd_name IN ('AddUser', 'AddSkill') AND ip IN ('10.1.0.3', '10.1.1.4', '10.1.2.5')"
 OTHERS = pytest.mark.parametrize("dataset", [TRANSACTIONS, ACD, AUDIT], ids=lambda dataset: dataset.name)
 
 
@@ -206,7 +207,7 @@ async def test_verify_repair_plan_and_status_know_each(tmp_path: Path, dataset: 
         (ACD, {"acd_queue_id": "104501"}, "acd_queue_id = 104501"),
         (ACD, {"min_waiting_time": "45"}, "waiting_duration >= 45"),
         (ACD, {"unserviced": "true"}, "user_id IS NULL"),
-        (AUDIT, {"cmd_name": "AddUser", "ip": "10.1.0.3"}, "cmd_name = 'AddUser' AND ip = '10.1.0.3'"),
+        (AUDIT, {"cmd_name": "AddUser;AddSkill", "ip": "10.1.0.3;10.1.1.4;10.1.2.5"}, AUDITED),
         (AUDIT, {"subuser_id": "501"}, "subuser_id = 501"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
