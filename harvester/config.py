@@ -74,9 +74,9 @@ class Job:
         if self.rate is not None and not self.rate > 0:
             raise ConfigError("--rate must be above 0 requests per second, or 'none'")
         for name in self.filters:
-            needed = self.dataset.filters[name].needs
-            if needed is not None and needed not in self.filters:
-                raise ConfigError(f"{_option(name)} needs {_option(needed)}: the API takes it only so")
+            known = self.dataset.filters[name]
+            if known.needs is not None and known.needs not in self.filters:
+                raise ConfigError(f"{_option(name)} needs {_option(known.needs)}: {known.because}")
         self._check_hiding()
 
     def _check_hiding(self) -> None:

@@ -10,19 +10,8 @@ from types import MappingProxyType
 
 from harvester.history import Content, Dataset, Field, Filter, Kind, Switch
 
-__all__ = [
-    "ACD",
-    "AUDIT",
-    "CALLS",
-    "DATASETS",
-    "TRANSACTIONS",
-    "Content",
-    "Dataset",
-    "Field",
-    "Filter",
-    "Kind",
-    "Switch",
-]
+__all__ = ["ACD", "AUDIT", "CALLS", "DATASETS", "TRANSACTIONS"]
+__all__ += ["Content", "Dataset", "Field", "Filter", "Kind", "Switch"]
 
 
 def _fields(kind: Kind, names: str, content: Content | None = None) -> tuple[Field, ...]:
@@ -31,6 +20,13 @@ def _fields(kind: Kind, names: str, content: Content | None = None) -> tuple[Fie
 
 APPLICATION = Filter("application_id", "of this application", Kind.INTEGER)
 USER = Filter("user_id", "of this user", Kind.INTEGER, several=True)
+RULE = Filter(
+    "rule_name",
+    "of this routing rule (needs --application-id)",
+    needs="application_id",
+    because="the API takes a rule only within an application",
+)
+OF_CHILDREN = "of child accounts"
 CHILD = Filter("child_account_id", "of the account and this child account", Kind.INTEGER, several=True)
 
 CALL = (
@@ -100,14 +96,12 @@ CALLS = Dataset(
         {
             "application_id": APPLICATION,
             "user_id": USER,
-            "rule_name": Filter(
-                "rule_name", "of this routing rule (needs --application-id)", needs="application_id"
-            ),
+            "rule_name": RULE,
             "remote_number": Filter("remote_number", "with this number", several=True),
             "local_number": Filter("local_number", "with this number of yours", several=True),
             "custom_data": Filter("call_session_history_custom_data", "with this custom data"),
             "child_account_id": CHILD,
-            "children_calls_only": Filter("children_calls_only", "of child accounts", Kind.BOOLEAN),
+            "children_calls_only": Filter("children_calls_only", OF_CHILDREN, Kind.BOOLEAN),
         }
     ),
     narrowing=("application_id", "rule_name", "user_id"),
@@ -129,8 +123,7 @@ CALLS = Dataset(
     ),
 )
 
-# GetTransactionHistory. Left out: use_accounting_dates, which filters by a time that no record shows, and
-# is_uncommitted, which is another history, of money that is still reserved.
+# Left out: use_accounting_dates, a time that no record shows; is_uncommitted, the history of money on hold.
 TRANSACTIONS = Dataset(
     name="transactions",
     method="GetTransactionHistory",
@@ -151,9 +144,7 @@ TRANSACTIONS = Dataset(
             "resource_type": Filter("resource_type", "for this type of resource", several=True),
             "price_group_name": Filter("price_group_name", "of this price group", several=True),
             "child_account_id": CHILD,
-            "children_transactions_only": Filter(
-                "children_transactions_only", "of child accounts", Kind.BOOLEAN
-            ),
+            "children_transactions_only": Filter("children_transactions_only", OF_CHILDREN, Kind.BOOLEAN),
         }
     ),
     narrowing=("transaction_type",),
@@ -169,7 +160,6 @@ TRANSACTIONS = Dataset(
     ),
 )
 
-# GetACDHistory: of the legacy ACD; SmartQueue has methods of its own.
 ACD = Dataset(
     name="acd",
     method="GetACDHistory",
@@ -214,7 +204,6 @@ ACD = Dataset(
     ),
 )
 
-# GetAuditLog: who changed what by the Management API or the control panel.
 AUDIT = Dataset(
     name="audit",
     method="GetAuditLog",

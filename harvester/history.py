@@ -65,6 +65,7 @@ class Filter:
         kind: INTEGER, TEXT or BOOLEAN; a BOOLEAN is sent only if it is true.
         several: Whether it takes a list, joined by ``;``.
         needs: Another filter without which the vendor refuses it.
+        because: Why it does.
     """
 
     parameter: str
@@ -72,6 +73,7 @@ class Filter:
     kind: Kind = Kind.TEXT
     several: bool = False
     needs: str | None = None
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

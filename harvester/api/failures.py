@@ -41,7 +41,7 @@ _TOKEN_REMEDIES: Mapping[int, str] = {
 }
 _REMEDIES: Mapping[int, str] = {
     104: "Give the key a role that may read the history: "
-    + "; ".join(f"{dataset.name} need {', '.join(dataset.roles)}" for dataset in DATASETS.values())
+    + ". ".join(f"{dataset.name} need {', '.join(dataset.roles)}" for dataset in DATASETS.values())
     + ".",
     115: "Check the account's number in the key file or the child account asked for.",
     127: _ACCOUNT,

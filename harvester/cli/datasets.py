@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from harvester.cli.options import flag, option, options
+from harvester.cli.dataset_options import flag
+from harvester.cli.options import option, options
 from harvester.datasets import DATASETS, Dataset, Field
 
 

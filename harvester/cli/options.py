@@ -1,7 +1,7 @@
 """The options that commands share, and the job they describe."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 import click
 
 from harvester import config
+from harvester.cli import dataset_options
 from harvester.cli.config_file import load_defaults
+from harvester.cli.dataset_options import check_known, chosen, filter_options, switch_options
 from harvester.cli.logs import configure
 from harvester.config import VENDOR, Job
-from harvester.datasets import DATASETS, Dataset, Kind
+from harvester.datasets import DATASETS
 from harvester.errors import ConfigError
 from harvester.number_key import NumberKey, load_number_key
 
@@ -85,42 +87,8 @@ SHAPE = (
     ),
     ACTIVE_LAG,
 )
-
-
-def flag(name: str) -> str:
-    """An option's name as it is typed."""
-    return f"--{name.replace('_', '-')}"
-
-
-def _switches() -> Iterator[Callable[[Command], Command]]:
-    """What a record is asked for with, of every dataset; everything, if nothing is said."""
-    for name, switch in _SWITCHES.items():
-        text = f"Ask for {switch.what}, or not.  [{_of(name)}; default: ask]"
-        yield option(f"{flag(name)}/{flag(f'no_{name}')}", name, default=None, help=text)
-
-
-def _narrowings() -> Iterator[Callable[[Command], Command]]:
-    """The filters of every dataset; several may share one."""
-    for name, item in _FILTERS.items():
-        several = "; may be repeated" if item.several else ""
-        text = f"Only those {item.what}{several}.  [{_of(name)}]"
-        if item.kind is Kind.BOOLEAN:
-            yield option(flag(name), name, is_flag=True, help=text)
-        else:
-            kind = int if item.kind is Kind.INTEGER else str
-            yield option(flag(name), name, type=kind, multiple=item.several, help=text)
-
-
-def _of(name: str) -> str:
-    """The datasets that know an option."""
-    return ", ".join(item.name for item in DATASETS.values() if name in {*item.switches, *item.filters})
-
-
-_SWITCHES = {name: switch for dataset in DATASETS.values() for name, switch in dataset.switches.items()}
-_FILTERS = {name: one for dataset in DATASETS.values() for name, one in dataset.filters.items()}
-_KNOWN = (*_SWITCHES, *_FILTERS)
-SWITCHES = tuple(_switches())
-FILTERS = tuple(_narrowings())
+SWITCHES = tuple(option(*names, **settings) for names, settings in switch_options())
+FILTERS = tuple(option(*names, **settings) for names, settings in filter_options())
 HASH_NUMBERS = option(
     "--hash-numbers",
     type=click.Path(path_type=Path),
@@ -182,7 +150,7 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
     if values["dataset"] == EVERY:
         raise ConfigError("this takes one dataset at a time")
     dataset = DATASETS[values["dataset"]]
-    _check_known(values, dataset)
+    check_known(values, dataset)
     settings: dict[str, Any] = {
         "dataset": dataset,
         "name": values["name"] or dataset.name,
@@ -191,7 +159,7 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
         "partition": values["partition"],
         "settle": config.duration("--settle", values["settle"]),
         "switches": MappingProxyType({name: values[name] is not False for name in dataset.switches}),
-        "filters": MappingProxyType(_filters(values, dataset.filters)),
+        "filters": MappingProxyType(chosen(values, dataset.filters)),
         "redact_urls": values["redact_urls"],
         "number_key": number_key(values["hash_numbers"]),
     }
@@ -211,30 +179,11 @@ def jobs(values: Mapping[str, Any], **more: bool) -> list[Job]:
         return [job(values, **more)]
     if values["name"]:
         raise ConfigError(f"--name is the name of one dataset: leave it out with --dataset {EVERY}")
-    return [
-        job(
-            {**values, "dataset": item.name, **dict.fromkeys(_SWITCHES.keys() - item.switches.keys())}, **more
-        )
-        for item in DATASETS.values()
-    ]
-
-
-def _check_known(values: Mapping[str, Any], dataset: Dataset) -> None:
-    """Refuse what would be ignored: something else would be harvested than was meant."""
-    mine = {*dataset.switches, *dataset.filters}
-    given = [name for name in _KNOWN if name not in mine and _is_given(name, values.get(name))]
-    for name in given[:1]:
-        typed = flag(f"no_{name}") if values[name] is False else flag(name)
-        known = [*(flag(f"no_{switch}") for switch in dataset.switches), *map(flag, dataset.filters)]
-        raise ConfigError(
-            f"{typed} is an option of --dataset {_of(name).replace(', ', ' or ')}, not of"
-            f" {dataset.name!r}, which takes {', '.join(known)}"
-        )
-
-
-def _is_given(name: str, value: object) -> bool:
-    """Whether an option was said; of a filter that is a flag, ``False`` says nothing."""
-    return value is not None and value != () and (value is not False or name in _SWITCHES)
+    orders = []
+    for dataset in DATASETS.values():
+        others = dict.fromkeys(dataset_options.SWITCHES.keys() - dataset.switches.keys())
+        orders.append(job({**values, "dataset": dataset.name, **others}, **more))
+    return orders
 
 
 def api_settings(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,18 +229,3 @@ def number_key(path: Path | None) -> NumberKey | None:
     for warning in warnings:
         structlog.get_logger().warning(warning)
     return key
-
-
-def _filters(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
-    filters = {}
-    for name in names:
-        match values[name]:
-            case None | () | False:
-                continue
-            case True:
-                filters[name] = "true"
-            case tuple() as several:
-                filters[name] = ";".join(str(one) for one in several)
-            case value:
-                filters[name] = str(value)
-    return filters
