@@ -30,7 +30,7 @@ def _run(name: str, seconds: int) -> int:
     found = re.search(r"number_of_executed_units: (\d+)", done.stderr)
     edges = re.findall(r"cov: (\d+)", done.stderr)
     figures = f"{int(found[1]):,} executions, {edges[-1]} edges" if found and edges else "no figures"
-    print(f"{name:8} {figures}, exit code {done.returncode}")  # noqa: T201  (its table)
+    print(f"{name:8} {figures}, exit code {done.returncode}", flush=True)  # noqa: T201  (its table)
     if done.returncode:
         print(done.stderr[-6000:])  # noqa: T201  (what libFuzzer found)
     return int(done.returncode != 0)
