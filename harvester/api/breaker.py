@@ -1,13 +1,13 @@
-"""An outage is waited out, not hammered: while the API is away, one request at a time looks whether it is back.
+"""An outage is waited out, not hammered: one request at a time looks whether the API is back.
 
 ::
 
     closed ──failures in a row──▶ open: frozen ──▶ one probe ──any answer──▶ closed
                                         ▲              │
-                                        └───failed─────┘   longer each time; an outage without end ends the run
+                                        └───failed─────┘   longer each time; an hour of it ends the run
 
-The waiting is a pause of the whole ``Pace``, so it holds everyone, stops the clock of deadlines and is counted
-like a pause that the server asks for.
+The waiting is a pause of the whole ``Pace``: it holds everyone, stops the clock of deadlines, and is counted
+like one that the server asks for.
 """
 
 import asyncio
@@ -115,7 +115,7 @@ class Breaker:
         pause = min(self._policy.cap, self._policy.first * 2.0 ** min(self._pauses, _MOST_DOUBLINGS))
         if now + pause > self._since + self._policy.patience:
             raise UnavailableError(
-                f"the API is out of reach since {now - self._since:.0f} s, the last time: {error}"
+                f"the API is out of reach for {now - self._since:.0f} s, the last time: {error}"
             ) from error
         self._pauses += 1
         # The probe's own time is lost to everyone as well: hence since when.

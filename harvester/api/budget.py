@@ -1,4 +1,4 @@
-"""How often a run may repeat itself: a tenth of its requests, so that a limping API is not asked ever more."""
+"""How often a run may repeat itself: a tenth of its requests, lest a limping API be asked ever more."""
 
 import asyncio
 from contextlib import suppress
@@ -14,9 +14,9 @@ _PATIENCE = 1.0  # seconds
 class RetryBudget:
     """What repeats are paid from, by all requests together.
 
-    How many repeats a complete harvest needs is the API's choice: one for each try that fails. So a budget that
-    is spent refuses none. It makes them queue, until first tries have earned them, or until the second in which
-    one leaves anyway: a failing API is asked less, and nobody starves when repeats are all that is left to do.
+    How many repeats a complete harvest needs is the API's choice: one for each try that fails. So a budget
+    that is spent refuses none. It makes them queue, until first tries have earned them, or until the second
+    in which one leaves anyway: a failing API is asked less, and nobody starves when only repeats are left.
     Hence at any time::
 
         repeats after the first minute ≤ first tries / 9 + 20 + seconds

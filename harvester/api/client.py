@@ -43,7 +43,7 @@ class RetryPolicy:
     requests which failed together do not return together.
 
     Attributes:
-        attempts: Most tries, the first included. A fresh token's try is not counted, nor those that fail in an
+        attempts: Most tries, the first included. A fresh token's try is not counted, nor what fails in an
             outage.
         deadline: Seconds from the first try to the start of the last. Pauses that the server asks for are not
             counted: they have a bound of their own, and each costs a try. Nor are outages, and the time a
@@ -138,8 +138,8 @@ class Client:
             RequestError: The API rejects a parameter, or answers with an unknown code.
             RangeTooWideError: The range of dates must be narrower.
             ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
-            UnavailableError: The last try failed too, the server asks for too long a pause, or an outage lasts
-                too long.
+            UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
+                lasts too long.
         """
         clock = self._pace.clock
         deadline = clock() + self._policy.deadline
