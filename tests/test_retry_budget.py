@@ -9,7 +9,7 @@ from harvester.api.auth import TokenSource
 from harvester.api.budget import RetryBudget
 from harvester.api.client import Client, Meter
 from harvester.api.reply import Reply
-from tests.asking import FORM, METHOD, OK, Longest, error, now, seconds
+from tests.asking import FORM, METHOD, OK, Longest, Vendor, client, error, fetch_many, now, seconds
 from tests.keys import CREDENTIALS
 
 
@@ -69,6 +69,15 @@ async def test_repeats_of_a_limping_api_are_bounded() -> None:
     first, repeats, seconds = await run(0.3, 3_000)
     assert repeats > 900
     assert repeats <= first / 9 + 20 + seconds
+
+
+async def test_queueing_is_not_held_against_a_request() -> None:
+    """Six hundred requests that fail three times each wait longer than a request may take, and succeed."""
+    vendor = Vendor([error(1)] * 1_800)
+    asking = client(vendor, rate=8)
+    await fetch_many(asking, 600)
+    assert len(vendor.times) == 2_400
+    assert asyncio.get_running_loop().time() >= 1_200
 
 
 async def test_a_few_failures_cost_no_time() -> None:

@@ -143,11 +143,13 @@ class Client:
         """
         clock = self._pace.clock
         deadline = clock() + self._policy.deadline
-        failures, renewed = 0, False
-        self._budget.first_try()
+        failures, renewed, first = 0, False, True
         while True:
             try:
                 async with self._slots, self._breaker.passage():
+                    if first:
+                        self._budget.first_try()
+                    first = False
                     return await self._attempt(method, parameters)
             except TokenError as error:
                 self._meter.last_error = str(error)
