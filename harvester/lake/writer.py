@@ -117,10 +117,9 @@ class DraftWriter:
 
         What the disk refuses is left to the next start, which clears the drafts of dead runs away.
         """
+        self._file.discard()
         with suppress(OSError, pa.ArrowException):
             self._writer.close()
-        with suppress(OSError):
-            self._file.close()
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
@@ -133,12 +132,15 @@ class DraftWriter:
         if self._waiting:
             table = pa.Table.from_batches(self._waiting).combine_chunks()
             self._writer.write_table(table, row_group_size=ROW_GROUP)
+            self._file.flush()
             self._rows += self._waiting_rows
             self._waiting, self._waiting_rows = [], 0
 
 
 class _HashedFile:
     """A new file that knows what was written to it, for the comparison with what the disk gives back."""
+
+    closed = False  # by whoever writes to it; the handle is closed by sync or discard
 
     def __init__(self, path: Path) -> None:
         self.written = 0
@@ -149,21 +151,19 @@ class _HashedFile:
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
-    @property
-    def closed(self) -> bool:
-        return self._file.closed
-
     def write(self, data: bytes) -> int:
-        self._file.write(data)
-        self._hash.update(data)
-        self.written += len(data)
+        if not self._file.closed:
+            self._file.write(data)
+            self._hash.update(data)
+            self.written += len(data)
         return len(data)
 
     def tell(self) -> int:
         return self.written
 
     def flush(self) -> None:
-        self._file.flush()
+        if not self._file.closed:
+            self._file.flush()
 
     def sync(self) -> None:
         """Make it durable and close it; by the handle that wrote, which is told of every earlier failure."""
@@ -171,5 +171,7 @@ class _HashedFile:
         os.fsync(self._file.fileno())
         self._file.close()
 
-    def close(self) -> None:
-        self._file.close()
+    def discard(self) -> None:
+        """Take no more, without a word: a writer that is closed, or collected, would still write its footer."""
+        with suppress(OSError):
+            self._file.close()
