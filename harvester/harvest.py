@@ -61,6 +61,7 @@ class Backfill:
         self._credentials = credentials
         self._now = now
         self._layout = Layout(job.lake, job.name)
+        self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
         self._stopped = False
@@ -86,6 +87,7 @@ class Backfill:
             todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
+                self._spool.keep_only(ledger.window_starts())  # a crash may have come before they were freed
                 return report
             client = await stack.enter_async_context(
                 connected(job, self._credentials, self._meter, now=self._now)
@@ -103,9 +105,8 @@ class Backfill:
                 report = replace(self._report(self._pipeline, replace(report, run=run)), outcome="failed")
                 raise
             finally:
-                ended = self._now()
-                report = replace(report, seconds=ended - started)
-                ledger.end(run, ended, report.outcome, report.as_json())
+                report = replace(report, seconds=self._now() - started)
+                ledger.end(run, started + report.seconds, report.outcome, report.as_json())
         return report
 
     def stop(self) -> None:
@@ -146,17 +147,16 @@ class Backfill:
         job, dataset = self._job, self._job.dataset
         known = ledger.facts()
         bounds, density = Bounds(known), Density(known)
-        spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         windows = leases(ledger, todo)
-        spool.keep_only(ledger.window_starts())
+        self._spool.keep_only(ledger.window_starts())
         source = PageSource(dataset, job.shared, client)
-        reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)
+        reader = Reader(source, self._spool, bounds, final_before=int(self._now()) - job.active_lag)
         readers = fetchers(job.concurrency)
         sink = Sink(
             self._layout,
             self._table(),
             catalog,
-            spool,
+            self._spool,
             todo=todo,
             replay=reader.replay,
             run=run,
