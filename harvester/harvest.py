@@ -84,10 +84,10 @@ class Backfill:
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)
+            self._spool.keep_only(ledger.window_starts())  # also by a run that finds nothing to do
             todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
-                self._spool.keep_only(ledger.window_starts())  # a crash may have come before they were freed
                 return report
             client = await stack.enter_async_context(
                 connected(job, self._credentials, self._meter, now=self._now)
@@ -147,16 +147,16 @@ class Backfill:
         job, dataset = self._job, self._job.dataset
         known = ledger.facts()
         bounds, density = Bounds(known), Density(known)
-        windows = leases(ledger, todo)
-        self._spool.keep_only(ledger.window_starts())
+        spool, windows = self._spool, leases(ledger, todo)
+        spool.keep_only(ledger.window_starts())
         source = PageSource(dataset, job.shared, client)
-        reader = Reader(source, self._spool, bounds, final_before=int(self._now()) - job.active_lag)
+        reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)
         readers = fetchers(job.concurrency)
         sink = Sink(
             self._layout,
             self._table(),
             catalog,
-            self._spool,
+            spool,
             todo=todo,
             replay=reader.replay,
             run=run,
