@@ -30,6 +30,7 @@ class SpoolFile:
         self._path = path
         self._places: dict[str, tuple[int, int]] = {}
         self._end = 0
+        self._synced = False
         for key, place in _scan(path):
             self._places[key] = place
             self._end = sum(place)
@@ -55,6 +56,18 @@ class SpoolFile:
             file.write(entry)
         self._places[key] = (self._end, len(entry))
         self._end += len(entry)
+        self._synced = False
+
+    def sync(self) -> None:
+        """Make what was appended durable.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
+        synced, self._synced = self._synced, True  # before: what is appended meanwhile is for the next time
+        if not synced and self._path.exists():
+            with self._path.open("rb") as file:
+                os.fsync(file.fileno())
 
     def get(self, key: str) -> tuple[str, bytes] | None:
         """Encoding and body of the answer to a question, or ``None`` if it never arrived whole."""
@@ -95,6 +108,17 @@ class Spool:
             self._files[start] = SpoolFile(self._path(start))
         return self._files[start]
 
+    def sync(self) -> None:
+        """Make evidence durable, before what it is evidence of is published; answers of no such use may be lost.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
+        if self._keep is not None:
+            for file in tuple(self._files.values()):
+                file.sync()
+            sync_folder(self._folder)
+
     def free(self, start: int) -> None:
         """Drop (or keep as evidence) the answers of a window whose partitions are all published.
 
@@ -128,8 +152,6 @@ class Spool:
             path.unlink(missing_ok=True)
             return
         make_folders(self._keep.parents[1], [self._keep])
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
         path.replace(_free_name(self._keep, path))
         sync_folder(self._keep)
 
