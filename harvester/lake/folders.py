@@ -27,9 +27,7 @@ def sync_folders(root: Path, folders: Iterable[Path]) -> None:
     """
     changed = {root}
     for folder in folders:
-        while folder != root:
-            changed.add(folder)
-            folder = folder.parent
+        changed |= {folder, *(parent for parent in folder.parents if parent.is_relative_to(root))}
     for folder in sorted(changed):
         sync_folder(folder)
 

@@ -145,6 +145,6 @@ class Layout:
             ) from error
         if apart:
             raise LakeError(
-                f"{self.table} and {self.tmp} lie on different file systems, so no file can replace another in"
-                " one step; let all of the lake lie on one"
+                f"{self.table} and {self.tmp} lie on different file systems, so no file can replace another"
+                " in one step; let all of the lake lie on one"
             )

@@ -109,7 +109,7 @@ class Spool:
         return self._files[start]
 
     def sync(self) -> None:
-        """Make evidence durable, before what it is evidence of is published; answers of no such use may be lost.
+        """Make evidence durable, before what it proves is published. Other answers may be lost.
 
         Raises:
             OSError: The disk refuses it.

@@ -93,8 +93,8 @@ class DraftWriter:
             metadata: Goes into the file's footer.
 
         Raises:
-            OSError: The disk refuses it. After a failed sync the kernel may have dropped what was written, and
-                says so once: the draft is lost, and a later sync of it would prove nothing.
+            OSError: The disk refuses it. After a failed sync the kernel may have dropped what was written,
+                and says so once: the draft is lost, and a later sync of it would prove nothing.
             DraftError: The file on disk is not what was written.
         """
         self._flush()
@@ -172,6 +172,6 @@ class _HashedFile:
         self._file.close()
 
     def discard(self) -> None:
-        """Take no more, without a word: a writer that is closed, or collected, would still write its footer."""
+        """Take no more, without a word: a writer that is closed or collected would still write a footer."""
         with suppress(OSError):
             self._file.close()
