@@ -18,8 +18,10 @@ from typing import Any
 import orjson
 
 from tests.disk import small
+from tests.disk.judge import COMPLETE, Seen, look
 
 MEMORY = Path("/dev/shm")  # noqa: S108  (a file system in memory: a thousand small lakes)
+PARTS = 4  # of what would take long in one go, so that they run side by side
 SCALE = int(os.environ.get("HARVESTER_CRASHES", "1"))  # how many times as many cases as by default
 
 
@@ -95,12 +97,16 @@ class Case:
         server: Tries things.
         folder: Holds the lake, and what was noted about it.
         keep_raw: Whether its answers are kept as evidence.
+        notes: Where questions and answers are noted, if not in ``folder``.
+        noted: How many were there before the last attempt.
+        asked: Those of each attempt.
     """
 
     server: Server
     folder: Path
     keep_raw: bool = False
-    notes: int = 0
+    notes: Path | None = None
+    noted: int = 0
     asked: list[list[str]] = field(default_factory=list)
 
     @property
@@ -115,18 +121,18 @@ class Case:
 
     def attempt(self, mode: Mode = Mode.COUNT, at: int = 0, **more: object) -> Ended:
         """Run both runs until something ends it; notes what was asked meanwhile."""
-        notes = self.folder / "notes"
+        notes = self.notes or self.folder / "notes"
         case = {"lake": str(self.lake), "notes": str(notes), "keep_raw": self.keep_raw}
         ended = self.server.ask({**case, "mode": mode, "at": at, **more})
         lines = notes.read_text().splitlines() if notes.exists() else []
-        self.asked.append(lines[self.notes :])
-        self.notes = len(lines)
+        self.asked.append(lines[self.noted :])
+        self.noted = len(lines)
         return ended
 
     @property
-    def seen(self) -> small.Seen:
+    def seen(self) -> Seen:
         """What readers see now."""
-        return small.look(self.lake)
+        return look(self.lake)
 
     @property
     def open_windows(self) -> int:
@@ -153,8 +159,9 @@ class Case:
         evidence = b"".join(path.read_bytes() for path in workshop.glob("raw/calls/*"))
         kept = {int(key) for key in re.findall(rb'"call_session_history_id":(\d+)', evidence)}
         return (
-            self.seen == small.COMPLETE
-            and sorted(quarantined) == sorted(item.key for item in small.HISTORY if item.key not in small.GOOD)
+            self.seen == COMPLETE
+            and sorted(quarantined)
+            == sorted(item.key for item in small.HISTORY if item.key not in small.GOOD)
             and not left
             and (not self.keep_raw or kept == {session.key for session in small.HISTORY})
         )

@@ -19,7 +19,18 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("the disk that fails on command needs Linux and gcc")
     target = tmp_path_factory.mktemp("disk") / "disk.so"
     source = Path(__file__).with_name("disk.c")
-    command = [compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", target, source]
+    command = [
+        compiler,
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(target),
+        str(source),
+    ]
     subprocess.run(command, check=True)  # noqa: S603  (our own source)
     return target
 

@@ -74,6 +74,7 @@ static const char *opened(int handle, char *into) {
 static void note(char what, const char *path, const char *other, int64_t offset, uint64_t file, const void *bytes,
                  size_t length) {
     if (log_handle < 0) return;
+    int before = errno;
     struct __attribute__((packed)) {
         char what;
         uint32_t path, other, bytes;
@@ -83,6 +84,7 @@ static void note(char what, const char *path, const char *other, int64_t offset,
     struct iovec parts[] = {{&head, sizeof head}, {(void *)path, head.path}, {(void *)other, head.other},
                             {(void *)bytes, length}};
     syscall(SYS_writev, log_handle, parts, 4);
+    errno = before;
 }
 
 void disk_mark(const char *text) { note('m', text, NULL, 0, 0, NULL, 0); }
@@ -114,8 +116,8 @@ static int open_at(int folder, const char *path, int flags, mode_t permissions) 
     if (there && !(flags & O_TRUNC)) changes = 0; /* nothing to create */
     if ((changes || opens_count) && refused(name, changes ? 'c' : 'o', there ? found.st_ino : 0, NULL)) return -1;
     int handle = syscall(SYS_openat, folder, path, flags, permissions);
-    if (handle >= 0 && !there) note('c', name, NULL, 0, file_of(handle), NULL, 0);
-    if (handle >= 0 && there && (flags & O_TRUNC)) note('t', name, NULL, 0, file_of(handle), NULL, 0);
+    char what = handle < 0 ? 'f' : !there ? 'c' : flags & O_TRUNC ? 't' : 'o';
+    if (changes || opens_count) note(what, name, NULL, 0, handle < 0 ? 0 : file_of(handle), NULL, 0);
     return handle;
 }
 
@@ -149,7 +151,7 @@ static ssize_t write_at(int handle, const void *bytes, size_t length, off_t offs
     ssize_t done = positioned ? syscall(SYS_pwrite64, handle, bytes, some, offset)
                               : syscall(SYS_write, handle, bytes, some);
     if (torn) kill(getpid(), SIGKILL);
-    if (counted && done >= 0) note('w', name, NULL, offset, file_of(handle), bytes, done);
+    if (counted) note(done < 0 ? 'f' : 'w', name, NULL, offset, file_of(handle), bytes, done < 0 ? 0 : done);
     return done;
 }
 
@@ -172,7 +174,7 @@ static int on_handle(int handle, char what, off_t size, long call) {
     int counted = name && below(name);
     if (counted && refused(name, what, file_of(handle), NULL)) return -1;
     int result = what == 't' ? syscall(call, handle, size) : syscall(call, handle);
-    if (counted && !result) note(what, name, NULL, size, file_of(handle), NULL, 0);
+    if (counted) note(result ? 'f' : what, name, NULL, size, file_of(handle), NULL, 0);
     return result;
 }
 
@@ -185,7 +187,7 @@ static int on_path(const char *path, char what, const char *other, int (*work)(c
     if (!below(path)) return work(path, other);
     if (refused(path, what, 0, NULL)) return -1;
     int result = work(path, other);
-    if (!result) note(what, path, other, 0, 0, NULL, 0);
+    note(result ? 'f' : what, path, other, 0, 0, NULL, 0);
     return result;
 }
 

@@ -1,4 +1,4 @@
-"""A warm process that forks one child for each case: a fork costs a millisecond where a start costs half a second.
+"""A warm process that forks one child a case: a fork costs a millisecond where a start costs half a second.
 
 Runs under the disk that fails on command. Reads one case a line, as JSON; answers with what became of it.
 """
@@ -8,6 +8,8 @@ import gc
 import json
 import logging
 import os
+import select
+import signal
 import sys
 import tempfile
 import threading
@@ -52,6 +54,8 @@ def _forked(case: dict[str, Any]) -> dict[str, Any]:
             json.dump(_attempt(case), answer)
         os._exit(0)
     os.close(outlet)
+    if "kill_after" in case and not select.select([inlet], [], [], case["kill_after"])[0]:
+        os.kill(child, signal.SIGKILL)
     with os.fdopen(inlet) as answer:
         text = answer.read()
     _, status = os.waitpid(child, 0)
