@@ -30,13 +30,10 @@ def restarted(case: Case) -> Ended:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_killed_before_every_change(server: Server, part: int) -> None:
     """P5: nothing is lost, doubled or altered, and nothing is asked again that had arrived."""
-    at = 1 + part
-    while True:
-        with fresh(server, keep_raw=at % 2 == 0) as case:
-            if not case.attempt(Mode.KILL, at).killed:
-                return
-            restarted(case)
-        at += PARTS
+    for keep_raw in (True, False)[:SCALE]:
+        at = 1 + part
+        while _is_killed(server, at, keep_raw=keep_raw):
+            at += PARTS
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -78,6 +75,14 @@ def test_killed_at_any_time(server: Server, part: int) -> None:
                 assert is_old_or_new(case.seen)
             assert ended.complete
             assert case.is_whole(), case.seen
+
+
+def _is_killed(server: Server, at: int, *, keep_raw: bool) -> bool:
+    with fresh(server, keep_raw=keep_raw) as case:
+        if not case.attempt(Mode.KILL, at).killed:
+            return False
+        restarted(case)
+        return True
 
 
 def _writes(server: Server) -> list[int]:
