@@ -1,10 +1,11 @@
 # Two commands matter: `make demo` and `make test`. Both need only make and Python >= 3.11.
 PYTHON ?= python3
+CRASHES ?= 5
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test check unit lock clean help
+.PHONY: demo test check unit crash lock clean help
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -25,6 +26,9 @@ unit: $(VENV)/.installed ## Tests with branch coverage, then the large ones with
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n auto -m "not large" --cov --cov-report=term
 	$(BIN)/pytest -n auto -m large
+
+crash: $(VENV)/.installed ## The crash tests of the disk, CRASHES times as many cases (5: every call with every error)
+	HARVESTER_CRASHES=$(CRASHES) $(BIN)/pytest -n auto tests/disk
 
 lock: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

@@ -61,6 +61,7 @@ class Backfill:
         self._credentials = credentials
         self._now = now
         self._layout = Layout(job.lake, job.name)
+        self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
         self._stopped = False
@@ -83,6 +84,7 @@ class Backfill:
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)
+            self._spool.keep_only(ledger.window_starts())  # also by a run that finds nothing to do
             todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
@@ -103,9 +105,8 @@ class Backfill:
                 report = replace(self._report(self._pipeline, replace(report, run=run)), outcome="failed")
                 raise
             finally:
-                ended = self._now()
-                report = replace(report, seconds=ended - started)
-                ledger.end(run, ended, report.outcome, report.as_json())
+                report = replace(report, seconds=self._now() - started)
+                ledger.end(run, started + report.seconds, report.outcome, report.as_json())
         return report
 
     def stop(self) -> None:
@@ -146,8 +147,7 @@ class Backfill:
         job, dataset = self._job, self._job.dataset
         known = ledger.facts()
         bounds, density = Bounds(known), Density(known)
-        spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
-        windows = leases(ledger, todo)
+        spool, windows = self._spool, leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
         source = PageSource(dataset, job.shared, client)
         reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)

@@ -195,6 +195,8 @@ class Reader:
             ContradictionError: The answers are not those that proved the window.
         """
         pages = self._source.replay(self._answers.file(window.start))
+        if not pages:  # the ledger is synced, the spool is not: a power cut may have taken it
+            raise ContradictionError("its answers are gone")
         return sorted_rows((page.batch for page in pages), self._source.columns, window)
 
     def _proven(self, window: Window, proof: Proof) -> Reading:

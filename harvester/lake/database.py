@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from harvester.errors import LakeError
+from harvester.lake.connection import Connection
 
 APPLICATION_ID = 0x48525653  # "HRVS"
 FORMAT = 2
@@ -54,7 +55,10 @@ class Database:
         try:
             mode = "ro" if read_only else "rwc"
             connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                factory=Connection,
             )
             if not read_only:
                 _fill(connection)
@@ -67,6 +71,7 @@ class Database:
                 raise LakeError(
                     f"the ledger {path} is of an earlier version; harvester verify brings it up to date"
                 )
+            connection.opened = path
             yield cls(connection)
         except sqlite3.Error as error:
             raise LakeError(f"the ledger {path} cannot be used: {error}") from error
@@ -98,10 +103,11 @@ class Database:
         self.write("BEGIN IMMEDIATE")
         try:
             yield
+            self.write("COMMIT")
         except BaseException:
-            self.write("ROLLBACK")
+            if self._connection.in_transaction:  # SQLite rolls back by itself when, say, the disk is full
+                self.write("ROLLBACK")
             raise
-        self.write("COMMIT")
 
 
 def to_json(value: object) -> str:

@@ -1,12 +1,14 @@
 """Where everything lies in a lake, and which span of time each Parquet file holds."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
 from harvester.errors import LakeError
+from harvester.lake.folders import make_folders, sync_folder
 from harvester.window import Window
 
 
@@ -124,18 +126,25 @@ class Layout:
         return self.tmp / f"{self.name}-{partition.label}.draft"
 
     def make(self) -> None:
-        """Create the folders.
+        """Create the folders, and make them durable.
 
         Raises:
-            LakeError: The lake is not a writable folder.
+            LakeError: The lake is not a writable folder, or lies on several file systems.
         """
         try:
-            for folder in (self.table, self.spool, self.tmp, self.quarantine):
-                folder.mkdir(parents=True, exist_ok=True)
+            make_folders(self.root, (self.table, self.spool, self.tmp, self.quarantine))
+            with suppress(PermissionError):  # a folder of someone else's, whose names may be beyond our reach
+                sync_folder(self.root.parent)
             probe = self.tmp / "probe"
             probe.write_bytes(b"")
             probe.unlink()
+            apart = self.table.stat().st_dev != self.tmp.stat().st_dev
         except OSError as error:
             raise LakeError(
                 f"{self.root} cannot be written ({error.strerror}); give a folder you own with --lake"
             ) from error
+        if apart:
+            raise LakeError(
+                f"{self.table} and {self.tmp} lie on different file systems, so no file can replace another"
+                " in one step; let all of the lake lie on one"
+            )

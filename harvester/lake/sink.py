@@ -189,6 +189,7 @@ class Sink:
                 empty = [*empty, *assembly.covers]
         if not intents and not empty:
             return
+        await self._in_thread(self._spool.sync)
         self._catalog.intend(intents, self._run)
         for assembly in assemblies:  # from here on their drafts are the ledger's to finish or to clear away
             del self._assemblies[assembly.partition]
