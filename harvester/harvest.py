@@ -16,10 +16,10 @@ from harvester.api.question import Bounds
 from harvester.api.reader import Reader
 from harvester.config import Job
 from harvester.lake.catalog import Catalog
-from harvester.lake.database import Database, to_json
+from harvester.lake.database import to_json
 from harvester.lake.layout import Granularity, Layout
 from harvester.lake.ledger import Ledger
-from harvester.lake.lock import owned
+from harvester.lake.opening import entered
 from harvester.lake.publish import recover
 from harvester.lake.rows import TimeColumn
 from harvester.lake.sink import Sink
@@ -61,6 +61,7 @@ class Backfill:
         self._credentials = credentials
         self._now = now
         self._layout = Layout(job.lake, job.name)
+        self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
         self._stopped = False
@@ -70,7 +71,7 @@ class Backfill:
 
         Raises:
             ConfigError: The range, the lake or the endpoint is not usable; nothing was asked.
-            LakeLockedError: Another run owns the lake.
+            LakeLockedError: Another run owns the lake, or has taken it over.
             ExceptionGroup: The API refused or could not be reached, or the disk refused; what is published
                 stays, and the next run goes on from there.
         """
@@ -78,11 +79,12 @@ class Backfill:
         settled = job.settled(started)
         self._layout.make()
         async with AsyncExitStack() as stack:
-            stack.enter_context(owned(self._layout.lock, started=started))
-            database = stack.enter_context(Database.open(self._layout.ledger))
+            database = stack.enter_context(entered(self._layout, started=started))
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)
+            # Also before a run that finds nothing to do: a crash may have come before they were freed.
+            self._spool.keep_only(ledger.window_starts())
             todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
@@ -146,8 +148,7 @@ class Backfill:
         job, dataset = self._job, self._job.dataset
         known = ledger.facts()
         bounds, density = Bounds(known), Density(known)
-        spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
-        windows = leases(ledger, todo)
+        spool, windows = self._spool, leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
         source = PageSource(dataset, job.shared, client)
         reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)

@@ -92,17 +92,20 @@ class Spool:
     def free(self, start: int) -> None:
         """Drop (or keep as evidence) the answers of a window whose partitions are all published."""
         path = self._path(start)
-        if self._keep is not None and path.exists():
-            self._keep.mkdir(parents=True, exist_ok=True)
-            path.replace(self._keep / path.name)
-        else:
+        if self._keep is None:
             path.unlink(missing_ok=True)
+        elif path.exists():
+            self._keep.mkdir(parents=True, exist_ok=True)
+            path.replace(_unused(self._keep / path.name))
 
     def keep_only(self, starts: set[int]) -> None:
-        """Drop the files of windows that the ledger does not know: a crash came before their first commit."""
+        """Free the files of windows that the ledger does not know.
+
+        A crash came before their first commit, or after they were published and before they were freed.
+        """
         for path in self._folder.glob("*.spool"):
             if int(path.stem) not in starts:
-                path.unlink()
+                self.free(int(path.stem))
 
     @property
     def bytes(self) -> int:
@@ -111,6 +114,16 @@ class Spool:
 
     def _path(self, start: int) -> Path:
         return self._folder / f"{start}.spool"
+
+
+def _unused(path: Path) -> Path:
+    """The path, or one like it: a window that is read anew, years later, is no reason to lose evidence."""
+    number = 1
+    unused = path
+    while unused.exists():
+        number += 1
+        unused = path.with_stem(f"{path.stem}-{number}")
+    return unused
 
 
 def _scan(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import LakeError
-from harvester.lake.database import APPLICATION_ID, FORMAT, Database, to_json
+from harvester.lake.database import Database, to_json
+from harvester.lake.soundness import APPLICATION_ID, FORMAT
 
 
 @pytest.fixture
@@ -63,11 +64,11 @@ def test_a_ledger_is_made_where_there_is_none(path: Path, start: Callable[[Path]
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (foreign("CREATE TABLE songs (title TEXT)"), "is not a ledger of this program; give another --lake"),
+        (foreign("CREATE TABLE songs (title TEXT)"), r"is not a ledger of this program \(give another --lake"),
         (foreign("PRAGMA application_id = 7; PRAGMA user_version = 1"), "is not a ledger of this program"),
         (
             foreign(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT + 1}"),
-            r"has format 3, this program reads 2; use the version that wrote it",
+            r"has format 4, this program reads 3; use the version that wrote it",
         ),
         (damaged, "damaged|malformed"),
         (lambda path: path.write_bytes(b"no database at all, and long enough" * 50), "not a database"),
