@@ -14,6 +14,8 @@ from harvester.lake.verify import Expected, Finding
 from harvester.records.schema import arrow_schema
 from harvester.window import subtract
 
+_MAGIC = b"PAR1"
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -58,6 +60,9 @@ def _read(root: Path, path: Path, place: Place) -> tuple[Footer, Publication]:
         if rows != parquet.metadata.num_rows:
             raise FooterError(f"it has {rows} rows, and says {parquet.metadata.num_rows}")
     with (root / path).open("rb") as content:
+        if content.read(len(_MAGIC)) != _MAGIC:  # Arrow looks at the end alone, other readers refuse it
+            raise FooterError("it does not begin as a Parquet file")
+        content.seek(0)
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     size = (root / path).stat().st_size
     return footer, Publication(
