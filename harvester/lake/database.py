@@ -23,6 +23,7 @@ from typing import Any, Self
 from harvester.errors import LakeError, LakeLockedError, LedgerDamagedError
 from harvester.lake.soundness import advance, check, create, refuse_remains, wrong_content
 
+_PATIENCE = 1.0  # seconds to wait for another's transaction: who holds one for longer stands still
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 # While it is opened, what the SQL of this program cannot have caused: a torn header, text that is no UTF-8.
@@ -64,10 +65,16 @@ class Database:
         try:
             mode = "ro" if read_only else "rwc"
             connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                timeout=_PATIENCE,
             )
             database = cls(connection, path)
-            _prepare(connection, path, read_only=read_only)
+            try:
+                _prepare(connection, path, read_only=read_only)
+            except UnicodeDecodeError as error:  # a damaged name, in SQLite's own complaint about it
+                raise LedgerDamagedError(path, str(error)) from error
             if not read_only:
                 database._file = before or _inode(path)
                 database._take_over(started)

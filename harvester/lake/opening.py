@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from harvester.errors import LedgerDamagedError
 from harvester.lake.database import Database
@@ -17,12 +18,14 @@ def has_begun(layout: Layout) -> bool:
         LedgerDamagedError: There is none beside published files: a new one would forget what they hold.
     """
     refuse_remains(layout.ledger)
-    # An empty file is what a crash in the first instant leaves.
-    if layout.ledger.exists() and layout.ledger.stat().st_size:
+    # In this order: a ledger comes before the first file, also if that happens just now.
+    if _has_content(layout.ledger):
         return True
-    if has_files(layout.root):
+    if not has_files(layout.root):
+        return False
+    if not _has_content(layout.ledger):
         raise LedgerDamagedError(layout.ledger, "there is none, and the lake has published files")
-    return False
+    return True
 
 
 @contextmanager
@@ -41,3 +44,8 @@ def entered(layout: Layout, *, started: float) -> Iterator[Database]:
         has_begun(layout)
         with Database.open(layout.ledger, started=started) as database:
             yield database
+
+
+def _has_content(ledger: Path) -> bool:
+    """An empty file is what a crash in the first instant leaves."""
+    return ledger.exists() and ledger.stat().st_size > 0

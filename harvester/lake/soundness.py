@@ -57,7 +57,8 @@ def refuse_remains(path: Path) -> None:
         LedgerDamagedError: It is so.
     """
     log = path.with_name(path.name + "-wal")
-    if not _size(path) and _size(log):
+    # In this order: the file comes before its log, also if somebody makes both just now.
+    if _size(log) and not _size(path):
         raise LedgerDamagedError(path, "it is empty or gone, and its write-ahead log is still there")
 
 
