@@ -92,13 +92,15 @@ class Job:
         """
         try:
             dataset = DATASETS[str(identity["dataset"])]
-            shape = {
+            shape: dict[str, Any] = {
                 "partition": str(identity["partition"]),
                 "switches": {name: bool(identity[name]) for name in dataset.switches},
                 "filters": {name: str(identity[name]) for name in dataset.filters if name in identity},
             }
         except KeyError as error:
-            raise ConfigError(f"the ledger tells of a dataset that this version cannot ask for: {error}") from error
+            raise ConfigError(
+                f"the ledger tells of a dataset that this version cannot ask for: {error}"
+            ) from error
         return cls(dataset=dataset, **shape, **settings)
 
     @property

@@ -152,7 +152,9 @@ def _expected(lake: Path, ledger: Ledger) -> Expected:
     identity = ledger.identity() or {}
     dataset = DATASETS.get(identity.get("dataset", ""))
     if dataset is None:
-        raise LakeError(f"this version knows no dataset {identity.get('dataset')!r}, of which the ledger tells")
+        raise LakeError(
+            f"this version knows no dataset {identity.get('dataset')!r}, of which the ledger tells"
+        )
     metadata = {
         "harvester.dataset": dataset.name,
         "harvester.account_id": str(ledger.account()),

@@ -63,9 +63,7 @@ class Catalog:
         query = f"SELECT {_FILE}, run, draft, covers FROM intent WHERE name = ?"  # noqa: S608  (a constant)
         with self._database.transaction():
             rows = self._database.all(query, self._name)
-        return [
-            (Intent(_publication(file, covers), Path(draft)), run) for *file, run, draft, covers in rows
-        ]
+        return [(Intent(_publication(file, covers), Path(draft)), run) for *file, run, draft, covers in rows]
 
     def withdraw(self, intents: Iterable[Intent]) -> None:
         """Take decisions back: these files did not become visible."""

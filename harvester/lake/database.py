@@ -1,13 +1,14 @@
-"""The ledger's SQLite file: opened once, checked, fenced, written in durable transactions. The only sqlite3 door.
+"""The ledger's SQLite file: opened once, checked, fenced, written in transactions. The only sqlite3 door.
 
-The fence: whoever opens the ledger for writing raises its epoch, and every transaction begins by looking whether
-that epoch still stands. SQLite lets one transaction write at a time, so between the look and the commit nobody can
-raise it: an owner that was paused, lost its lock and woke up cannot commit anything any more.
+The fence: whoever opens the ledger for writing raises its epoch, and every transaction begins by looking
+whether that epoch still stands. SQLite lets one transaction write at a time, so nobody can raise it between
+the look and the commit: an owner that was paused, lost its lock and woke up can commit nothing any more.
 
-A rename cannot be part of a transaction. That a fenced owner can rename nothing either follows from three things:
-drafts are named by the epoch of who writes them, so it has none but its own; a new owner renames or removes the
-drafts of all earlier epochs before it writes (``publish.recover``); and what an owner intends without a draft of
-its own epoch, committed before the epoch was raised, is the new owner's to finish.
+A rename cannot be part of a transaction. That a fenced owner can rename nothing either follows from this:
+drafts are named by the epoch of who writes them, so it can only rename its own; and a new owner renames or
+removes the drafts of all earlier epochs (``publish.recover``) before it looks at the files and publishes.
+What the old one had decided was committed before the epoch was raised, so the new one sees it, and finishes
+it or takes it back.
 """
 
 import json
@@ -96,7 +97,7 @@ class Database:
         return self._connection.execute(query, values).fetchall()
 
     def write(self, query: str, *values: object) -> int:
-        """Change something; returns the number of the inserted row. Outside a transaction it is one of its own."""
+        """Change something; returns the number of the inserted row. Alone, it is a transaction of its own."""
         if not self._connection.in_transaction:
             with self.transaction():
                 return self.write(query, *values)
@@ -140,7 +141,9 @@ class Database:
     def _assert_owned(self) -> None:
         owner = self._connection.execute("SELECT epoch, pid, host, since FROM owner").fetchone()
         if owner is None or owner[0] != self.epoch:
-            raise LakeLockedError(f"{self._path} was taken over by another run ({_shown(owner)}); this one ends")
+            raise LakeLockedError(
+                f"{self._path} was taken over by another run ({_shown(owner)}); this one ends"
+            )
         # A connection goes on writing to a file that was renamed away, where nobody will ever look.
         if _inode(self._path) != self._file:
             raise LakeLockedError(f"{self._path} was replaced or moved away while this run was using it")
@@ -177,7 +180,9 @@ def _shown(owner: tuple[int, int, str, float] | None) -> str:
     if owner is None:
         return "which has not signed"
     _, pid, host, since = owner
-    return f"process {pid} on {host}, since {datetime.fromtimestamp(since, UTC).isoformat(timespec='seconds')}"
+    return (
+        f"process {pid} on {host}, since {datetime.fromtimestamp(since, UTC).isoformat(timespec='seconds')}"
+    )
 
 
 def _translated(path: Path, error: sqlite3.Error, *, opened: bool) -> Exception:

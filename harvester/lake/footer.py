@@ -20,8 +20,9 @@ class FooterError(ValueError):
 
 
 def sealed(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The same with a hash of it: Parquet's page checksums leave the footer out, and a flipped bit in it could
-    claim seconds that nobody proved.
+    """The same with a hash of it.
+
+    Parquet's page checksums leave the footer out, and a flipped bit there could claim seconds nobody proved.
     """
     return {**metadata, _SEAL: _seal(metadata)}
 
@@ -55,8 +56,7 @@ class Footer:
         """
         try:
             told = {name.decode(): value.decode() for name, value in metadata.items()}
-            if told.get(_SEAL) != _seal(told):
-                raise FooterError("its metadata carry no seal, or were changed")
+            _check(told)
             identity = json.loads(told["harvester.identity"])
             Granularity(identity["partition"])
             covers = json.loads(told["harvester.covers"])
@@ -68,10 +68,13 @@ class Footer:
                 complete=bool(json.loads(told["harvester.complete"])),
                 run=int(told["harvester.run"]),
             )
-        except FooterError:
-            raise
         except (KeyError, ValueError, TypeError) as error:
             raise FooterError(f"its metadata cannot be read: {error}") from error
+
+
+def _check(told: Mapping[str, str]) -> None:
+    if told.get(_SEAL) != _seal(told):
+        raise FooterError("they carry no seal, or were changed")
 
 
 def _seal(metadata: Mapping[str, str]) -> str:

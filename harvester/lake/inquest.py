@@ -1,4 +1,4 @@
-"""What a Parquet file proves when nobody is left to ask: everything is read, and only the sound is believed."""
+"""What a Parquet file proves when there is no ledger to ask: all is read, and only what is sound believed."""
 
 import hashlib
 from dataclasses import dataclass

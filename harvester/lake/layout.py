@@ -83,7 +83,9 @@ _LABELS = {
 def place_of(path: Path) -> Place | None:
     """Read a path relative to the lake; ``None`` if no dataset puts a file there."""
     found = re.fullmatch(r"([a-z][a-z0-9_]*)-([0-9T-]+)\.parquet", path.name)
-    for granularity, form in _LABELS.items() if found else ():
+    if found is None:
+        return None
+    for granularity, form in _LABELS.items():
         try:
             second = int(datetime.strptime(found[2], form).replace(tzinfo=UTC).timestamp())
         except ValueError:
@@ -165,7 +167,7 @@ class Layout:
         return self.tmp / f"{self.name}-{partition.label}.{epoch}.draft"
 
     def drafts(self, *, until: int) -> Iterator[Path]:
-        """What owners up to the epoch ``until`` have begun to write, and those of before there were epochs."""
+        """What owners up to the epoch ``until`` have begun to write, and those before there were epochs."""
         for path in self.tmp.glob("*.draft"):
             epoch = path.stem.rpartition(".")[2]
             if not epoch.isdecimal() or int(epoch) <= until:

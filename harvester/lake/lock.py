@@ -46,7 +46,9 @@ def _locked(path: Path) -> Iterator[TextIO]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise LakeLockedError(f"{path.parent.parent} is owned by another run ({_owner(path)})") from error
+                raise LakeLockedError(
+                    f"{path.parent.parent} is owned by another run ({_owner(path)})"
+                ) from error
             except OSError as error:
                 reason = f"{path} cannot be locked ({error.strerror})"
                 raise LakeError(f"{reason}; a lake needs a local file system") from error

@@ -40,9 +40,9 @@ def recover(layout: Layout, catalog: Catalog) -> None:
     A file that has the decided hash is published; a draft that has it is renamed now; neither: the decision
     is taken back, and the partition stays as readers know it.
 
-    The owner before may not be dead, only paused. Its ledger is fenced, and here its drafts are taken from it:
-    a draft is gone before the file is looked at, so that a rename it still had in mind finds nothing, or came
-    before the look. Drafts of a later owner are not touched, so that one that is fenced itself does no harm.
+    The owner before may not be dead, only paused. It can write no ledger, and here its drafts are taken from
+    it: a draft is gone before the file is looked at, so that a rename it still had in mind finds nothing, or
+    came before the look. Drafts of a later owner are not touched: one that is fenced itself does no harm.
 
     Raises:
         OSError: The disk refuses it; nothing was deleted.

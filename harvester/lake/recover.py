@@ -1,4 +1,4 @@
-"""A new ledger for a lake that lost its own: from the published files, and only what they prove themselves."""
+"""A new ledger for a lake that lost its own: from the published files, and what they prove themselves."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -61,10 +61,10 @@ def rebuild(
 ) -> Recovery:
     """Make a new ledger from the published files; the old one is set aside.
 
-    The order makes every crash harmless: as soon as the old ledger is out of its place, every command but this
-    one refuses the lake, until the new one is in it. And it ends an owner that is only paused: its ledger is not
-    where it was, so it can intend nothing more; its drafts are removed before the files are looked at, so it can
-    rename nothing more.
+    The order makes every crash harmless: as soon as the old ledger is out of its place, every command but
+    this one refuses the lake, until the new one is in it. And it ends an owner that is only paused: its
+    ledger is not where it was, so it can decide nothing more; its drafts are removed before the files are
+    looked at, so it can rename nothing more.
 
     Args:
         root: The lake.
@@ -96,13 +96,15 @@ def rebuild(
 def _assert_lost(layout: Layout) -> None:
     try:
         if not has_begun(layout):
-            raise LakeError(f"{layout.root} has neither a ledger nor published files: harvester backfill makes a lake")
+            raise LakeError(
+                f"{layout.root} has neither a ledger nor published files: harvester backfill makes a lake"
+            )
         with Database.open(layout.ledger, read_only=True):
             pass
     except LedgerDamagedError:
         return
     raise LakeError(
-        f"the ledger of {layout.root} is sound, there is nothing to recover; harvester verify looks at the files"
+        f"the ledger of {layout.root} is sound: nothing to recover; harvester verify looks at the files"
     )
 
 
@@ -126,12 +128,12 @@ def _set_aside(layout: Layout, now: float) -> Path | None:
     return folder
 
 
-def _gather(
-    root: Path, jobs: int, step: Callable[[int, int], None]
-) -> tuple[list[Evidence], list[Finding]]:
+def _gather(root: Path, jobs: int, step: Callable[[int, int], None]) -> tuple[list[Evidence], list[Finding]]:
     """Look at every Parquet file of every dataset; returns those that prove something, and the others."""
     folders = {path.relative_to(root).parts[0] for path in root.glob("*/*=*/**/*.parquet")}
-    paths = sorted(path.relative_to(root) for folder in folders for path in (root / folder).rglob("*.parquet"))
+    paths = sorted(
+        path.relative_to(root) for folder in folders for path in (root / folder).rglob("*.parquet")
+    )
     names = {place.name for path in paths if (place := place_of(path))}
     paths = [path for path in paths if path.parts[0] in names]
     evidence: list[Evidence] = []

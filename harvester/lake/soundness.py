@@ -1,7 +1,9 @@
-"""Whether a SQLite file is a sound ledger: stamp, pages, tables, content; and how an older one becomes a new one."""
+"""Whether a SQLite file is a sound ledger: stamp, pages, tables, content; and how an old one becomes new."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -51,7 +53,7 @@ _WITH_TEXT = ("lake", "owner", "dataset", "run", "gap", "published", "suspect", 
 
 
 def refuse_remains(path: Path) -> None:
-    """Refuse a ledger of which only the write-ahead log is left: SQLite would delete that, and begin anew.
+    """Refuse a ledger of which only the write-ahead log is left: SQLite would delete it, and begin anew.
 
     Raises:
         LedgerDamagedError: It is so.
@@ -63,7 +65,7 @@ def refuse_remains(path: Path) -> None:
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty file; a crash meanwhile leaves an empty file, which the next start fills."""
+    """Make the tables in an empty file; a crash meanwhile leaves it empty, and the next start fills it."""
     if _tables(connection) or stamp_of(connection) != (0, 0):
         return
     stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
@@ -85,7 +87,9 @@ def check(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> Non
     """
     application, version = stamp_of(connection)
     if application != APPLICATION_ID:
-        raise LedgerDamagedError(path, "it is not a ledger of this program (give another --lake if the folder is not a lake)")
+        raise LedgerDamagedError(
+            path, "it is not a ledger of this program (give another --lake if the folder is not a lake)"
+        )
     if version > FORMAT:
         raise LakeError(
             f"{path} has format {version}, this program reads {FORMAT}; use the version that wrote it"
@@ -132,49 +136,43 @@ def wrong_content(connection: sqlite3.Connection) -> str | None:
 
 
 def _impossible() -> Iterator[tuple[str, str]]:
-    """What must not be found, and the question that would find it."""
+    """What must not be found, and the question that would find it; made of constants of this module."""
     for table in _WITH_SPANS:
-        yield (
-            f"a span in {table} is none",
-            f"SELECT 1 FROM {table} WHERE start >= stop OR start < {_FIRST} OR stop > {_LAST}",  # noqa: S608
-        )
-        yield (
-            f"{table} tells of an unknown dataset",
-            "SELECT 1 FROM (SELECT name FROM dataset LIMIT 1)"  # noqa: S608
-            f" JOIN {table} ON {table}.name NOT IN (SELECT name FROM dataset)",
-        )
+        beyond = f"start >= stop OR start < {_FIRST} OR stop > {_LAST}"
+        yield f"a span in {table} is none", f"SELECT 1 FROM {table} WHERE {beyond}"  # noqa: S608
+        strange = f"JOIN {table} ON {table}.name NOT IN (SELECT name FROM dataset)"  # noqa: S608
+        query = f"SELECT 1 FROM (SELECT name FROM dataset LIMIT 1) {strange}"  # noqa: S608
+        yield f"{table} tells of an unknown dataset", query
     for table in _DISJOINT:
-        yield (
-            f"spans in {table} overlap",
-            "SELECT 1 FROM (SELECT start, lag(stop) OVER (PARTITION BY name ORDER BY start) AS before"  # noqa: S608
-            f" FROM {table}) WHERE start < before",
-        )
+        before = "lag(stop) OVER (PARTITION BY name ORDER BY start) AS before"
+        query = f"SELECT 1 FROM (SELECT start, {before} FROM {table}) WHERE start < before"  # noqa: S608
+        yield f"spans in {table} overlap", query
     for table, column, kind in _STRUCTURES:
-        yield (
-            f"{table} has a {column} that cannot be read",
-            f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608
-            f" AND CASE WHEN json_valid({column}) THEN json_type({column}) != '{kind}' ELSE 1 END",
-        )
-    yield (
-        "a run began or ended at no time",
-        f"SELECT 1 FROM run WHERE NOT started BETWEEN {_FIRST} AND {_LAST}"  # noqa: S608
-        f" OR NOT coalesce(ended, 0) BETWEEN {_FIRST} AND {_LAST}",
-    )
+        wrong = f"CASE WHEN json_valid({column}) THEN json_type({column}) != '{kind}' ELSE 1 END"
+        query = f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL AND {wrong}"  # noqa: S608
+        yield f"{table} has a {column} that cannot be read", query
+    never = f"NOT BETWEEN {_FIRST} AND {_LAST}"
+    query = f"SELECT 1 FROM run WHERE started {never} OR coalesce(ended, 0) {never}"  # noqa: S608
+    yield "a run began or ended at no time", query
 
 
 def _has_tables_of(connection: sqlite3.Connection, version: int) -> bool:
     """Whether its tables, brought up to date, are those of a new ledger; tried without the file."""
-    trial, fresh = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
+    tables = _tables(connection)
+    if version == FORMAT:
+        return tables == _tables_of(_schema())
     try:
         steps = [_STEPS[step] for step in range(version, FORMAT)]
-        trial.executescript(";".join([*_tables(connection).values(), *steps]))
-        fresh.executescript(_schema())
-        return _tables(trial) == _tables(fresh)
+        return _tables_of(";".join([*tables.values(), *steps])) == _tables_of(_schema())
     except (KeyError, sqlite3.Error):
         return False
-    finally:
-        trial.close()
-        fresh.close()
+
+
+@cache
+def _tables_of(statements: str) -> Mapping[str, str]:
+    with closing(sqlite3.connect(":memory:")) as trial:
+        trial.executescript(statements)
+        return _tables(trial)
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, str]:
@@ -183,6 +181,7 @@ def _tables(connection: sqlite3.Connection) -> dict[str, str]:
     return {name: " ".join(sql.split()) for name, sql in rows}
 
 
+@cache
 def _schema() -> str:
     return files("harvester.lake").joinpath("schema.sql").read_text(encoding="utf-8")
 

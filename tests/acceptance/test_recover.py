@@ -1,4 +1,4 @@
-"""A lake that lost its ledger: refused by every command, rebuilt from its files, and whole after a backfill."""
+"""A lake that lost its ledger: refused by every command, rebuilt from its files, whole after a backfill."""
 
 import asyncio
 import json
@@ -200,7 +200,7 @@ async def test_keys_in_two_files_prove_neither(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("partition", ["hour", "day", "month"])
 async def test_every_partition_and_every_name(tmp_path: Path, partition: str) -> None:
-    """Two datasets of one lake, also cut in the middle of a partition, are recovered under their own names."""
+    """Two datasets of one lake, also cut in the middle of a partition, are recovered under their names."""
     account = _account()
     async with bench(tmp_path, account) as it:
         sales = {"name": "sales", "partition": partition, "switches": {"records": False}}
@@ -271,9 +271,10 @@ async def test_recovering_twice_and_after_a_crash(tmp_path: Path, monkeypatch: p
                     raise KeyboardInterrupt
                 return work(path, target)
 
-            with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-                patch.setattr(Path, "replace", die)
+            monkeypatch.setattr(Path, "replace", die)
+            with pytest.raises(KeyboardInterrupt):
                 _rebuild(it)
+            monkeypatch.undo()
             with pytest.raises(LedgerDamagedError):
                 holdings(tmp_path / "lake")
         assert _rebuild(it).datasets[0].rows == account.total

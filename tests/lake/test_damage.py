@@ -1,4 +1,4 @@
-"""A ledger that rotted: opened with what it held, or refused; never a wrong answer that SQLite could have seen."""
+"""A ledger that rotted: opened with what it held, or refused; no wrong answer that SQLite could have seen."""
 
 import random
 import shutil
@@ -114,7 +114,7 @@ def _sqlite_sees(path: Path) -> bool:
     """Whether SQLite itself would have found it, asked with a connection of our own."""
     connection = sqlite3.connect(path)
     try:
-        return connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",)
+        return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
     except sqlite3.Error:
         return True
     finally:
@@ -123,12 +123,12 @@ def _sqlite_sees(path: Path) -> bool:
 
 @pytest.mark.large
 def test_a_mutated_ledger_is_refused_or_equal(quick_folder: Path) -> None:
-    """2,000 mutations of the file, or of its log: no other error, and no other content that SQLite could see."""
+    """2,000 mutations of the file or its log: no other error, no content that SQLite could have seen."""
     original = quick_folder / "ledger.sqlite"
     _fill(original)
     parts = {part: Path(f"{original}{part}").read_bytes() for part in _PARTS}
     truth = _opened(quick_folder, parts)
-    # SQLite cuts a log at the first page whose checksum is wrong: that gives an earlier time, never a wrong one.
+    # SQLite cuts a log at the first page whose checksum is wrong: that gives an earlier time, no wrong one.
     log = parts["-wal"]
     cuts = {*range(_LOG_HEAD, len(log), _LOG_PAGE), len(log)}
     earlier = [_opened(quick_folder, {**parts, "-wal": log[:cut]}) for cut in sorted(cuts)]
@@ -173,8 +173,7 @@ def _opened(folder: Path, parts: dict[str, bytes]) -> object:
                 told.append(_content(database))
         except LakeLockedError:
             raise
-        except LakeError as error:
-            assert str(path) in str(error)
+        except LakeError:
             return "refused"
     assert told[0] == told[1]
     return told[1]
@@ -205,7 +204,7 @@ def _strange_log(path: Path) -> None:
     connection.close()
 
 
-DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "an earlier version": (_another_version, "tables are not those of format 2"),
     "a version of nobody": (_statement("PRAGMA user_version = 0"), "tables are not those of format 0"),
     "another program's": (_statement("PRAGMA application_id = 7"), "not a ledger of this program"),
@@ -228,7 +227,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.mark.parametrize(("damage", "complaint"), DAMAGES.values(), ids=DAMAGES)
 @pytest.mark.parametrize("read_only", [True, False])
 def test_what_this_program_cannot_have_written_is_refused(
-    tmp_path: Path, damage: Callable[[Path], None], complaint: str, *, read_only: bool
+    tmp_path: Path, damage: Callable[[Path], object], complaint: str, *, read_only: bool
 ) -> None:
     """Though SQLite finds nothing wrong with it; the sentence says what, and what mends it."""
     path = tmp_path / "ledger.sqlite"
@@ -237,5 +236,8 @@ def test_what_this_program_cannot_have_written_is_refused(
         with Database.open(path):
             pass  # the log is taken into the file
     damage(path)
-    with pytest.raises(LakeError, match=f"{complaint}.*harvester recover"), Database.open(path, read_only=read_only):
+    with (
+        pytest.raises(LakeError, match=f"{complaint}.*harvester recover"),
+        Database.open(path, read_only=read_only),
+    ):
         pytest.fail("it was opened")

@@ -10,7 +10,6 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -67,7 +66,7 @@ async def test_a_paused_owner_publishes_nothing_more(
     """Wherever it stood: it ends, everything it writes later is refused, and the lake is the new owner's."""
     with opened(tmp_path) as lake:
         await lake.harvest(FIRST)
-    work: Callable[..., object] = getattr(owner, name)
+    work = getattr(owner, name)
     left = iter(range(after))
 
     def pause(*arguments: object, **options: object) -> object:
@@ -150,7 +149,9 @@ def _owner(root: Path, journal: Path, seed: int) -> int:
             for number in range(3):
                 day = partition_at(Granularity.DAY, MONDAY + chance.randrange(2) * 24 * HOUR)
                 began = time.monotonic_ns()
-                _publish(layout, catalog, day.span, run, text=f"{database.epoch} {number} {seed}", chance=chance)
+                _publish(
+                    layout, catalog, day.span, run, text=f"{database.epoch} {number} {seed}", chance=chance
+                )
                 print(json.dumps(["publish", database.epoch, began]), file=notes, flush=True)
     except LakeLockedError:
         return 5
@@ -227,7 +228,7 @@ def _race(root: Path, seed: int) -> tuple[list[tuple[str, int, int]], list[int]]
 @pytest.mark.large
 @pytest.mark.real_time
 def test_two_owners_never_publish_at_once(quick_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """200 races, with SIGSTOP, SIGCONT and lock files that vanish: an owner that was followed publishes nothing."""
+    """200 races, with SIGSTOP, SIGCONT, and locks that vanish: who was followed publishes nothing more."""
     monkeypatch.setattr(database, "_PATIENCE", 0.1)  # with one that was stopped in a transaction
     shown = fenced = 0
     for seed in range(RACES):
@@ -268,9 +269,8 @@ def test_whoever_locks_finds_the_lock_in_its_place(tmp_path: Path) -> None:
             assert second.epoch == 2
             with pytest.raises(LakeLockedError, match=socket.gethostname()), entered(layout, started=0.0):
                 pytest.fail("three owners")
-    with pytest.raises(LakeError, match="harvester recover"):
-        (layout.table / "date=2024-05-27").mkdir()
-        (layout.table / "date=2024-05-27" / "calls-2024-05-27.parquet").touch()
-        layout.ledger.unlink()
-        with entered(layout, started=0.0):
-            pytest.fail("a ledger was begun anew")
+    (layout.table / "date=2024-05-27").mkdir()
+    (layout.table / "date=2024-05-27" / "calls-2024-05-27.parquet").touch()
+    layout.ledger.unlink()
+    with pytest.raises(LakeError, match="harvester recover"), entered(layout, started=0.0):
+        pytest.fail("a ledger was begun anew")

@@ -73,7 +73,9 @@ async def test_a_partition_cut_by_runs_gives_the_file_of_one_run(
 
 
 def _without_run(files: dict[str, bytes]) -> dict[str, bytes]:
-    told = rb"(harvester\.run\x18\x01)\d|(harvester\.seal\x18\x40)[0-9a-f]{64}"  # the seal is over the run too
+    told = (
+        rb"(harvester\.run\x18\x01)\d|(harvester\.seal\x18\x40)[0-9a-f]{64}"  # the seal is over the run too
+    )
     return {path: re.sub(told, rb"\1\2", content) for path, content in files.items()}
 
 

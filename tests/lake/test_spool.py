@@ -158,3 +158,19 @@ def test_freed_answers_can_be_kept_as_evidence(folder: Path, tmp_path: Path) -> 
         spool.free(start)
     assert starts(folder) == {-60}
     assert starts(raw) == {0, 60}
+
+
+def test_evidence_never_replaces_evidence(tmp_path: Path) -> None:
+    """A window that is read anew, also one that a crash cut short, has its answers beside the older ones."""
+    keep = tmp_path / "raw"
+    spool = Spool(tmp_path, keep=keep)
+    for body in (b"first", b"second", b"third"):
+        spool.file(7).append("question", "identity", body)
+        if body == b"second":
+            spool.keep_only({8})
+        else:
+            spool.free(7)
+    kept = sorted(path.name for path in keep.iterdir())
+    assert kept == ["7-2.spool", "7-3.spool", "7.spool"]
+    assert b"second" in (keep / "7-2.spool").read_bytes()
+    assert not list(tmp_path.glob("*.spool"))

@@ -1,13 +1,3 @@
-2026-11-25 21:52:58 [debug    ] proven                         sessions=72 window='[2024-03-28 00:00:00, 2024-04-01 00:00:00)'
-2026-11-25 21:52:58 [debug    ] published                      after='[2024-03-28 00:00:00, 2024-04-01 00:00:00)' partitions=3
-2026-11-25 21:52:58 [warning  ] gap                            expected=None reason='a page of 2 records came with 1' window='[2024-04-01 00:00:00, 2024-04-01 03:00:00)'
-2026-11-25 21:52:58 [warning  ] gap                            expected=None reason='a page of 1 records came with 0' window='[2024-04-01 03:00:00, 2024-04-01 06:00:00)'
-2026-11-25 21:52:58 [warning  ] gap                            expected=None reason='a page of 1 records came with 0' window='[2024-04-01 06:00:00, 2024-04-01 09:00:00)'
-2026-11-25 21:52:58 [warning  ] gap                            expected=None reason='a page of 1 records came with 0' window='[2024-04-01 09:00:00, 2024-04-01 12:00:00)'
-2026-11-25 21:52:58 [warning  ] gap                            expected=None reason='a page of 1 records came with 0' window='[2024-04-01 12:00:00, 2024-04-01 15:00:00)'
-2026-11-25 21:52:58 [warning  ] gap                            expected=None reason='a page of 1 records came with 0' window='[2024-04-01 15:00:00, 2024-04-01 18:00:00)'
-2026-11-25 21:52:59 [warning  ] gap                            expected=None reason='a page of 1 records came with 0' window='[2024-04-01 18:00:00, 2024-04-01 21:00:00)'
-2026-11-25 21:52:59 [warning  ] gap                            expected=None reason='a page of 1 records came with 0' window='[2024-04-01 21:00:00, 2024-04-02 00:00:00)'
 BEGIN TRANSACTION;
 CREATE TABLE coverage (
   name TEXT NOT NULL,
