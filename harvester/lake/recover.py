@@ -79,7 +79,10 @@ def rebuild(
     """
     layout = Layout(root, "")
     _assert_lost(layout)
-    layout.workshop.mkdir(exist_ok=True)
+    try:
+        layout.workshop.mkdir(exist_ok=True)
+    except OSError as error:
+        raise LakeError(f"{root} cannot be written ({error.strerror})") from error
     with owned(layout.lock, started=now):
         _assert_lost(layout)
         kept = _set_aside(layout, now)

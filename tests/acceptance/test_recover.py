@@ -292,6 +292,10 @@ async def test_recover_owns_the_lake(tmp_path: Path) -> None:
         with owned(tmp_path / "lake" / "_harvester" / "lock", started=0.0), pytest.raises(LakeLockedError):
             _rebuild(it)
         shutil.rmtree(tmp_path / "lake" / "_harvester")
+        (tmp_path / "lake" / "_harvester").touch()
+        with pytest.raises(LakeError, match="cannot be written"):
+            _rebuild(it)
+        (tmp_path / "lake" / "_harvester").unlink()
         assert _rebuild(it).kept is None
 
 
