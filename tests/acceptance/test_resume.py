@@ -6,10 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from harvester.cli.exit_codes import ExitCode, exit_code
 from harvester.emulator import Behaviour, SyntheticAccount
+from harvester.errors import LakeLockedError
 from harvester.harvest import Backfill
-from harvester.lake import publish
+from harvester.lake import publish, sink
 from harvester.lake.catalog import Catalog
+from harvester.lake.database import Database
+from harvester.lake.entries import Intent
+from harvester.lake.layout import Layout
+from harvester.lake.publish import recover
 from harvester.lake.spool import Spool
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
@@ -104,3 +110,25 @@ async def test_a_crash_before_answers_are_freed_loses_no_evidence(
 
 def _die(*_arguments: object, **_options: object) -> None:
     raise Killed
+
+
+async def test_a_run_that_was_followed_by_another_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paused before a rename, its lock lost: it says who owns the lake now, and the next run completes it."""
+    account = SyntheticAccount(400, START, END, seed=6)
+    work = sink.show
+
+    def followed(root: Path, intents: list[Intent]) -> None:
+        monkeypatch.undo()
+        with Database.open(root / "_harvester" / "ledger.sqlite") as ledger:
+            recover(Layout(root, "calls"), Catalog(ledger, "calls"))
+        work(root, intents)
+
+    async with bench(tmp_path, account) as it:
+        monkeypatch.setattr(sink, "show", followed)
+        with pytest.raises(LakeLockedError, match="taken over by another run") as refusal:
+            await it.harvest(START, END)
+        assert exit_code(refusal.value) == ExitCode.LOCKED
+        assert (await it.harvest(START, END)).outcome == "complete"
+        assert it.verdict(START, END) == exact(account.total)
