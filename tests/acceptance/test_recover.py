@@ -122,14 +122,6 @@ def _flip(place: float) -> Callable[[Path], None]:
     return flip
 
 
-def _wider(path: Path) -> None:
-    """Its footer claims a second more, as a flipped bit could make it do."""
-    content = path.read_bytes()
-    start = content.index(b"harvester.covers")
-    at = content.index(b'", "', start) + len('", "2024-03-28 ')
-    path.write_bytes(content[:at] + b"1" + content[at + 1 :])
-
-
 def _unmarked(path: Path) -> None:
     """Written by another program from the same rows."""
     table = pq.read_table(path, partitioning=None)
@@ -139,7 +131,6 @@ def _unmarked(path: Path) -> None:
 DAMAGES = {
     "a page": _flip(0.3),
     "the footer": _flip(0.97),
-    "a claim": _wider,
     "first byte": _flip(0),
     "last byte": _flip(1),
     "cut short": lambda path: path.write_bytes(path.read_bytes()[:-9]),
@@ -168,16 +159,32 @@ async def test_what_is_not_sound_is_left_aside(tmp_path: Path, damage: Callable[
         assert it.verdict(START, EMPTY.start) == exact(len(list(account.sessions(START, EMPTY.start))))
 
 
-async def test_a_file_left_aside_gives_way_to_nothing(tmp_path: Path) -> None:
-    """If its seconds turn out to hold no session today, readers see its rows no longer."""
+async def test_a_footer_cannot_claim_more_than_was_proven(tmp_path: Path) -> None:
+    """One changed digit in what it says it covers breaks the seal: no second is passed over for it."""
+    account = _account()
+    async with bench(tmp_path, account) as it:
+        await it.harvest(START, START + DAY // 2)
+        path = _day(it, 0)
+        assert b' 12:00:00"' in path.read_bytes()
+        path.write_bytes(path.read_bytes().replace(b' 12:00:00"', b' 13:00:00"'))
+        _ledger(it).unlink()
+        (finding,) = _rebuild(it).aside
+        assert "they carry no seal, or were changed" in finding.text
+        await it.harvest(START, END)
+        assert it.verdict(START, END) == exact(account.total)
+
+
+async def test_files_left_aside_give_way_to_nothing(tmp_path: Path) -> None:
+    """If their seconds turn out to hold no session today, readers see their rows no longer."""
     account = _account()
     async with bench(tmp_path, account) as it:
         await it.harvest(START, END)
-        for session in list(account.sessions(START + DAY, START + 2 * DAY)):
+        for session in list(account.sessions(START, START + 2 * DAY)):
             account.remove(int(str(session["call_session_history_id"])))
-        _flip(0.3)(_day(it, 1))
+        for day in (0, 1):
+            _flip(0.3)(_day(it, day))
         _ledger(it).unlink()
-        assert len(_rebuild(it).aside) == 1
+        assert len(_rebuild(it).aside) == 2
         await it.harvest(START, END)
         assert it.verdict(START, END) == exact(account.total)
 
