@@ -83,8 +83,7 @@ class Backfill:
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)
-            # Also before a run that finds nothing to do: a crash may have come before they were freed.
-            self._spool.keep_only(ledger.window_starts())
+            self._spool.keep_only(ledger.window_starts())  # also if there is nothing to do
             todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:

@@ -117,7 +117,7 @@ async def test_a_run_that_was_followed_by_another_ends(
 ) -> None:
     """Paused before a rename, its lock lost: it says who owns the lake now, and the next run completes it."""
     account = SyntheticAccount(400, START, END, seed=6)
-    work = sink.show
+    work = publish.show
 
     def followed(root: Path, intents: list[Intent]) -> None:
         monkeypatch.undo()
