@@ -88,16 +88,20 @@ class Job:
         """A job over the dataset that was started with ``identity``, as the ledger keeps it.
 
         Raises:
-            ConfigError: The settings are not usable.
+            ConfigError: The settings are not usable, or this version does not know the dataset.
         """
-        dataset = DATASETS[str(identity["dataset"])]
-        return cls(
-            dataset=dataset,
-            partition=str(identity["partition"]),
-            switches={name: bool(identity[name]) for name in dataset.switches},
-            filters={name: str(identity[name]) for name in dataset.filters if name in identity},
-            **settings,
-        )
+        try:
+            dataset = DATASETS[str(identity["dataset"])]
+            shape: dict[str, Any] = {
+                "partition": str(identity["partition"]),
+                "switches": {name: bool(identity[name]) for name in dataset.switches},
+                "filters": {name: str(identity[name]) for name in dataset.filters if name in identity},
+            }
+        except KeyError as error:
+            raise ConfigError(
+                f"the ledger tells of a dataset that this version cannot ask for: {error}"
+            ) from error
+        return cls(dataset=dataset, **shape, **settings)
 
     @property
     def shared(self) -> dict[str, str]:

@@ -16,10 +16,10 @@ from harvester.api.question import Bounds
 from harvester.api.reader import Reader
 from harvester.config import Job
 from harvester.lake.catalog import Catalog
-from harvester.lake.database import Database, to_json
+from harvester.lake.database import to_json
 from harvester.lake.layout import Granularity, Layout
 from harvester.lake.ledger import Ledger
-from harvester.lake.lock import owned
+from harvester.lake.opening import entered
 from harvester.lake.publish import recover
 from harvester.lake.rows import TimeColumn
 from harvester.lake.sink import Sink
@@ -71,7 +71,7 @@ class Backfill:
 
         Raises:
             ConfigError: The range, the lake or the endpoint is not usable; nothing was asked.
-            LakeLockedError: Another run owns the lake.
+            LakeLockedError: Another run owns the lake, or has taken it over.
             ExceptionGroup: The API refused or could not be reached, or the disk refused; what is published
                 stays, and the next run goes on from there.
         """
@@ -79,8 +79,7 @@ class Backfill:
         settled = job.settled(started)
         self._layout.make()
         async with AsyncExitStack() as stack:
-            stack.enter_context(owned(self._layout.lock, started=started))
-            database = stack.enter_context(Database.open(self._layout.ledger))
+            database = stack.enter_context(entered(self._layout, started=started))
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)

@@ -11,7 +11,7 @@ import click
 
 from harvester.errors import ConfigError
 
-COMMANDS = ("backfill", "check", "plan", "status", "verify", "repair", "emulator", "completion")
+COMMANDS = ("backfill", "check", "plan", "status", "verify", "repair", "recover", "emulator", "completion")
 
 
 def command_named(name: str) -> click.Command:

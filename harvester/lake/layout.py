@@ -1,5 +1,6 @@
 """Where everything lies in a lake, and which span of time each Parquet file holds."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,6 +67,45 @@ def partitions(granularity: Granularity, window: Window) -> Iterator[Partition]:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What a published file's path says: of which dataset, how cut, which partition."""
+
+    name: str
+    granularity: Granularity
+    partition: Partition
+
+
+_LABELS = {
+    Granularity.HOUR: "%Y-%m-%dT%H",
+    Granularity.DAY: "%Y-%m-%d",
+    Granularity.MONTH: "%Y-%m",
+}
+
+
+def place_of(path: Path) -> Place | None:
+    """Read a path relative to the lake; ``None`` if no dataset puts a file there."""
+    found = re.fullmatch(r"([a-z][a-z0-9_]*)-([0-9T-]+)\.parquet", path.name)
+    if found is None:
+        return None
+    for granularity, form in _LABELS.items():
+        try:
+            second = int(datetime.strptime(found[2], form).replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            continue
+        place = Place(found[1], granularity, partition_at(granularity, second))
+        if Layout(Path(), place.name).file(place.partition) == path:
+            return place
+    return None
+
+
+def has_files(root: Path) -> bool:
+    """Whether a dataset's file lies in the lake, whatever the ledger says."""
+    patterns = ("*/date=*/*.parquet", "*/date=*/hour=*/*.parquet", "*/month=*/*.parquet")
+    paths = (path for pattern in patterns for path in root.glob(pattern))
+    return any(place_of(path.relative_to(root)) for path in paths)
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The paths of one dataset in one lake. Readers look below ``table`` only.
 
@@ -121,9 +161,19 @@ class Layout:
         """The published file of a partition, relative to the lake."""
         return Path(self.name, partition.folder, f"{self.name}-{partition.label}.parquet")
 
-    def draft(self, partition: Partition) -> Path:
-        """The same file while it is written. Never ends in ``.parquet``: readers glob by that."""
-        return self.tmp / f"{self.name}-{partition.label}.draft"
+    def draft(self, partition: Partition, epoch: int) -> Path:
+        """The same file while it is written, by the owner of ``epoch``; no two owners share a draft.
+
+        Never ends in ``.parquet``: readers glob by that.
+        """
+        return self.tmp / f"{self.name}-{partition.label}.{epoch}.draft"
+
+    def drafts(self, *, until: int) -> Iterator[Path]:
+        """What owners up to the epoch ``until`` have begun to write, and those before there were epochs."""
+        for path in self.tmp.glob("*.draft"):
+            epoch = path.stem.rpartition(".")[2]
+            if not epoch.isdecimal() or int(epoch) <= until:
+                yield path
 
     def make(self) -> None:
         """Create the folders, and make them durable.
@@ -137,7 +187,7 @@ class Layout:
                 sync_folder(self.root.parent)
             probe = self.tmp / "probe"
             probe.write_bytes(b"")
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another that starts at the same moment uses the same name
             apart = self.table.stat().st_dev != self.tmp.stat().st_dev
         except OSError as error:
             raise LakeError(

@@ -7,6 +7,7 @@ leaves either the old file or the new one, and the next start tells which by its
 import errno
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from harvester.errors import LakeError
@@ -53,21 +54,29 @@ def recover(layout: Layout, catalog: Catalog) -> None:
     A file that has the decided hash is published; a draft that has it is renamed now; neither: the decision
     is taken back, and the partition stays as readers know it.
 
+    The owner before may not be dead, only paused. It can write no ledger, and here its drafts are taken from
+    it: a draft is gone before the file is looked at, so that a rename it still had in mind finds nothing, or
+    came before the look. Drafts of a later owner are not touched: one that is fenced itself does no harm.
+
     Raises:
         OSError: The disk refuses it; nothing was deleted.
+        LakeLockedError: Another owner has taken the lake over.
     """
     for intent, run in catalog.intents():
-        wanted = intent.publication.sha256
+        target, wanted = layout.root / intent.publication.path, intent.publication.sha256
         if _hash(intent.draft) == wanted:
-            show(layout.root, [intent])
-        if _hash(layout.root / intent.publication.path) == wanted:
+            with suppress(FileNotFoundError):  # its owner woke up, and was quicker
+                show(layout.root, [intent])
+        else:
+            intent.draft.unlink(missing_ok=True)
+        if _hash(target) == wanted:
             # The crash may have come after the rename and before its sync.
             _sync(layout.root, [intent])
             catalog.publish([intent.publication], run)
         else:
             catalog.withdraw([intent])
-    for draft in layout.tmp.glob("*.draft"):
-        draft.unlink()
+    for draft in layout.drafts(until=catalog.epoch):
+        draft.unlink(missing_ok=True)
 
 
 def _hash(path: Path) -> str | None:

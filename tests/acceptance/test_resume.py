@@ -6,10 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from harvester.cli.exit_codes import ExitCode, exit_code
 from harvester.emulator import Behaviour, SyntheticAccount
+from harvester.errors import LakeLockedError
 from harvester.harvest import Backfill
+from harvester.lake import publish, sink
+from harvester.lake.catalog import Catalog
+from harvester.lake.database import Database
+from harvester.lake.entries import Intent
+from harvester.lake.layout import Layout
+from harvester.lake.publish import recover
+from harvester.lake.spool import Spool
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
+from tests.lake.test_publish import Killed
 
 START, END = SPRING - 30 * DAY, SPRING
 SLOW = Behaviour(latency=0.3, latency_sigma=0.3)
@@ -66,3 +76,59 @@ async def test_kept_answers(tmp_path: Path) -> None:
         report = await it.harvest(START, END, keep_raw=True)
         kept = list((tmp_path / "lake" / "_harvester" / "raw" / "calls").glob("*.spool"))
         assert sum(path.stat().st_size for path in kept) > 0.95 * report.received
+
+
+def _evidence(folder: Path) -> int:
+    """Bytes of all kept answers."""
+    return sum(path.stat().st_size for path in (folder / "_harvester" / "raw").rglob("*.spool"))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(Spool, "free"), (Catalog, "publish"), (publish, "sync_folder"), (Path, "replace")]
+)
+@pytest.mark.parametrize("keep_raw", [True, False])
+@pytest.mark.parametrize("more", [0, DAY])
+async def test_a_crash_before_answers_are_freed_loses_no_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, more: int, *, keep_raw: bool
+) -> None:
+    """The next run keeps, or drops, what the dead one had not freed, also if nothing is left to do."""
+    account = SyntheticAccount(400, START, END, seed=6)
+    async with bench(tmp_path, account) as it:
+        await it.harvest(START, START + 3 * DAY, lake="whole", keep_raw=True)
+        monkeypatch.setattr(owner, name, _die)
+        with pytest.raises(BaseExceptionGroup):
+            await it.harvest(START, START + 3 * DAY, keep_raw=keep_raw)
+        monkeypatch.undo()
+        report = await it.harvest(START, START + 3 * DAY + more, keep_raw=keep_raw)
+        assert report.outcome == "complete"
+        truth = list(account.sessions(START, START + 3 * DAY + more))
+        assert it.verdict(START, START + 3 * DAY + more) == exact(len(truth))
+        assert not list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())
+        kept, whole = _evidence(tmp_path / "lake"), _evidence(tmp_path / "whole")
+        assert kept >= whole if keep_raw else kept == 0
+
+
+def _die(*_arguments: object, **_options: object) -> None:
+    raise Killed
+
+
+async def test_a_run_that_was_followed_by_another_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paused before a rename, its lock lost: it says who owns the lake now, and the next run completes it."""
+    account = SyntheticAccount(400, START, END, seed=6)
+    work = publish.show
+
+    def followed(root: Path, intents: list[Intent]) -> None:
+        monkeypatch.undo()
+        with Database.open(root / "_harvester" / "ledger.sqlite") as ledger:
+            recover(Layout(root, "calls"), Catalog(ledger, "calls"))
+        work(root, intents)
+
+    async with bench(tmp_path, account) as it:
+        monkeypatch.setattr(sink, "show", followed)
+        with pytest.raises(LakeLockedError, match="taken over by another run") as refusal:
+            await it.harvest(START, END)
+        assert exit_code(refusal.value) == ExitCode.LOCKED
+        assert (await it.harvest(START, END)).outcome == "complete"
+        assert it.verdict(START, END) == exact(account.total)
