@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test check unit crash lock clean help
+.PHONY: demo test check unit crash canary fuzz lock clean help
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -30,11 +30,21 @@ unit: $(VENV)/.installed ## Tests with branch coverage, then the large ones with
 crash: $(VENV)/.installed ## The crash tests of the disk, CRASHES times as many cases (5: every call with every error)
 	HARVESTER_CRASHES=$(CRASHES) $(BIN)/pytest -n auto tests/disk
 
+canary: $(VENV)/.installed ## Search what the commands and the client leave behind for keys and tokens
+	$(BIN)/pytest -n auto -m "not large" tests/test_canary.py tests/test_secret.py tests/test_auth.py \
+	  tests/test_client.py tests/test_transport.py tests/cli tests/acceptance/test_cli.py tests/acceptance/test_hiding.py
+
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/.fuzz ## Fuzz answers, headers, config and spool for FUZZ_SECONDS in all
+	TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
 lock: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --no-annotate --no-strip-extras --upgrade pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --no-annotate --no-strip-extras --upgrade pyproject.toml --group test -o requirements/test.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --no-annotate --no-strip-extras --upgrade --group pyproject.toml:fuzz -o requirements/fuzz.txt
 
 # The lock has everything, with hashes; the project itself is installed without asking for more.
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -49,5 +59,13 @@ else
 endif
 	@touch $@
 
+$(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.installed
+ifdef UV
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+endif
+	@touch $@
+
 clean: ## Remove what make made
-	rm -rf $(VENV) demo-lake .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo-lake .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz

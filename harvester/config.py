@@ -9,8 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from harvester.datasets import DATASETS, Dataset
+from harvester.datasets import DATASETS, Content, Dataset
 from harvester.errors import ConfigError
+from harvester.number_key import NumberKey
 from harvester.window import Window, as_text
 
 VENDOR = "https://api.voximplant.com"
@@ -40,6 +41,8 @@ class Job:
         filters: What narrows the history; lists are joined by the vendor's ``;``.
         allow_gaps: Publish partitions that could not be proven complete, marked so.
         keep_raw: Keep the answers as evidence.
+        redact_urls: Drop signed URLs.
+        number_key: Hash phone numbers with it; ``None`` to keep them.
         memory: Arrow bytes held at most while rows wait for their turn.
     """
 
@@ -59,6 +62,8 @@ class Job:
     filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     allow_gaps: bool = False
     keep_raw: bool = False
+    redact_urls: bool = False
+    number_key: NumberKey | None = None
     memory: int = 128 * 1024 * 1024
 
     def __post_init__(self) -> None:
@@ -72,30 +77,52 @@ class Job:
             raise ConfigError(
                 "--rule-name needs --application-id: the API takes a rule only within an application"
             )
+        self._check_hiding()
+
+    def _check_hiding(self) -> None:
+        if self.keep_raw and (self.redact_urls or self.number_key):
+            option = "--redact-urls" if self.redact_urls else "--hash-numbers"
+            raise ConfigError(f"--keep-raw keeps answers as received, with all that {option} is to hide")
+        named = {name for name, content in self.dataset.contents.items() if content is Content.NUMBER}
+        if self.number_key and (filters := sorted(named & set(self.filters))):
+            raise ConfigError(
+                f"--{filters[0].replace('_', '-')} would be written into the lake, as what the dataset is"
+                " about: leave it out, or --hash-numbers"
+            )
 
     @property
     def identity(self) -> dict[str, object]:
         """What makes two datasets different: the lake refuses to mix them under one name."""
+        hiding: dict[str, object] = {"redact_urls": True} if self.redact_urls else {}
+        if self.number_key is not None:
+            hiding["hash_numbers"] = f"key {self.number_key.fingerprint}"
         return {
             "dataset": self.dataset.name,
             "partition": self.partition,
             **{name: self.switches.get(name, True) for name in self.dataset.switches},
             **self.filters,
+            **hiding,
         }
 
     @classmethod
     def of_identity(cls, identity: Mapping[str, object], **settings: Any) -> Self:  # noqa: ANN401  (the rest of the fields)
         """A job over the dataset that was started with ``identity``, as the ledger keeps it.
 
+        A key that ``settings`` give is used if the numbers of the dataset are hashed; whether it is the same
+        key, the ledger knows.
+
         Raises:
             ConfigError: The settings are not usable, or this version does not know the dataset.
         """
+        if "hash_numbers" not in identity:
+            settings["number_key"] = None
         try:
             dataset = DATASETS[str(identity["dataset"])]
             shape: dict[str, Any] = {
                 "partition": str(identity["partition"]),
                 "switches": {name: bool(identity[name]) for name in dataset.switches},
                 "filters": {name: str(identity[name]) for name in dataset.filters if name in identity},
+                "redact_urls": bool(identity.get("redact_urls")),
             }
         except KeyError as error:
             raise ConfigError(

@@ -4,7 +4,7 @@ Adding a dataset is adding a value here; no other module names a vendor's method
 Source of every figure: the vendor's reference page of the method (``GetCallHistory`` and its neighbours).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -23,6 +23,13 @@ class Kind(Enum):
     LIST = "list<struct>"
 
 
+class Content(Enum):
+    """What the text of a field holds that a lake may be told not to hold."""
+
+    URL = "signed URL"
+    NUMBER = "phone number"  # or a user's name, or a SIP URI: whom a call was from or to
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One key of a record; ``fields`` are the keys of the nested object(s) of an OBJECT or a LIST."""
@@ -30,6 +37,7 @@ class Field:
     name: str
     kind: Kind
     fields: tuple["Field", ...] = ()
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +78,35 @@ class Dataset:
         """How many records of one question can be paged to, from one end."""
         return self.max_offset + self.page_size
 
+    @property
+    def contents(self) -> dict[str, Content | None]:
+        """What its scalars hold, by name, those of nested objects too."""
+        return dict(_contents(self.fields))
 
-def _fields(kind: Kind, names: str) -> tuple[Field, ...]:
-    return tuple(Field(name, kind) for name in names.split())
+
+def _contents(fields: Iterable[Field]) -> Iterator[tuple[str, Content | None]]:
+    for item in fields:
+        if item.fields:
+            yield from _contents(item.fields)
+        else:
+            yield item.name, item.content
+
+
+def _fields(kind: Kind, names: str, content: Content | None = None) -> tuple[Field, ...]:
+    return tuple(Field(name, kind, content=content) for name in names.split())
 
 
 CALL = (
     Field("call_id", Kind.INTEGER),
     Field("start_time", Kind.INSTANT),
     Field("duration", Kind.INTEGER),
-    *_fields(Kind.TEXT, "local_number remote_number remote_number_type diversion_number"),
+    *_fields(Kind.TEXT, "local_number remote_number", Content.NUMBER),
+    Field("remote_number_type", Kind.TEXT),
+    Field("diversion_number", Kind.TEXT, content=Content.NUMBER),
     *_fields(Kind.BOOLEAN, "incoming successful"),
     Field("transaction_id", Kind.INTEGER),
-    *_fields(Kind.TEXT, "record_url media_server_address"),
+    Field("record_url", Kind.TEXT, content=Content.URL),
+    Field("media_server_address", Kind.TEXT),
     Field("cost", Kind.NUMBER),
     Field("custom_data", Kind.TEXT),
     Field("end_reason", Kind.OBJECT, (Field("code", Kind.INTEGER), Field("details", Kind.TEXT))),
@@ -107,10 +131,11 @@ RECORD = (
     Field("cost", Kind.NUMBER),
     Field("start_time", Kind.INSTANT),
     Field("duration", Kind.INTEGER),
-    Field("record_url", Kind.TEXT),
+    Field("record_url", Kind.TEXT, content=Content.URL),
     Field("transaction_id", Kind.INTEGER),
     Field("file_size", Kind.NUMBER),
-    *_fields(Kind.TEXT, "transcription_url transcription_status"),
+    Field("transcription_url", Kind.TEXT, content=Content.URL),
+    Field("transcription_status", Kind.TEXT),
     Field("transcription_transaction_id", Kind.INTEGER),
     *_fields(Kind.BOOLEAN, "hd_audio lossless is_removed"),
     Field("expiration_date", Kind.DATE),
@@ -148,10 +173,9 @@ CALLS = Dataset(
         Field("user_id", Kind.INTEGER),
         Field("start_date", Kind.INSTANT),
         Field("duration", Kind.INTEGER),
-        *_fields(
-            Kind.TEXT,
-            "initiator_address media_server_address log_file_url finish_reason custom_data audio_quality",
-        ),
+        *_fields(Kind.TEXT, "initiator_address media_server_address"),  # IP addresses, both
+        Field("log_file_url", Kind.TEXT, content=Content.URL),
+        *_fields(Kind.TEXT, "finish_reason custom_data audio_quality"),
         Field("active", Kind.BOOLEAN),
         Field("calls", Kind.LIST, CALL),
         Field("other_resource_usage", Kind.LIST, RESOURCE_USAGE),

@@ -29,6 +29,7 @@ from harvester.pipeline import Pipeline, fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
 from harvester.plan.frontier import Frontier
+from harvester.records.redaction import Redaction
 from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
 from harvester.todo import Scope, leases, missing
@@ -148,7 +149,8 @@ class Backfill:
         bounds, density = Bounds(known), Density(known)
         spool, windows = self._spool, leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
-        source = PageSource(dataset, job.shared, client)
+        redaction = Redaction.of(dataset, urls=job.redact_urls, key=job.number_key)
+        source = PageSource(dataset, job.shared, client, redaction)
         reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)
         readers = fetchers(job.concurrency)
         sink = Sink(

@@ -7,7 +7,10 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests.canary import canary, pytest_runtest_logreport
 from tests.virtual_time import VirtualTimeLoop
+
+__all__ = ["canary", "pytest_runtest_logreport"]
 
 # The same examples every time: a red run stays red until the code changes. No deadline: machines are shared.
 settings.register_profile("steady", derandomize=True, deadline=None)

@@ -90,6 +90,11 @@ def test_no_records_are_an_empty_batch() -> None:
         ("calls[].cost", b"-0.0", -0.0),
         ("calls[].cost", b"1e5", 100000.0),
         ("calls[].cost", b"1.5E-7", 1.5e-7),
+        ("calls[].cost", b"123456789012345e-14", 1.23456789012345),
+        ("calls[].cost", b"-17", -17.0),
+        ("finish_reason", b'"7e-5]"', "7e-5]"),
+        ("finish_reason", b'"' + b"x" * 200_000 + b'"', "x" * 200_000),
+        ("calls", b"[" + b"null," * 999_999 + b"null]", [None] * 1_000_000),
         ("calls[].cost", b"0.30000000000000004", 0.30000000000000004),
         ("calls[].cost", b"0.500000000000000000000000000000", 0.5),
         ("calls[].cost", b"12345678.25", 12345678.25),
@@ -119,6 +124,16 @@ def test_the_last_of_equal_keys_counts() -> None:
     """An object that holds a key twice says what the parser takes it to say."""
     record = orjson.dumps(sample(duration=None))[:-1] + b', "duration": 1, "duration": 2}'
     assert decoded(page(record)).batch["duration"].to_pylist() == [2]
+
+
+def test_an_unknown_list_of_a_million_elements_is_kept() -> None:
+    """What no column bounds is bounded by the size of an answer alone, and costs its neighbours nothing."""
+    large = list(range(1_000_000))
+    result = decoded(page(orjson.dumps(sample()), orjson.dumps(sample(new=large))))
+    assert result.quarantined == ()
+    first, second = result.batch["extra"].to_pylist()
+    assert first is None
+    assert orjson.loads(second) == {"new": large}
 
 
 def test_unknown_keys_land_in_extra_where_they_were() -> None:

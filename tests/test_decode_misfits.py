@@ -72,6 +72,11 @@ MISFITS = [
         "a decimal with more digits than a float holds",
     ),
     ("calls[].cost", b"-1234567890.12345678", "a decimal with more digits than a float holds"),
+    ("calls[].cost", b"12345678.123456781e-3", "a decimal with more digits than a float holds"),
+    ("calls[].cost", b"12345671234567800001e-13", "a decimal with more digits than a float holds"),
+    ("calls[].cost", b"-1234567812345678901E-18 ", "a decimal with more digits than a float holds"),
+    ("calls[].cost", b"1e-400", "a decimal with more digits than a float holds"),
+    ("new", b"[[1234567812345678901e-18]]", "a decimal with more digits than a float holds"),
     ("calls[].cost", b"1e400", "not JSON: "),
     ("calls[].end_reason", b'"Normal"', "calls[].end_reason: a text where OBJECT is documented"),
     ("calls[].end_reason", b"[]", "calls[].end_reason: a list where OBJECT is documented"),
@@ -88,6 +93,11 @@ MISFITS = [
     ("custom_data", rb'"\ud800"', "not JSON: "),
     ("custom_data", b'"\xff"', "not JSON: "),
     ("calls[].cost", b"NaN", "not JSON: "),
+    ("calls[].cost", b"-Infinity", "not JSON: "),
+    ("custom_data", b'"a\x00b"', "not JSON: "),
+    ("custom_data", b'\xef\xbb\xbf""', "not JSON: "),
+    ("calls", b"[" + b"0," * 1_000_000 + b"0]", "calls[]: an integer where OBJECT is documented"),
+    ("duration", b"9" * 200_000, "not JSON: "),
 ]
 
 

@@ -387,13 +387,14 @@ def test_the_widest_range_is_read_from_the_text(message: str, days: int | None) 
         ("two\r\nlines", "two lines"),
         ("\x1b[31mred\x07", "[31mred"),
         ("right\u202eto left", "right to left"),
-        ("got eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIyMCJ9.c2ln-_8, no", "got (token), no"),
-        ("eyJhbGciOiJSUzI1NiJ9", "(token)"),
+        ("got eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIyMCJ9.c2ln-_8, no", "got (secret), no"),
+        ("eyJhbGciOiJSUzI1NiJ9", "(secret)"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY----- x", "(secret) x"),
         ("x" * 1000, "x" * 300),
     ],
 )
 def test_foreign_text_is_made_fit_to_print(text: str, line: str) -> None:
-    """No control characters, no token, not long."""
+    """No control characters, no token, no key, not long."""
     assert one_line(text) == line
     assert line in str(failure(101, text))
 

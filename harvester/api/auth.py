@@ -9,6 +9,7 @@ import jwt
 
 from harvester.api.credentials import Credentials
 from harvester.api.reply import http_date
+from harvester.secret import Token
 
 __all__ = ["TokenSource"]
 
@@ -40,7 +41,7 @@ class TokenSource:
         self._issuer = str(credentials.account_id if account_id is None else account_id)
         self._backdate = _BACKDATE
         self._skew = 0.0
-        self._token: str | None = None
+        self._token: Token | None = None
         self._signed_at = 0.0
         self._signed_skew = 0.0
 
@@ -49,7 +50,7 @@ class TokenSource:
         """How far the vendor's clock is ahead of the local one, in seconds; 0.0 if they agree."""
         return self._skew
 
-    def token(self) -> str:
+    def token(self) -> Token:
         """A token with at least a fifth of its life left."""
         now = self._now()
         # A clock that was set back makes the age negative: the token then lies in the future.
@@ -81,11 +82,13 @@ class TokenSource:
         if abs(self._skew - self._signed_skew) > _DRIFT:
             self._token = None
 
-    def _sign(self, now: float) -> str:
+    def _sign(self, now: float) -> Token:
         issued = int(now + self._skew) - self._backdate
-        return jwt.encode(
-            {"iss": self._issuer, "iat": issued, "exp": issued + _LIFE},
-            self._credentials.private_key,
-            algorithm="RS256",
-            headers={"kid": self._credentials.key_id},
+        return Token(
+            jwt.encode(
+                {"iss": self._issuer, "iat": issued, "exp": issued + _LIFE},
+                self._credentials.private_key,
+                algorithm="RS256",
+                headers={"kid": self._credentials.key_id},
+            )
         )

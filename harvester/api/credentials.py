@@ -4,8 +4,6 @@ Format: https://voximplant.com/docs/guides/managementapi/authorization
 """
 
 import json
-import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from harvester.errors import CredentialsError
+from harvester.secret import read_secret_file
 
 __all__ = ["Credentials", "load_credentials"]
 
 _FIELDS: dict[str, type] = {"account_id": int, "key_id": str, "private_key": str}
 _NAMES = {int: "a whole number", str: "text"}
-_MOST_BYTES = 1 << 16  # a key file has 2 KiB; a device or a data set given by mistake has no end
+_MOST_BYTES = 1 << 16  # a key file has 2 KiB
 _REMEDY = "create a service account's key in the control panel and save the file it offers"
 
 
@@ -47,7 +46,7 @@ def load_credentials(path: Path) -> tuple[Credentials, tuple[str, ...]]:
     Raises:
         CredentialsError: The file is missing, unreadable, or not a key file. Never quotes the file.
     """
-    text, mode = _read(path)
+    text, exposed = _read(path)
     content = _object(path, text)
     for name, kind in _FIELDS.items():
         if name not in content:
@@ -61,19 +60,17 @@ def load_credentials(path: Path) -> tuple[Credentials, tuple[str, ...]]:
         private_key=_private_key(path, content["private_key"]),
         account_email=email if isinstance(email, str) else "",
     )
-    exposed = mode & (stat.S_IRWXG | stat.S_IRWXO)
     return credentials, (f"other users can open the key file: chmod 600 {path}",) if exposed else ()
 
 
-def _read(path: Path) -> tuple[bytes, int]:
+def _read(path: Path) -> tuple[bytes, bool]:
     try:
-        with path.open("rb") as file:
-            text, mode = file.read(_MOST_BYTES + 1), os.fstat(file.fileno()).st_mode
+        text, exposed = read_secret_file(path, _MOST_BYTES)
     except OSError as error:
         raise CredentialsError(f"cannot read the key file {path}: {error.strerror}; {_REMEDY}") from error
     if len(text) > _MOST_BYTES:
         raise CredentialsError(f"{path} is too large for a key file; {_REMEDY}")
-    return text, mode
+    return text, exposed
 
 
 def _object(path: Path, text: bytes) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from harvester.errors import (
     TokenError,
     TransientError,
 )
+from harvester.secret import printable
 
 __all__ = ["failure", "one_line", "refusal"]
 
@@ -63,7 +64,6 @@ _REMEDIES: Mapping[int, str] = {
 }
 
 _LONGEST_TEXT = 300
-_TOKEN = re.compile(r"eyJ[\w-]+(?:\.[\w-]*)*")  # how every JWT starts: '{"' in base64
 
 
 def failure(code: int, message: str) -> HarvestError:
@@ -95,9 +95,8 @@ def refusal(error: TokenError) -> RefusedError:
 
 
 def one_line(text: str) -> str:
-    """Foreign text made fit for a message: no control or invisible character, no token, not long."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in text[:_LONGEST_TEXT])
-    return _TOKEN.sub("(token)", " ".join(plain.split()))
+    """Foreign text made fit for a message: no control or invisible character, no secret, not long."""
+    return " ".join(printable(text[:_LONGEST_TEXT]).split())
 
 
 def _number(message: str) -> int | None:

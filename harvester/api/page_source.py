@@ -11,7 +11,8 @@ from harvester.api.protocol import Answer, Page, parse
 from harvester.api.question import Question
 from harvester.datasets import Dataset
 from harvester.errors import ZoneError
-from harvester.records.decode import Decoder
+from harvester.records.decode import Decoder, Quarantined
+from harvester.records.redaction import Redaction
 
 _MOST_UNKNOWN = 1_000  # keys that are named in the report
 _UTC = {None, "Etc/GMT", "Etc/UTC", "GMT", "UTC"}
@@ -56,8 +57,10 @@ class PageSource:
         unknown: Keys that the schema does not know, and how often they came.
     """
 
-    def __init__(self, dataset: Dataset, shared: Mapping[str, str], api: Api) -> None:
-        """Use ``shared`` (filters and switches) with every question."""
+    def __init__(
+        self, dataset: Dataset, shared: Mapping[str, str], api: Api, redaction: Redaction | None = None
+    ) -> None:
+        """Use ``shared`` (filters and switches) with every question, and ``redaction`` on all that leaves."""
         self.columns = Columns(dataset.time_field, dataset.key, dataset.running)
         self.page_size = dataset.page_size
         self.reach = dataset.reach
@@ -66,7 +69,8 @@ class PageSource:
         self._dataset = dataset
         self._shared = shared
         self._api = api
-        self._decoder = Decoder(dataset)
+        self._redaction = redaction
+        self._decoder = Decoder(dataset, redaction)
 
     async def page(
         self, file: AnswerFile, question: Question, offset: int, *, with_total: bool = True
@@ -111,6 +115,12 @@ class PageSource:
         return [
             self._read(parse(Answer(body=body, encoding=form)), anywhere) for form, body in file.answers()
         ]
+
+    def redacted(self, misfits: Iterable[Quarantined]) -> list[Quarantined]:
+        """Misfits as they may be kept; until here their bytes tell those without a key apart."""
+        if self._redaction is None:
+            return list(misfits)
+        return [replace(item, raw=self._redaction.text(item.raw)) for item in misfits]
 
     def _read(self, page: Page, question: Question) -> ReadPage:
         decoded = self._decoder.decode(page.records, page.text)

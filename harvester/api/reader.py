@@ -201,7 +201,8 @@ class Reader:
 
     def _proven(self, window: Window, proof: Proof) -> Reading:
         rows = sorted_rows((page.batch for page in proof.pages), self._source.columns, proof.window)
-        harvest = self._harvest(proof.window, rows, list(quarantined_in(proof.pages, proof.window)))
+        misfits = self._source.redacted(quarantined_in(proof.pages, proof.window))
+        harvest = self._harvest(proof.window, rows, misfits)
         if (harvest.running or harvest.stale) and any(page.kept for page in proof.pages):
             raise ContradictionError("an earlier run's answers hold records that were not final then")
         rest = _after(proof.window, window)

@@ -1,11 +1,12 @@
 """Log lines on stderr: for people or for machines, without control characters and without secrets."""
 
-import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-_SECRETS = re.compile(r"eyJ[\w-]+(?:\.[\w-]*)*|-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|\Z)", re.DOTALL)
+from harvester.secret import printable
+
+_DEPTH = 8  # levels of a value that are looked into one by one
 
 
 def configure(*, form: str, level: str) -> None:
@@ -34,10 +35,25 @@ def configure(*, form: str, level: str) -> None:
     )
 
 
-def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask tokens and keys, and whatever could forge a line or move a terminal's cursor."""
-    for name, value in event.items():
-        if isinstance(value, str):
-            masked = _SECRETS.sub("(secret)", value)
-            event[name] = "".join(sign if sign.isprintable() else " " for sign in masked)
-    return event
+def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Mask tokens and keys, and whatever could forge a line or move a terminal's cursor.
+
+    Wherever they stand: in keys, nested values, bytes, exceptions, and the text form of anything else.
+    """
+    return {printable(str(name)): _scrubbed(value, _DEPTH) for name, value in event.items()}
+
+
+def _scrubbed(value: object, depth: int) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return printable(value)
+        case bytes() | bytearray():
+            return printable(bytes(value).decode(errors="replace"))
+        case Mapping() if depth:
+            return {printable(str(name)): _scrubbed(inner, depth - 1) for name, inner in value.items()}
+        case list() | tuple() | set() | frozenset() if depth:
+            return [_scrubbed(inner, depth - 1) for inner in value]
+        case _:  # a path, an exception, an object of ours, or nested beyond what a line shows
+            return printable(str(value))

@@ -1,6 +1,6 @@
 """The ``harvester`` command: finds the subcommand, and turns every failure into an exit code."""
 
-import sys
+import io
 import traceback
 from collections.abc import Sequence
 
@@ -10,6 +10,7 @@ from harvester import __version__
 from harvester.cli.config_file import COMMANDS, command_named
 from harvester.cli.exit_codes import ExitCode, exit_code, first_failure
 from harvester.errors import HarvestError
+from harvester.secret import masked
 
 
 class _Commands(click.Group):
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = harvester.main(args=arguments, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        error.show(shown := io.StringIO())
+        _say(shown.getvalue(), end="")  # it quotes what was typed, which may be a key in a wrong place
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.SIGNAL + 2
@@ -59,13 +61,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _explain(failure: BaseException, whole: Exception) -> int:
     match failure:
         case HarvestError():
-            click.echo(f"harvester: {failure}", err=True)
+            _say(f"harvester: {failure}")
             return exit_code(failure)
         case OSError():
             place = f" {failure.filename}" if failure.filename else ""
             reason = failure.strerror or type(failure).__name__
-            click.echo(f"harvester: the system refused{place}: {reason}; run again to go on", err=True)
+            _say(f"harvester: the system refused{place}: {reason}; run again to go on")
         case _:
-            traceback.print_exception(whole, file=sys.stderr)
-            click.echo("harvester: this is a defect of the program; what is published is intact", err=True)
+            # Without local variables, which hold headers and keys; an error's own text may quote anything.
+            _say("".join(traceback.format_exception(whole)), end="")
+            _say("harvester: this is a defect of the program; what is published is intact")
     return ExitCode.UNEXPECTED
+
+
+def _say(text: str, end: str = "\n") -> None:
+    click.echo(masked(text) + end, err=True, nl=False)

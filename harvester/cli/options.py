@@ -14,6 +14,7 @@ from harvester.cli.logs import configure
 from harvester.config import VENDOR, Job
 from harvester.datasets import DATASETS
 from harvester.errors import ConfigError
+from harvester.number_key import NumberKey, load_number_key
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -101,7 +102,17 @@ FILTERS = (
     option("--child-account-id", type=int, multiple=True, help="These child accounts too; may be repeated."),
     option("--children-calls-only", is_flag=True, help="Leave the account's own sessions out."),
 )
-REST = (LAKE, NAME, DATASET, CREDENTIALS, ENDPOINT, CA_FILE, *PACE, *SHAPE, *SWITCHES, *FILTERS)
+HASH_NUMBERS = option(
+    "--hash-numbers",
+    type=click.Path(path_type=Path),
+    metavar="KEYFILE",
+    help="Replace phone numbers by a hash that takes this file's key.",
+)
+HIDING = (
+    option("--redact-urls", is_flag=True, help="Keep no signed URLs of recordings, logs and transcripts."),
+    HASH_NUMBERS,
+)
+REST = (LAKE, NAME, DATASET, CREDENTIALS, ENDPOINT, CA_FILE, *PACE, *SHAPE, *SWITCHES, *FILTERS, *HIDING)
 JOB = (*RANGE, *REST)
 
 
@@ -159,6 +170,8 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
         "settle": config.duration("--settle", values["settle"]),
         "switches": MappingProxyType({name: values[name] for name in dataset.switches}),
         "filters": MappingProxyType(_filters(values, dataset.filters)),
+        "redact_urls": values["redact_urls"],
+        "number_key": number_key(values["hash_numbers"]),
     }
     return Job(**settings | api_settings(values) | more)
 
@@ -190,6 +203,22 @@ def credentials_path(path: Path | None) -> Path:
     if path is None:
         raise ConfigError("no key file: give --credentials FILE, or set VOXIMPLANT_CREDENTIALS")
     return path
+
+
+def number_key(path: Path | None) -> NumberKey | None:
+    """The key to hash numbers with, if a file is given; whoever else can open it is warned of.
+
+    Raises:
+        ConfigError: The file is missing or holds no key.
+    """
+    if path is None:
+        return None
+    import structlog
+
+    key, warnings = load_number_key(path)
+    for warning in warnings:
+        structlog.get_logger().warning(warning)
+    return key
 
 
 def _filters(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:

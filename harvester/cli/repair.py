@@ -1,5 +1,6 @@
 """``harvester repair``: what is missing or wrong in a lake, and nothing else."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ from harvester.cli.options import (
     CA_FILE,
     CREDENTIALS,
     ENDPOINT,
+    HASH_NUMBERS,
     LAKE,
     NAME,
     PACE,
     api_settings,
+    number_key,
     option,
     options,
 )
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     CA_FILE,
     *PACE,
     ACTIVE_LAG,
+    HASH_NUMBERS,
     option(
         "--allow-gaps", is_flag=True, help="Publish partitions with gaps too, marked incomplete (exit 3)."
     ),
@@ -59,19 +63,28 @@ def command(
     \b
     Exit codes: as of backfill; 3 if gaps are left.
     """  # noqa: D301  (\b keeps click from joining the lines)
-    from harvester.config import Job
-    from harvester.inspection import damages, holdings
-
     settings = api_settings(values) | {"lake": lake, "allow_gaps": allow_gaps, "keep_raw": keep_raw}
-    jobs = [
-        Job.of_identity(holding.identity, name=holding.name, window=window, **settings)
-        for holding in holdings(lake, name=name)
-        if (window := damages(holding)) is not None
-    ]
+    settings["number_key"] = number_key(values["hash_numbers"])
+    jobs = list(_jobs(lake, name, settings))
     if not jobs:
         click.echo(f"Nothing to repair: {lake} has no gap, and verify has found nothing.", err=as_json)
     gaps = [_mend(job, as_json=as_json) for job in jobs]
     click.get_current_context().exit(ExitCode.GAPS if any(gaps) else ExitCode.COMPLETE)
+
+
+def _jobs(lake: Path, name: str | None, settings: dict[str, Any]) -> Iterator["Job"]:
+    """What to repair, asked for and hidden as it was when it was harvested."""
+    from harvester.config import Job
+    from harvester.errors import ConfigError
+    from harvester.inspection import damages, holdings
+
+    for holding in holdings(lake, name=name):
+        window = damages(holding)
+        if window is None:
+            continue
+        if settings["number_key"] is None and "hash_numbers" in holding.identity:
+            raise ConfigError(f"the numbers of {holding.name!r} are hashed: give its --hash-numbers KEYFILE")
+        yield Job.of_identity(holding.identity, name=holding.name, window=window, **settings)
 
 
 def _mend(job: "Job", *, as_json: bool) -> int:

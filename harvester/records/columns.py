@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvester.datasets import Field, Kind
+from harvester.records.redaction import Redaction
 from harvester.records.schema import SCALARS, STRICT, Shape
 
 Object = dict[str, object]
@@ -61,9 +62,10 @@ class Conversion:
         doubtful: Whether a decimal has so many digits before its point that those after it may be lost.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, redaction: Redaction | None = None) -> None:
         self.unknown: Counter[str] = Counter()
         self.doubtful = False
+        self._redaction = redaction
 
     def columns(self, shape: Shape, objects: Sequence[Object]) -> tuple[list[pa.Array], Extras]:
         """One column per field of ``shape``, and the keys that have none.
@@ -82,9 +84,15 @@ class Conversion:
         if sum(map(len, objects)) != sum(len(column) - column.null_count for column in columns):
             self._collect(shape, objects, extras)
         return [
-            moments(column, field.kind, shape.path + field.name) if field.kind in _FORMS else column
-            for field, column in zip(shape.fields, columns, strict=True)
+            self._finished(column, field, shape) for field, column in zip(shape.fields, columns, strict=True)
         ], extras
+
+    def _finished(self, column: pa.Array, field: Field, shape: Shape) -> pa.Array:
+        if field.kind in _FORMS:
+            return moments(column, field.kind, shape.path + field.name)
+        if field.content is not None and self._redaction is not None:
+            return self._redaction.column(column, field.content)
+        return column
 
     def _column(self, shape: Shape, field: Field, objects: Sequence[Object], extras: Extras) -> pa.Array:
         path = shape.path + field.name

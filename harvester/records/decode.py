@@ -5,6 +5,7 @@ halves, by the very same conversion, down to the single records that do not fit 
 fits never depends on the others on its page, and a few misfits cost a few page conversions.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from harvester.datasets import Dataset, Kind
 from harvester.records.columns import Conversion, Extras, MisfitError, moments
+from harvester.records.redaction import Redaction
 from harvester.records.salvage import Damaged, member, rounds, slices
 from harvester.records.schema import EXTRA, arrow_schema, shape_of
 
@@ -62,13 +64,13 @@ class Decoder:
     ``{"new": 1, "calls": {"0": {"new": true, "end_reason": {"new": []}}}}``. Nothing is ambiguous: under a
     known key there is never anything else.
 
-    A decimal that a float would round goes to quarantine if it has nine digits after its point, or is
-    10,000,000 or more. To see also those that have over 15 digits by way of an exponent only, or vanish below
-    1e-308, would cost more than all other checks. Beyond 2**53 a number fits columns of integers only.
+    A decimal that a float would round goes to quarantine, and one that vanishes below 1e-308 too. Beyond
+    2**53 a number fits columns of integers only.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        """Build for ``dataset``."""
+    def __init__(self, dataset: Dataset, redaction: Redaction | None = None) -> None:
+        """Build for ``dataset``; rows, ``extra`` and names of unknown keys go through ``redaction``."""
+        self._redaction = redaction
         self._shape = shape_of(dataset.fields)
         self._schema = arrow_schema(dataset)
         self._key = dataset.key
@@ -90,16 +92,16 @@ class Decoder:
             return self._apart(records, text)
 
     def _together(self, records: Sequence[object], text: bytes) -> Decoded:
-        conversion = Conversion()
+        conversion = Conversion(self._redaction)
         columns, extras = conversion.columns(self._shape, _objects(records))
-        if (conversion.doubtful or _has_long_fraction(text)) and rounds(text):
+        if (conversion.doubtful or _may_round(text)) and rounds(text):
             raise MisfitError("a decimal with more digits than a float holds")
-        extra = _texts(extras, len(records)) if extras else pa.nulls(len(records), EXTRA.type)
+        extra = self._texts(extras, len(records)) if extras else pa.nulls(len(records), EXTRA.type)
         batch = pa.RecordBatch.from_arrays([*columns, extra], schema=self._schema)
         for name in (self._key, self._time):
             if batch[name].null_count:
                 raise MisfitError(f"{name}: missing")
-        return Decoded(batch, (), conversion.unknown)
+        return Decoded(batch, (), self._names(conversion.unknown))
 
     def _apart(self, records: Sequence[object], text: bytes) -> Decoded:
         raws = slices(text)
@@ -127,6 +129,20 @@ class Decoder:
                     spans += [(start, middle), (middle, stop)]
         return reasons
 
+    def _texts(self, extras: Extras, rows: int) -> pa.Array:
+        texts = [orjson.dumps(extras[row]) if row in extras else None for row in range(rows)]
+        if self._redaction is not None:
+            texts = [text and self._redaction.text(text) for text in texts]
+        return pa.array(texts, EXTRA.type)
+
+    def _names(self, unknown: Counter[str]) -> Mapping[str, int]:
+        if self._redaction is None:
+            return unknown
+        names: Counter[str] = Counter()
+        for path, times in unknown.items():
+            names[self._redaction.path(path)] += times
+        return names
+
     def _quarantined(self, raw: bytes, reason: str) -> Quarantined:
         key, time = _value(raw, self._key), _value(raw, self._time)
         return Quarantined(raw, reason, second=_second(time), key=_integer(key))
@@ -139,15 +155,23 @@ def _objects(records: Sequence[Any]) -> Sequence[dict[str, object]]:
     return records
 
 
-def _texts(extras: Extras, rows: int) -> pa.Array:
-    return pa.array([orjson.dumps(extras[row]) if row in extras else None for row in range(rows)], EXTRA.type)
+def _may_round(text: bytes) -> bool:
+    """Whether a decimal of less than eight digits before its point may have over 15, or vanish, as a float.
 
-
-def _has_long_fraction(text: bytes) -> bool:
-    # Arrow's regular expressions jump from point to point: a quarter of the time of ``re``.
+    It has nine behind its point, or an exponent below zero: with eight on either side, any other exponent
+    leaves eight before the point.
+    """
+    # Arrow's regular expressions jump from point to point, and from minus to minus: a quarter of the time of
+    # ``re``. An exponent's digits end its number; only where some digits do is a look for exponents worth it.
     offsets = pa.array([0, len(text)], pa.int64()).buffers()[1]
     whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)])
-    return bool(pc.match_substring_regex(whole, r"\.[0-9]{9}")[0].as_py())
+    if _found(whole, r"\.[0-9]{9}"):
+        return True
+    return _found(whole, r"-[0-9]+[ \t\n\r]*[],}]") and _found(whole, r"[0-9][eE]-[0-9]")
+
+
+def _found(whole: pa.Array, pattern: str) -> bool:
+    return bool(pc.match_substring_regex(whole, pattern)[0].as_py())
 
 
 def _value(raw: bytes, name: str) -> object:

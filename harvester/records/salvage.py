@@ -13,13 +13,14 @@ import orjson
 
 _SPACE = b" \t\n\r"
 # Possessive throughout: hostile bytes would make a regular expression that tries again quadratic.
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_BRACKET = re.compile(rb'[^][{}"]*+(?:' + _STRING + rb'[^][{}"]*+)*+([][{}])', re.DOTALL)
-_BRACKET_OR_COMMA = re.compile(rb'[^][{},"]*+(?:' + _STRING + rb'[^][{},"]*+)*+([][{},])', re.DOTALL)
-_KEY = re.compile(rb"\s*+(" + _STRING + rb")\s*+:", re.DOTALL)
+STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+"""Matches a string of JSON in one pass; with ``?+`` behind it, also one that does not close."""
+_BRACKET = re.compile(rb'[^][{}"]*+(?:' + STRING + rb'[^][{}"]*+)*+([][{}])', re.DOTALL)
+_BRACKET_OR_COMMA = re.compile(rb'[^][{},"]*+(?:' + STRING + rb'[^][{},"]*+)*+([][{},])', re.DOTALL)
+_KEY = re.compile(rb"\s*+(" + STRING + rb")\s*+:", re.DOTALL)
 # Strings match as well, outside the group, so that no number is found inside one; an open one to the end, or
 # the search would begin anew at each quote in it.
-_NUMBER = re.compile(_STRING + rb"?+|([0-9]++(?:\.[0-9]++)?+(?:[eE][-+]?+[0-9]++)?+)", re.DOTALL)
+_NUMBER = re.compile(STRING + rb"?+|([0-9]++(?:\.[0-9]++)?+(?:[eE][-+]?+[0-9]++)?+)", re.DOTALL)
 _SURE = 16  # characters: at most 15 digits and a point, which survive being a float, unless with an exponent
 
 

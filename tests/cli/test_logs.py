@@ -2,11 +2,13 @@ import io
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 import structlog
 
 from harvester.cli.logs import configure, scrub
+from harvester.secret import Token
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2lnbmF0dXJl-_x"  # noqa: S105  (the shape of one)
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0\n-----END PRIVATE KEY-----"
@@ -79,6 +81,35 @@ def test_secrets_stay_in(capsys: pytest.CaptureFixture[str], form: str, secret: 
 def test_scrubbing_leaves_plain_text(text: str, plain: str) -> None:
     """Nothing can forge a line, move the cursor or hide; a cut key is a key; words stay words."""
     assert scrub(None, "info", {"event": text, "n": 1}) == {"event": plain, "n": 1}
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_secret_stays_in_wherever_a_line_holds_it(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """P9: in names, lists, nested values, bytes, exceptions, and the text form of anything else."""
+    configure(form=form, level="info")
+    values: dict[str, object] = {
+        f"name {TOKEN}": 1,
+        "nested": {"a": [{TOKEN: (PEM, {"b": TOKEN.encode()})}]},
+        "bytes": PEM.encode(),
+        "error": ValueError(f"bad header: Bearer {TOKEN}"),
+        "group": ExceptionGroup("two", [OSError(5, TOKEN), ValueError(PEM)]),
+        "path": Path("/keys") / TOKEN,
+        "token": Token(TOKEN),
+        "set": {TOKEN},
+        "deep": [[[[[[[[[[TOKEN]]]]]]]]]],
+        "broken": b"\xff" + TOKEN.encode(),
+    }
+    structlog.get_logger().info("sent", **values)
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.count("secret") >= 10
+    assert not any(part in err for part in ("MIIE", "kqhk", "eyJ", "c2lnbmF0"))
+
+
+def test_plain_values_stay_what_they_are() -> None:
+    """Numbers stay numbers for machines; lists and mappings keep their form."""
+    event = {"event": "x", "n": 1, "f": 0.5, "b": True, "none": None, "list": [1, "a"], "map": {"k": 2}}
+    assert scrub(None, "info", dict(event)) == event
 
 
 def test_a_line_goes_where_stderr_is_now(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from harvester.errors import (
     UnavailableError,
     ZoneError,
 )
+from tests.keys import PEM
 
 Run = Callable[[BaseException], int]
 
@@ -88,6 +89,27 @@ def test_a_defect_shows_its_traceback(run: Run, capsys: pytest.CaptureFixture[st
     assert "Traceback" in err
     assert "ZeroDivisionError: by none" in err
     assert err.endswith("harvester: this is a defect of the program; what is published is intact\n")
+
+
+def test_no_failure_shows_a_secret(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """P9: neither by an error's own text, nor by the local variables of where it was raised."""
+    token, headers = (
+        "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2lnbmF0dXJl-_x",
+        {"Authorization": "Bearer canary-7"},
+    )
+    for failure in (
+        ValueError(f"bad header: {token}"),
+        ConfigError(f"no key file {PEM}"),
+        OSError(errno.ENOENT, "No such file", f"/keys/{token}"),
+        ExceptionGroup(f"tasks of {token}", [KeyError(PEM)]),
+        click.UsageError(f"no such option {PEM}"),
+    ):
+        assert run(failure) in {1, 2}
+    assert headers
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("(secret)") >= 5
+    assert not any(part in err for part in ("eyJ", "MII", "PRIVATE", "canary-7", "headers ="))
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), click.Abort()])

@@ -9,6 +9,7 @@ from harvester.cli.options import JOB, job, option, options
 from harvester.config import VENDOR, Job
 from harvester.datasets import CALLS
 from harvester.errors import ConfigError
+from harvester.number_key import NumberKey
 from harvester.window import Window
 
 NEEDED = ("--from", "2024-05-29", "--to", "2024-05-30", "--lake", "lake", "--credentials", "key.json")
@@ -51,6 +52,9 @@ def test_the_defaults_are_those_of_a_job() -> None:
         (["--custom-data", ""], "filters", {"custom_data": ""}),
         (["--user-id", "1", "--user-id", "2"], "filters", {"user_id": "1;2"}),
         (["--remote-number", "7495"], "filters", {"remote_number": "7495"}),
+        (["--redact-urls"], "redact_urls", True),
+        ([], "redact_urls", False),
+        ([], "number_key", None),
         (["--children-calls-only"], "filters", {"children_calls_only": "true"}),
         (
             [
@@ -80,6 +84,7 @@ def test_an_option_is_what_the_job_says(arguments: list[str], name: str, value: 
         ("HARVESTER_RATE", "3", "rate", 3.0),
         ("HARVESTER_CALLS", "false", "switches", {"calls": False, "records": True, "resources": True}),
         ("HARVESTER_CA_FILE", "ca.pem", "ca_file", Path("ca.pem")),
+        ("HARVESTER_REDACT_URLS", "true", "redact_urls", True),
         ("HARVESTER_USER_ID", "1 2", "filters", {"user_id": "1;2"}),
         ("HARVESTER_CHILDREN_CALLS_ONLY", "true", "filters", {"children_calls_only": "true"}),
         ("HARVESTER_NAME", "", "name", "calls"),
@@ -146,6 +151,56 @@ def test_what_cannot_be_meant_is_refused(arguments: list[str], sentence: str) ->
     """Every refusal begins with the option that is wrong."""
     with pytest.raises(ConfigError, match=f"^{sentence}"):
         ordered(*NEEDED, *arguments)
+
+
+def test_a_key_file_of_numbers_is_read_and_others_who_can_open_it_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By flag or by variable it is a path, so no key stands in either; the job has the key."""
+    path = tmp_path / "numbers.key"
+    path.write_text("k" * 32)
+    path.chmod(0o644)
+    key = ordered(*NEEDED, "--hash-numbers", str(path)).number_key
+    assert key == NumberKey(b"k" * 32)
+    assert f"chmod 600 {path}" in "".join(capsys.readouterr())
+    monkeypatch.setenv("HARVESTER_HASH_NUMBERS", str(path))
+    order = ordered(*NEEDED)
+    assert order.number_key == key
+    assert order.identity["hash_numbers"] == f"key {key.fingerprint}"
+    assert "k" * 8 not in repr(order)
+
+
+def test_what_would_show_what_is_to_be_hidden_is_refused(tmp_path: Path) -> None:
+    """Answers as received, or a number that the ledger and every footer would name as a filter."""
+    path = tmp_path / "numbers.key"
+    path.write_text("k" * 32)
+    hashing = (*NEEDED, "--hash-numbers", str(path))
+    for line, sentence in [
+        ((*NEEDED, "--redact-urls"), "all that --redact-urls is to hide"),
+        (hashing, "all that --hash-numbers is to hide"),
+    ]:
+        values = command_named("backfill").make_context("backfill", list(line)).params
+        with pytest.raises(ConfigError, match=f"^--keep-raw keeps answers as received, with {sentence}"):
+            job(values, keep_raw=True)
+    for name in ("local-number", "remote-number"):
+        with pytest.raises(ConfigError, match=f"^--{name} would be written into the lake"):
+            ordered(*hashing, f"--{name}", "79991234567")
+    assert ordered(*NEEDED, "--redact-urls", "--remote-number", "79991234567").redact_urls
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_option_turns_the_check_of_certificates_off(command: str) -> None:
+    """One may trust other certificates, by ``--ca-file``; none, never, neither by flag nor by variable."""
+    for parameter in command_named(command).params:
+        words = {
+            word
+            for name in (*parameter.opts, *parameter.secondary_opts)
+            for word in name.strip("-").split("-")
+        }
+        assert not words & {"insecure", "tls", "ssl", "cert", "certificate", "check", "trust", "skip", "k"}
+        assert "verify" not in words
+    taken = {parameter.name: parameter for parameter in command_named("backfill").params}
+    assert taken["ca_file"].type.name == "path"
 
 
 @pytest.mark.parametrize(

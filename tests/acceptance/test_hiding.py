@@ -1,0 +1,173 @@
+"""``--redact-urls`` and ``--hash-numbers`` over whole runs: what is hidden is nowhere, all else is there."""
+
+import asyncio
+import hmac
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from harvester.api.credentials import load_credentials
+from harvester.cli.repair import _jobs
+from harvester.config import Job
+from harvester.emulator import ListedAccount
+from harvester.errors import ConfigError, LakeError
+from harvester.harvest import Backfill
+from harvester.inspection import damages, holdings
+from harvester.number_key import NumberKey
+from harvester.todo import damaged
+from harvester.verification import Verify
+from harvester.window import as_text
+from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.test_resume import SLOW
+
+START, END = SPRING - 2 * DAY, SPRING
+EVERY = 600
+ROWS = 2 * DAY // EVERY
+MISFITS = (99, 199)
+SECRET = b"0123456789abcdef0123456789abcdef"
+HIDING: dict[str, Any] = {"redact_urls": True, "number_key": NumberKey(SECRET)}
+
+
+def _number(row: int) -> str:
+    return f"7999123{row % 50:04}"
+
+
+def _hashed(number: str) -> str:
+    return hmac.new(SECRET, number.encode(), "sha256").hexdigest()[:32]
+
+
+def _account(every: int = EVERY) -> ListedAccount:
+    """Evenly spaced sessions; fifty numbers; two do not fit, for their number is a number."""
+    return ListedAccount(_record(row, START + row * every) for row in range(2 * DAY // every))
+
+
+def _record(row: int, second: int) -> dict[str, object]:
+    number: object = _number(row) if row not in MISFITS else int(_number(row))
+    call = {"remote_number": number, "local_number": "", "record_url": f"https://store/{_number(row)}?sign=x"}
+    return {
+        "call_session_history_id": row + 1,
+        "start_date": as_text(second),
+        "log_file_url": "https://store/log?sign=x",
+        "calls": [call | {"peer_number": _number(row)}],
+    }
+
+
+def _rows(lake: Path) -> list[tuple[Any, ...]]:
+    return (
+        duckdb.connect()
+        .execute(
+            f"SELECT call_session_history_id, log_file_url, calls[1].remote_number, calls[1].local_number,"
+            f" calls[1].record_url, extra FROM '{lake}/calls/**/*.parquet' ORDER BY ALL"
+        )
+        .fetchall()
+    )
+
+
+def _expected(every: int = EVERY) -> list[tuple[Any, ...]]:
+    return [
+        (
+            row + 1,
+            None,
+            _hashed(_number(row)),
+            "",
+            None,
+            f'{{"calls":{{"0":{{"peer_number":"{_hashed(_number(row))}"}}}}}}',
+        )
+        for row in range(2 * DAY // every)
+        if row not in MISFITS
+    ]
+
+
+def _traces(lake: Path) -> list[Path]:
+    """Files that hold a number or a link in clear."""
+    files = [path for path in lake.rglob("*") if path.is_file()]
+    return [path for path in files if any(mark in path.read_bytes() for mark in (b"7999123", b"store"))]
+
+
+async def test_nothing_that_is_to_be_hidden_is_in_the_lake(tmp_path: Path) -> None:
+    """No file has a number or a link, be it ledger, quarantine or footer; and all sessions are there."""
+    async with bench(tmp_path, _account()) as it:
+        report = await it.harvest(START, END, **HIDING)
+        assert (report.outcome, report.rows, report.quarantined) == (
+            "complete",
+            ROWS - len(MISFITS),
+            len(MISFITS),
+        )
+        assert _rows(tmp_path / "lake") == _expected()
+        assert _traces(tmp_path / "lake") == []
+        kept = [
+            json.loads(json.loads(line)["text"])
+            for path in (tmp_path / "lake" / "_harvester" / "quarantine" / "calls").iterdir()
+            for line in path.read_text().splitlines()
+        ]
+        assert [one["calls"][0]["remote_number"] for one in kept] == [
+            _hashed(_number(row)) for row in MISFITS
+        ]
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.8])
+async def test_a_run_that_goes_on_hides_as_the_first_did(tmp_path: Path, seconds: float) -> None:
+    """Answers in the spool are decoded the same way by the next run, and again when memory is short."""
+    async with bench(tmp_path, _account(every=15), SLOW) as it:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await it.harvest(START, END, **HIDING)
+        asked = len(it.emulator.requests)
+        report = await it.harvest(START, END, memory=1, **HIDING)
+        assert report.outcome == "complete"
+        assert report.requests < report.rows // 1000 + asked + 8
+        assert _rows(tmp_path / "lake") == _expected(every=15)
+        assert _traces(tmp_path / "lake") == []
+
+
+async def test_repair_hides_as_the_backfill_did(tmp_path: Path) -> None:
+    """It is hidden as the ledger says: a file read anew has the same hashes, and verify finds no fault."""
+    async with bench(tmp_path, _account()) as it:
+        await it.harvest(START, END, **HIDING)
+        lake, credentials = tmp_path / "lake", load_credentials(tmp_path / "key.json")[0]
+        next((lake / "calls").rglob("*.parquet")).unlink()
+        assert not (await Verify(lake=lake).run())[0].is_sound
+        (holding,) = holdings(lake)
+        window = damages(holding)
+        assert window is not None
+        settings: dict[str, Any] = {
+            "credentials": tmp_path / "key.json",
+            "endpoint": it.endpoint,
+            "rate": None,
+        }
+        with pytest.raises(ConfigError, match="give its --hash-numbers KEYFILE"):
+            list(_jobs(lake, None, settings | {"lake": lake, "number_key": None}))
+        settings["number_key"] = HIDING["number_key"]
+        job = Job.of_identity(holding.identity, name="calls", window=window, lake=lake, **settings)
+        report = await Backfill(job, credentials, scope=damaged).run()
+        assert (report.outcome, report.partitions) == ("complete", 1)
+        assert _rows(lake) == _expected()
+        assert _traces(lake) == []
+        assert (await Verify(lake=lake).run())[0].is_sound
+
+
+@pytest.mark.parametrize(
+    ("settings", "difference"),
+    [
+        (
+            {},
+            "hash-numbers is key [0-9a-f]{16} there and not set here; redact-urls is on there and ",
+        ),
+        ({**HIDING, "redact_urls": False}, "redact-urls is on there and not set here"),
+        ({**HIDING, "number_key": NumberKey(b"x" * 32)}, "hash-numbers is key [0-9a-f]{16} there and key "),
+    ],
+    ids=["neither", "urls", "another key"],
+)
+async def test_a_lake_never_mixes_two_ways_of_hiding(
+    tmp_path: Path, settings: dict[str, Any], difference: str
+) -> None:
+    """Nor two keys: the run is refused before anything is asked."""
+    async with bench(tmp_path, _account()) as it:
+        await it.harvest(START, START + 3600, **HIDING)
+        it.emulator.reset()
+        with pytest.raises(LakeError, match=difference):
+            await it.harvest(START, END, **settings)
+        assert it.emulator.requests == []
