@@ -96,6 +96,7 @@ class Prover:
 
     def forget(self) -> None:
         """Forget the answers: they contradict each other."""
+        self._file(self._window.start)  # its first page may have come with the opening, and lie there
         for file in self._files.values():
             file.clear()
 

@@ -66,3 +66,18 @@ async def test_kept_answers(tmp_path: Path) -> None:
         report = await it.harvest(START, END, keep_raw=True)
         kept = list((tmp_path / "lake" / "_harvester" / "raw" / "calls").glob("*.spool"))
         assert sum(path.stat().st_size for path in kept) > 0.95 * report.received
+
+
+async def test_a_spool_that_is_gone(tmp_path: Path) -> None:
+    """What a power cut took of the spool, down to the last answer, is asked for again."""
+    async with bench(tmp_path, _account(), SLOW) as it:
+        run = it.backfill(START, END, partition="month")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_stop_after(run, 3.0))
+            group.create_task(run.run())
+        kept = list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())
+        for number, path in enumerate(kept):
+            path.write_bytes(b"") if number % 2 else path.unlink()
+        assert kept
+        assert (await it.harvest(START, END, partition="month")).outcome == "complete"
+        assert it.verdict(START, END) == exact(it.account.total)
