@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
+from random import Random
 
 from harvester import __version__
 from harvester.api.client import Client, Meter
@@ -47,6 +48,7 @@ class Backfill:
         *,
         scope: Scope = missing,
         now: Callable[[], float] = time.time,
+        random: Random | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -55,11 +57,13 @@ class Backfill:
             credentials: Whose history.
             scope: Says which seconds to prove.
             now: Gives Unix time.
+            random: Spreads retries; seeded by the system if ``None``.
         """
         self._job = job
         self._scope = scope
         self._credentials = credentials
         self._now = now
+        self._random = random
         self._layout = Layout(job.lake, job.name)
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
@@ -88,7 +92,7 @@ class Backfill:
             if not todo:
                 return report
             client = await stack.enter_async_context(
-                connected(job, self._credentials, self._meter, now=self._now)
+                connected(job, self._credentials, self._meter, now=self._now, random=self._random)
             )
             thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
             stack.enter_context(_rare_collections())

@@ -64,8 +64,9 @@ def _page(edited: Callable[[Page], None]) -> Effect:
         if not isinstance(page.get("result"), list):
             return answer
         edited(page)
-        # Not orjson: it has no integers beyond 64 bits, which one kind of fault is about.
-        return _with_body(answer, json.dumps(page, ensure_ascii=False, separators=(",", ":")).encode())
+        # Not orjson: it has no integers beyond 64 bits, which one kind of fault is about. All but ASCII is
+        # escaped, because half a surrogate pair can be written in no other way.
+        return _with_body(answer, json.dumps(page, separators=(",", ":")).encode())
 
     return _sent(damaged)
 
