@@ -87,6 +87,8 @@ class Backfill:
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)
+            spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
+            spool.keep_only(ledger.window_starts())
             todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
@@ -98,7 +100,7 @@ class Backfill:
             stack.enter_context(_rare_collections())
             run = ledger.begin(job.window, started)
             self._pipeline = self._compose(
-                run, todo, client=client, ledger=ledger, catalog=catalog, thread=thread
+                run, todo, client=client, ledger=ledger, catalog=catalog, spool=spool, thread=thread
             )
             try:
                 await self._harvest(self._pipeline)
@@ -145,12 +147,12 @@ class Backfill:
         client: Client,
         ledger: Ledger,
         catalog: Catalog,
+        spool: Spool,
         thread: Executor,
     ) -> Pipeline:
         job, dataset = self._job, self._job.dataset
         known = ledger.facts()
         bounds, density = Bounds(known), Density(known)
-        spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         windows = leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
         source = PageSource(dataset, job.shared, client)

@@ -92,7 +92,8 @@ def _shifted(by: int) -> Effect:
         offset = parameters.get("offset", "0")
         if not offset.isdigit() or int(offset) == 0:
             return await ask(parameters)
-        return await _page(recounted)(figures, {**parameters, "offset": str(int(offset) - by)}, ask)
+        answer = await _page(recounted)(figures, {**parameters, "offset": str(int(offset) - by)}, ask)
+        return answer if answer.error is None else await ask(parameters)  # shifted beyond the cap
 
     return effect
 

@@ -99,10 +99,13 @@ class Spool:
             path.unlink(missing_ok=True)
 
     def keep_only(self, starts: set[int]) -> None:
-        """Drop the files of windows that the ledger does not know: a crash came before their first commit."""
+        """Free the files of windows that the ledger does not know.
+
+        A crash came before their first commit, or after their last: published, and not freed yet.
+        """
         for path in self._folder.glob("*.spool"):
             if int(path.stem) not in starts:
-                path.unlink()
+                self.free(int(path.stem))
 
     @property
     def bytes(self) -> int:

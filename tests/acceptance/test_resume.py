@@ -81,3 +81,16 @@ async def test_a_spool_that_is_gone(tmp_path: Path) -> None:
         assert kept
         assert (await it.harvest(START, END, partition="month")).outcome == "complete"
         assert it.verdict(START, END) == exact(it.account.total)
+
+
+@pytest.mark.parametrize("keep_raw", [False, True])
+async def test_a_kill_between_publishing_and_freeing(tmp_path: Path, keep_raw: bool) -> None:  # noqa: FBT001
+    """The next start frees the answers of what is published, though it has nothing to do; or keeps them."""
+    workshop = tmp_path / "lake" / "_harvester"
+    async with bench(tmp_path, SyntheticAccount(10, START, END)) as it:
+        await it.harvest(START, END)
+        left = workshop / "spool" / "calls" / f"{START}.spool"
+        left.write_bytes(b"an answer")
+        assert (await it.harvest(START, END, keep_raw=keep_raw)).covered
+        assert not left.exists()
+        assert (workshop / "raw" / "calls" / left.name).exists() == keep_raw
