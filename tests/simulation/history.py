@@ -16,9 +16,16 @@ from harvester.window import as_text
 
 ACCOUNT_ID = 20
 _LEG = (Field("call_id", Kind.INTEGER), Field("cost", Kind.NUMBER), Field("successful", Kind.BOOLEAN))
-_KEPT = (
-    "call_session_history_id application_id rule_name user_id start_date duration custom_data active"
-).split()
+_KEPT = [
+    "call_session_history_id",
+    "application_id",
+    "rule_name",
+    "user_id",
+    "start_date",
+    "duration",
+    "custom_data",
+    "active",
+]
 
 
 def dataset(page_size: int, pages: int) -> Dataset:
@@ -54,7 +61,9 @@ class Session:
         """As the API writes it."""
         known = {"call_session_history_id": self.key, "start_date": as_text(self.second), "active": running}
         # What a session costs, and how long it took, is known at its end.
-        return known | {name: value for name, value in self.fields.items() if not (running and name == "calls")}
+        return known | {
+            name: value for name, value in self.fields.items() if not (running and name == "calls")
+        }
 
     def at(self, now: float) -> dict[str, object] | None:
         """Its record at a moment; ``None`` if the history does not show it then."""
