@@ -62,7 +62,7 @@ class SpoolFile:
         with self._path.open("rb") as file:
             file.seek(place[0])
             entry = _read(file)
-        return entry[1:] if entry else None
+        return entry[1:] if entry and entry[0] == key else None
 
     def answers(self) -> Iterator[tuple[str, bytes]]:
         """Encoding and body of every answer, in the order of their arrival."""

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harvester.emulator import Behaviour, SyntheticAccount
+from harvester.datasets import CALLS
+from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
 from harvester.harvest import Backfill
+from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
 
@@ -94,3 +97,16 @@ async def test_a_kill_between_publishing_and_freeing(tmp_path: Path, keep_raw: b
         assert (await it.harvest(START, END, keep_raw=keep_raw)).covered
         assert not left.exists()
         assert (workshop / "raw" / "calls" / left.name).exists() == keep_raw
+
+
+async def test_answers_of_the_second_behind_are_no_business_of_a_window(tmp_path: Path) -> None:
+    """A window that paging leaves right at its end, by an inclusive bound, keeps nothing of what follows."""
+    small = replace(CALLS, page_size=2, max_offset=2)
+    records = [
+        {"call_session_history_id": key, "start_date": as_text(START + key // 4)} for key in range(1, 7)
+    ]
+    async with bench(tmp_path, ListedAccount(records), Behaviour(page_size=2, max_offset=2)) as it:
+        report = await it.harvest(START, START + 1, dataset=small)
+        assert (report.outcome, report.rows) == ("complete", 3)
+        assert it.verdict(START, START + 1) == exact(3)
+        assert not list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())
