@@ -130,7 +130,7 @@ class Prover:
         if last is None or last < start:
             raise ContradictionError("only records before the window came", expected=total)
         if last == self._window.end == opening.question.end:
-            # The bound is inclusive, as is known now: what follows, and the file of its answers, is another's.
+            # The bound is inclusive, it shows: what follows, and the file of its answers, is another's.
             question = self._bounds.question(self._window)
             page = await self._first(start, question)
             return await self.prove(replace(opening, question=question, page=page))

@@ -1,6 +1,6 @@
 """``python -m tests.simulation --seeds 0:2000 --jobs 2``: runs seeds, prints totals, shows what failed.
 
-Each failing seed is told with how to replay it. Every fiftieth seed runs twice and must go the same way twice.
+Each failing seed is told with how to replay it. Every fiftieth seed runs twice and must go the same way.
 """
 
 import argparse
@@ -60,11 +60,10 @@ def _run(seed: int) -> Outcome:
     outcome = simulate(seed, _reader())
     if seed % _TWICE_EVERY == 0 and not outcome.wrong:
         again = simulate(seed, _reader())
-        pairs = zip(outcome.trace, again.trace, strict=False)
         if outcome.digest != again.digest:
-            outcome.wrong = (
-                f"it went otherwise the second time: {next((a for a, b in pairs if a != b), 'longer')}"
-            )
+            pairs = zip(outcome.trace, again.trace, strict=False)
+            first = next((line for line, other in pairs if line != other), "one trace is longer")
+            outcome.wrong = f"it went otherwise the second time: {first}"
         outcome.counts["run twice"] += 1
     return outcome
 

@@ -16,16 +16,18 @@ from harvester.window import as_text
 
 ACCOUNT_ID = 20
 _LEG = (Field("call_id", Kind.INTEGER), Field("cost", Kind.NUMBER), Field("successful", Kind.BOOLEAN))
-_KEPT = [
-    "call_session_history_id",
-    "application_id",
-    "rule_name",
-    "user_id",
-    "start_date",
-    "duration",
-    "custom_data",
-    "active",
-]
+_KEPT = frozenset(
+    {
+        "call_session_history_id",
+        "application_id",
+        "rule_name",
+        "user_id",
+        "start_date",
+        "duration",
+        "custom_data",
+        "active",
+    }
+)
 
 
 def dataset(page_size: int, pages: int) -> Dataset:

@@ -10,7 +10,7 @@ import os
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any, NoReturn
@@ -43,8 +43,8 @@ def warm() -> None:
     """Do once what every life would do again: load what is loaded late, read the system's certificates."""
     for name in ("pandas", "pyarrow.dataset", "pyarrow.pandas_compat", "importlib.readers"):
         importlib.import_module(name)
-    tls = transport._tls(None)
-    transport._tls = lambda _: tls
+    transport._tls = cache(transport._tls)
+    transport._tls(None)
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page
 

@@ -90,10 +90,10 @@ class Network(VirtualTimeLoop):
             raise ConnectionRefusedError(111, "Connection refused")
         return Socket()
 
-    async def create_connection(  # type: ignore[override]  (of its many forms, the one that aiohttp uses)
+    async def create_connection(
         self, protocol_factory: Callable[[], Any], *_: Any, **__: Any
     ) -> tuple[End, Any]:
-        """Join a client to the server."""
+        """Join a client to the server; of the many forms of this method, the one that aiohttp uses."""
         assert self._server is not None, "nobody listens"
         near, far = ClientEnd(self, protocol_factory(), self.wire), End(self, self._server())
         near.join(far)

@@ -10,7 +10,7 @@ SEEDS, CHUNK = 2_000, 100
 
 
 def _run(seeds: str, **environment: str) -> str:
-    result = subprocess.run(
+    result = subprocess.run(  # noqa: S603  (our own program)
         [sys.executable, "-m", "tests.simulation", "--seeds", seeds],
         capture_output=True,
         text=True,

@@ -40,6 +40,7 @@ FAMILIES = (
     "tokens",
     "lies",
     "limits",
+    "caps",
     "latency",
     "breaks",
     "dead ends",
@@ -47,6 +48,7 @@ FAMILIES = (
 
 
 def draw_faults(random: Random, families: Mapping[str, bool]) -> tuple[tuple[Fault, ...], set[str]]:
+    """Faults of the API, and the names of the failures that a life with them may end with."""
     faults: list[Fault] = []
     may_fail: set[str] = set()
     strength = random.choice((0.02, 0.05, 0.1))
@@ -76,6 +78,7 @@ def draw_faults(random: Random, families: Mapping[str, bool]) -> tuple[tuple[Fau
 
 
 def draw_weather(random: Random, families: Mapping[str, bool]) -> Weather:
+    """Faults of the network."""
     weather = CLEAR
     if families["latency"]:
         weather = replace(weather, latency=random.choice((0.001, 0.5, 3.0)), pieces=random.randint(1, 4))

@@ -16,7 +16,7 @@ import orjson
 
 from harvester.emulator import Emulator, Fault, Faults
 from harvester.emulator.answers import Answer
-from harvester.lake import sink
+from harvester.lake import publish
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
 from tests.keys import PRIVATE_KEY
@@ -108,7 +108,7 @@ def watching(teller: Teller, lake: Path, death: Death, network: Network) -> Iter
         network.call_later(death.after, die)
     with (
         patch.object(Catalog, "publish", _then(partial(teller.ask, "published"), Catalog.publish)),
-        patch.object(sink, "show", _then(partial(teller.ask, "shown"), sink.show)),
+        patch("harvester.lake.sink.show", _then(partial(teller.ask, "shown"), publish.show)),
         patch.object(Database, "write", _before(step, Database.write)),
         patch("os.fsync", _before(step, os.fsync)),
     ):

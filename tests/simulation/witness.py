@@ -56,6 +56,8 @@ class Witness:
                 self._over = True
                 self._pace(facts["wire"])
                 demand("eyJ" not in str(facts["logs"]), "P9: a token in a log")
+            case _:
+                pass  # the judge of the lake hears the rest
 
     def judge(self) -> None:
         """Judge the life as a whole.

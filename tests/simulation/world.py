@@ -121,6 +121,8 @@ class _World:
                     content = content[:place] + random.randbytes(20) + content[place + 20 :]
                 case "longer":
                     content += bytes(random.randrange(200))
+                case _:
+                    pass
             path.write_bytes(content)
             self._outcome.counts["torn"] += 1
 
