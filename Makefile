@@ -1,10 +1,12 @@
 # Two commands matter: `make demo` and `make test`. Both need only make and Python >= 3.11.
 PYTHON ?= python3
+SEEDS ?= 2000
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test check unit lock clean help
+.PHONY: demo test check unit simulate lock clean help
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -25,6 +27,9 @@ unit: $(VENV)/.installed ## Tests with branch coverage, then the large ones with
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n auto -m "not large" --cov --cov-report=term
 	$(BIN)/pytest -n auto -m large
+
+simulate: $(VENV)/.installed ## Live SEEDS seeded lives of the program, JOBS side by side
+	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) --jobs $(JOBS)
 
 lock: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

@@ -1,10 +1,9 @@
 """The composition root: opens everything one backfill needs, in order, and closes it in reverse."""
 
-import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from random import Random
 
@@ -34,8 +33,6 @@ from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
 from harvester.todo import Scope, leases, missing
 from harvester.window import Window, merged
-
-_RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 
 class Backfill:
@@ -97,7 +94,6 @@ class Backfill:
                 connected(job, self._credentials, self._meter, now=self._now, random=self._random)
             )
             thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
-            stack.enter_context(_rare_collections())
             run = ledger.begin(job.window, started)
             self._pipeline = self._compose(
                 run, todo, client=client, ledger=ledger, catalog=catalog, spool=spool, thread=thread
@@ -243,14 +239,3 @@ class Backfill:
             withheld=pipeline.sink.unfinished,
             unknown=tuple(sorted(pipeline.reader.unknown.items())),
         )
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Collect garbage rarely: a page is a hundred thousand objects, none of them in cycles."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(_RARELY)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)

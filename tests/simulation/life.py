@@ -9,6 +9,7 @@ import importlib
 import os
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -62,9 +63,11 @@ def live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Tel
     gc.disable()  # a life is short
     try:
         _live(scenario, number, lake, begins, teller)
-    except BaseException:  # noqa: BLE001  (told, and judged there; nothing may run on in the fork)
-        teller.tell("broken", text=traceback.format_exc())
-    os._exit(0)
+    except BaseException:  # noqa: BLE001  (told, and judged there)
+        with suppress(BrokenPipeError):  # nobody listens any more: the life was judged, and found wanting
+            teller.tell("broken", text=traceback.format_exc())
+    finally:
+        os._exit(0)  # nothing may run on in the fork
 
 
 def _live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Teller) -> None:
