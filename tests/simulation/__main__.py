@@ -78,7 +78,7 @@ def _show(outcome: Outcome, lines: int) -> None:
         print(f"  {line}")
     if outcome.wrong:
         print(f"seed {outcome.seed}: {outcome.wrong}")
-        print(f"  again: python -m tests.simulation --seeds {outcome.seed} --trace")
+        print(f"  again: python -m tests.simulation --seeds {outcome.seed} --trace", flush=True)
 
 
 if __name__ == "__main__":

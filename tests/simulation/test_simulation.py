@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-SEEDS, CHUNK = 2_000, 100
+SEEDS, CHUNK = 2_000, 250
 
 
 def _run(seeds: str, **environment: str) -> str:
