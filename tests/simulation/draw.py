@@ -61,7 +61,8 @@ def draw(seed: int) -> Scenario:
 
 
 def _chaos(random: Random, scenario: Scenario, behaviour: Behaviour) -> list[Life]:
-    families = {name: random.random() < 0.4 for name in FAMILIES}
+    loud = random.random() < 0.75  # else nothing but kills: then it shows what they cost
+    families = {name: loud and random.random() < 0.4 for name in FAMILIES}
     lives = []
     for number in range(random.choice((0, 1, 1, 2, 2, 3, 4))):
         faults, may_fail = draw_faults(random, families)

@@ -84,6 +84,7 @@ class _World:
             self._live(number, life)
         self._judge.finish(self._now)
         if _is_plain(self._scenario):
+            self._outcome.counts["plain"] += 1
             repeated = sum(times - 1 for times in self._asked.values())
             demand(repeated <= self._again, f"P5: {repeated} answers were asked for again, not {self._again}")
 
@@ -132,8 +133,12 @@ def _is_plain(scenario: Scenario) -> bool:
     troubled = any(
         life.faults or life.weather != CLEAR or life.death.power or life.limited for life in scenario.lives
     )
-    unsteady = any(session.ends > scenario.begins or session.leaves < inf for session in scenario.sessions)
-    return not (troubled or unsteady or scenario.lives[-1].behaviour.order == "shuffled")
+    unsteady = any(
+        max(session.appears, session.ends) > scenario.begins or session.leaves < inf
+        for session in scenario.sessions
+    )
+    shuffled = scenario.lives[-1].behaviour.order == "shuffled"
+    return not (troubled or unsteady or shuffled or scenario.beyond)
 
 
 def _told(
