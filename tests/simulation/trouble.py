@@ -44,6 +44,7 @@ FAMILIES = (
     "latency",
     "breaks",
     "dead ends",
+    "death",
 )
 
 
@@ -74,6 +75,9 @@ def draw_faults(random: Random, families: Mapping[str, bool]) -> tuple[tuple[Fau
         error = random.choice(sorted(DEAD_ENDS))
         faults.append(DEAD_ENDS[error])
         may_fail.add(error)
+    if families["death"] and random.random() < 0.15:
+        # It answers nothing, ever: the program has to give up.
+        faults = [Fault(random.choice(("http_503", "http_429", "reset", "stall")), share=1.0)]
     return tuple(faults), may_fail
 
 
