@@ -2,10 +2,10 @@
 
 import hashlib
 import os
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -160,6 +160,6 @@ def _told(
                 what, at, facts = orjson.loads(line)
                 yield what, at, facts, answer
     finally:
-        os.close(answer)  # a life that waits for an answer ends itself
-        with suppress(ChildProcessError):
-            os.waitpid(child, 0)
+        os.close(answer)
+        os.kill(child, signal.SIGKILL)  # it may be found wanting in the middle of its life
+        os.waitpid(child, 0)
