@@ -1,11 +1,11 @@
 """The composition root: opens everything one backfill needs, in order, and closes it in reverse."""
 
-import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from random import Random
 
 from harvester import __version__
 from harvester.api.client import Client, Meter
@@ -35,8 +35,6 @@ from harvester.report import Report, Snapshot
 from harvester.todo import Scope, leases, missing
 from harvester.window import Window, merged
 
-_RARELY = 1_000_000  # allocations between two collections of the youngest garbage
-
 
 class Backfill:
     """One run over one job."""
@@ -48,6 +46,7 @@ class Backfill:
         *,
         scope: Scope = missing,
         now: Callable[[], float] = time.time,
+        random: Random | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -56,11 +55,13 @@ class Backfill:
             credentials: Whose history.
             scope: Says which seconds to prove.
             now: Gives Unix time.
+            random: Spreads retries; seeded by the system if ``None``.
         """
         self._job = job
         self._scope = scope
         self._credentials = credentials
         self._now = now
+        self._random = random
         self._layout = Layout(job.lake, job.name)
         self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         self._meter = Meter()
@@ -90,10 +91,9 @@ class Backfill:
             if not todo:
                 return report
             client = await stack.enter_async_context(
-                connected(job, self._credentials, self._meter, now=self._now)
+                connected(job, self._credentials, self._meter, now=self._now, random=self._random)
             )
             thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
-            stack.enter_context(_rare_collections())
             run = ledger.begin(job.window, started)
             self._pipeline = self._compose(
                 run, todo, client=client, ledger=ledger, catalog=catalog, thread=thread
@@ -238,14 +238,3 @@ class Backfill:
             withheld=pipeline.sink.unfinished,
             unknown=tuple(sorted(pipeline.reader.unknown.items())),
         )
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Collect garbage rarely: a page is a hundred thousand objects, none of them in cycles."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(_RARELY)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)

@@ -19,6 +19,7 @@ from harvester.lake.entries import Publication, Suspect
 from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger, chosen
 from harvester.lake.opening import entered, has_begun
+from harvester.lake.publish import recover
 from harvester.lake.quarantine import quarantined
 from harvester.lake.verify import Expected, Finding, strays
 from harvester.recount import Count, Held, recount
@@ -101,6 +102,7 @@ class Verify:
 
     async def _dataset(self, database: Database, name: str) -> Verification:
         ledger, catalog = Ledger(database, name), Catalog(database, name)
+        recover(Layout(self.lake, name), catalog)  # what a crash left in the middle is no finding
         coverage = catalog.coverage()
         files = [replace(file, covers=tuple(shares(coverage, file.span))) for file in catalog.published()]
         expected = _expected(self.lake, ledger)

@@ -33,6 +33,8 @@ class Behaviour:
         to_inclusive: Whether a session of the second ``to_date`` is in the answer.
         missing_dates: Refuse a question without dates (code 134), or answer for the last 30 days.
         beyond_cap: Refuse a ``count`` or ``offset`` above its cap (code 497), or lower it to the cap.
+        page_size: Cap on ``count``; the documented one if ``None``.
+        max_offset: Cap on ``offset``; likewise.
         order: Within a second by id, or in another order for every request.
         statuses: HTTP status that accompanies an error code, where it is not 200.
         latency: Median of the seconds an answer takes.
@@ -52,6 +54,8 @@ class Behaviour:
     to_inclusive: bool = True
     missing_dates: Literal["error", "month"] = "error"
     beyond_cap: Literal["error", "clamp"] = "error"
+    page_size: int | None = None
+    max_offset: int | None = None
     order: Literal["id", "shuffled"] = "id"
     statuses: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     latency: float = 0.0

@@ -148,9 +148,11 @@ def piece(parameters: Parameters, dataset: Dataset, behaviour: Behaviour) -> Sli
         Refusal: Codes 496 or 497.
     """
     count, offset = integer(parameters, "count"), integer(parameters, "offset")
+    most = dataset.page_size if behaviour.page_size is None else behaviour.page_size
+    furthest = dataset.max_offset if behaviour.max_offset is None else behaviour.max_offset
     return Slice(
-        count=_capped("count", USUAL_COUNT if count is None else count, 1, dataset.page_size, behaviour),
-        offset=_capped("offset", offset or 0, 0, dataset.max_offset, behaviour),
+        count=_capped("count", min(USUAL_COUNT, most) if count is None else count, 1, most, behaviour),
+        offset=_capped("offset", offset or 0, 0, furthest, behaviour),
         descending=truth(parameters, "desc_order", default=False),
         with_total=truth(parameters, "with_total_count", default=True),
     )

@@ -40,9 +40,8 @@ class Bench:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(json.dumps(self.emulator.credentials("Owner")))
-        settings = {"name": "calls", "rate": None, **settings}
+        settings = {"name": "calls", "dataset": CALLS, "rate": None, **settings}
         job = Job(
-            dataset=CALLS,
             window=Window(start, end),
             lake=self.folder / lake,
             credentials=path,
