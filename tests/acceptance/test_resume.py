@@ -87,7 +87,7 @@ def _evidence(folder: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("owner", "name"), [(Spool, "free"), (Catalog, "publish"), (publish, "sync_folder"), (Path, "replace")]
+    ("owner", "name"), [(Spool, "free"), (Catalog, "publish"), (publish, "sync_folders"), (Path, "replace")]
 )
 @pytest.mark.parametrize("keep_raw", [True, False])
 @pytest.mark.parametrize("more", [0, DAY])

@@ -97,7 +97,8 @@ class Judge:
         missing = subtract(asked, ledger.coverage)
         demand(not _outside(missing, held), f"P1: of {missing}, some is no gap")
         if None not in ledger.facts.values() or all(map(self._is_steady, self._scenario.sessions)):
-            self._demand_exact(now, missing)
+            # A partition with a gap is withheld: readers keep the file from before what changed there.
+            self._demand_exact(now, [*missing, *held])
         self._demand_set_aside(ledger.coverage)
         self._demand_discreet()
 
