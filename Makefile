@@ -1,10 +1,14 @@
 # Two commands matter: `make demo` and `make test`. Both need only make and Python >= 3.11.
 PYTHON ?= python3
+CRASHES ?= 5
+FUZZ_SECONDS ?= 600
+JOBS ?= 2
+SEEDS ?= 2000
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test check unit canary fuzz lock clean help
+.PHONY: demo test check unit simulate crash canary fuzz lock clean help
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -26,13 +30,18 @@ unit: $(VENV)/.installed ## Tests with branch coverage, then the large ones with
 	$(BIN)/pytest -n auto -m "not large" --cov --cov-report=term
 	$(BIN)/pytest -n auto -m large
 
+crash: $(VENV)/.installed ## The crash tests of the disk, CRASHES times as many cases (5: every call with every error)
+	HARVESTER_CRASHES=$(CRASHES) $(BIN)/pytest -n auto tests/disk
+
 canary: $(VENV)/.installed ## Search what the commands and the client leave behind for keys and tokens
 	$(BIN)/pytest -n auto -m "not large" tests/test_canary.py tests/test_secret.py tests/test_auth.py \
 	  tests/test_client.py tests/test_transport.py tests/cli tests/acceptance/test_cli.py tests/acceptance/test_hiding.py
 
-FUZZ_SECONDS ?= 600
 fuzz: $(VENV)/.fuzz ## Fuzz answers, headers, config and spool for FUZZ_SECONDS in all
 	TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+simulate: $(VENV)/.installed ## Live SEEDS seeded lives of the program, JOBS side by side
+	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) --jobs $(JOBS)
 
 lock: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

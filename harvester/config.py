@@ -112,19 +112,23 @@ class Job:
         key, the ledger knows.
 
         Raises:
-            ConfigError: The settings are not usable.
+            ConfigError: The settings are not usable, or this version does not know the dataset.
         """
-        dataset = DATASETS[str(identity["dataset"])]
         if "hash_numbers" not in identity:
             settings["number_key"] = None
-        return cls(
-            dataset=dataset,
-            partition=str(identity["partition"]),
-            switches={name: bool(identity[name]) for name in dataset.switches},
-            filters={name: str(identity[name]) for name in dataset.filters if name in identity},
-            redact_urls=bool(identity.get("redact_urls")),
-            **settings,
-        )
+        try:
+            dataset = DATASETS[str(identity["dataset"])]
+            shape: dict[str, Any] = {
+                "partition": str(identity["partition"]),
+                "switches": {name: bool(identity[name]) for name in dataset.switches},
+                "filters": {name: str(identity[name]) for name in dataset.filters if name in identity},
+                "redact_urls": bool(identity.get("redact_urls")),
+            }
+        except KeyError as error:
+            raise ConfigError(
+                f"the ledger tells of a dataset that this version cannot ask for: {error}"
+            ) from error
+        return cls(dataset=dataset, **shape, **settings)
 
     @property
     def shared(self) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """The one exception tree. Whether a failure is worth another try is a class, never a text.
 
 Foreign errors are translated at one door each: aiohttp's in ``api.transport``, orjson's in ``api.protocol``,
-sqlite3's in ``lake.ledger``. ``OSError`` is not translated: it already says what happened to which file.
+sqlite3's in ``lake.database``. ``OSError`` is not translated: it already says what happened to which file.
 """
+
+from pathlib import Path
 
 
 class HarvestError(Exception):
@@ -21,8 +23,19 @@ class LakeError(ConfigError):
     """The lake cannot serve this command: other account, other filters, other format, not writable."""
 
 
+class LedgerDamagedError(LakeError):
+    """The ledger is lost or damaged; it can be rebuilt from what is published."""
+
+    def __init__(self, ledger: Path, finding: str) -> None:
+        """Say which, what is wrong with it, and what mends it."""
+        super().__init__(
+            f"the ledger {ledger} is lost or damaged: {finding};"
+            " harvester recover rebuilds it from the published files"
+        )
+
+
 class LakeLockedError(HarvestError):
-    """Another run owns the lake."""
+    """Another run owns the lake, or has taken it over."""
 
 
 class RefusedError(HarvestError):

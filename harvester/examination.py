@@ -12,7 +12,10 @@ from harvester.api.connection import connected
 from harvester.api.credentials import Credentials, load_credentials
 from harvester.api.question import Question
 from harvester.config import Job
-from harvester.errors import ConfigError, HarvestError, RefusedError, RequestError, ZoneError
+from harvester.errors import ConfigError, HarvestError, LakeError, RefusedError, RequestError, ZoneError
+from harvester.lake.database import Database
+from harvester.lake.layout import Layout
+from harvester.lake.opening import has_begun
 
 _LEAST_FREE = 1 << 30  # bytes
 _MOST_SKEW = 30.0  # seconds
@@ -88,6 +91,7 @@ def _lake(lake: Path) -> Iterator[Finding]:
         yield Finding("lake", text, ConfigError(text))
         return
     yield Finding("lake", f"{lake} can be written" if folder == lake.absolute() else f"{lake} can be made")
+    yield from _ledger(Layout(lake, ""))
     free = shutil.disk_usage(folder).free
     text = f"{free / 1e9:.1f} GB free"
     if free >= _LEAST_FREE:
@@ -95,3 +99,13 @@ def _lake(lake: Path) -> Iterator[Finding]:
     else:
         text += "; a year of a million sessions takes about 1 GB while it is harvested: make room"
         yield Finding("disk", text, ConfigError(text))
+
+
+def _ledger(layout: Layout) -> Iterator[Finding]:
+    """Nothing is said of a lake that is still to be made."""
+    try:
+        if has_begun(layout):
+            with Database.open(layout.ledger, read_only=True):
+                yield Finding("ledger", "sound")
+    except LakeError as error:
+        yield Finding("ledger", str(error), error)

@@ -16,6 +16,7 @@ from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
 from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger
+from harvester.lake.opening import has_begun
 from harvester.pipeline import fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import Estimate, estimate
@@ -75,7 +76,7 @@ async def forecast(job: Job, credentials: Credentials, *, now: Callable[[], floa
 def _known(job: Job) -> tuple[tuple[Window, ...], float, dict[str, Any]]:
     """What the lake covers, the size of a row in its files, and what earlier runs learned of the API."""
     layout = Layout(job.lake, job.name)
-    if not layout.ledger.exists():
+    if not has_begun(layout):
         return (), job.dataset.row_bytes, {}
     with Database.open(layout.ledger, read_only=True) as database:
         catalog = Catalog(database, job.name)

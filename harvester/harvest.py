@@ -1,11 +1,11 @@
 """The composition root: opens everything one backfill needs, in order, and closes it in reverse."""
 
-import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from random import Random
 
 from harvester import __version__
 from harvester.api.caps import Caps
@@ -17,10 +17,10 @@ from harvester.api.question import Bounds
 from harvester.api.reader import Reader
 from harvester.config import Job
 from harvester.lake.catalog import Catalog
-from harvester.lake.database import Database, to_json
+from harvester.lake.database import to_json
 from harvester.lake.layout import Granularity, Layout
 from harvester.lake.ledger import Ledger
-from harvester.lake.lock import owned
+from harvester.lake.opening import entered
 from harvester.lake.publish import recover
 from harvester.lake.rows import TimeColumn
 from harvester.lake.sink import Sink
@@ -36,8 +36,6 @@ from harvester.report import Report, Snapshot
 from harvester.todo import Scope, leases, missing
 from harvester.window import Window, merged
 
-_RARELY = 1_000_000  # allocations between two collections of the youngest garbage
-
 
 class Backfill:
     """One run over one job."""
@@ -49,6 +47,7 @@ class Backfill:
         *,
         scope: Scope = missing,
         now: Callable[[], float] = time.time,
+        random: Random | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -57,12 +56,15 @@ class Backfill:
             credentials: Whose history.
             scope: Says which seconds to prove.
             now: Gives Unix time.
+            random: Spreads retries; seeded by the system if ``None``.
         """
         self._job = job
         self._scope = scope
         self._credentials = credentials
         self._now = now
+        self._random = random
         self._layout = Layout(job.lake, job.name)
+        self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
         self._stopped = False
@@ -72,7 +74,7 @@ class Backfill:
 
         Raises:
             ConfigError: The range, the lake or the endpoint is not usable; nothing was asked.
-            LakeLockedError: Another run owns the lake.
+            LakeLockedError: Another run owns the lake, or has taken it over.
             ExceptionGroup: The API refused or could not be reached, or the disk refused; what is published
                 stays, and the next run goes on from there.
         """
@@ -80,20 +82,19 @@ class Backfill:
         settled = job.settled(started)
         self._layout.make()
         async with AsyncExitStack() as stack:
-            stack.enter_context(owned(self._layout.lock, started=started))
-            database = stack.enter_context(Database.open(self._layout.ledger))
+            database = stack.enter_context(entered(self._layout, started=started))
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)
+            self._spool.keep_only(ledger.window_starts())  # also by a run that finds nothing to do
             todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
                 return report
             client = await stack.enter_async_context(
-                connected(job, self._credentials, self._meter, now=self._now)
+                connected(job, self._credentials, self._meter, now=self._now, random=self._random)
             )
             thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
-            stack.enter_context(_rare_collections())
             run = ledger.begin(job.window, started)
             self._pipeline = self._compose(
                 run, todo, client=client, ledger=ledger, catalog=catalog, thread=thread
@@ -105,9 +106,8 @@ class Backfill:
                 report = replace(self._report(self._pipeline, replace(report, run=run)), outcome="failed")
                 raise
             finally:
-                ended = self._now()
-                report = replace(report, seconds=ended - started)
-                ledger.end(run, ended, report.outcome, report.as_json())
+                report = replace(report, seconds=self._now() - started)
+                ledger.end(run, started + report.seconds, report.outcome, report.as_json())
         return report
 
     def stop(self) -> None:
@@ -148,8 +148,7 @@ class Backfill:
         job, dataset = self._job, self._job.dataset
         known = ledger.facts()
         bounds, caps, density = Bounds(known), Caps(dataset, known), Density(known)
-        spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
-        windows = leases(ledger, todo)
+        spool, windows = self._spool, leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
         redaction = Redaction.of(dataset, urls=job.redact_urls, key=job.number_key)
         source = PageSource(dataset, job.shared, client, redaction, caps)
@@ -239,14 +238,3 @@ class Backfill:
             withheld=pipeline.sink.unfinished,
             unknown=tuple(sorted(pipeline.reader.unknown.items())),
         )
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Collect garbage rarely: a page is a hundred thousand objects, none of them in cycles."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(_RARELY)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)

@@ -11,6 +11,7 @@ from harvester.lake.database import Database
 from harvester.lake.entries import RunRecord, Suspect
 from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger, chosen
+from harvester.lake.opening import has_begun
 from harvester.window import Gap, Window, merged
 
 
@@ -51,10 +52,10 @@ def holdings(lake: Path, *, name: str | None = None, runs: int = 5) -> list[Hold
     Raises:
         LakeError: There is no lake, or its ledger cannot be read, or it has no such dataset.
     """
-    path = Layout(lake, "").ledger
-    if not path.exists():
+    layout = Layout(lake, "")
+    if not has_begun(layout):
         raise LakeError(f"{lake} is not a lake yet: harvester backfill makes one")
-    with Database.open(path, read_only=True) as database:
+    with Database.open(layout.ledger, read_only=True) as database:
         held = chosen(database, name)
         return [_holding(database, item, runs) for item in held]
 

@@ -12,7 +12,9 @@ there are no locks.
 """
 
 import asyncio
+import gc
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -32,6 +34,7 @@ from harvester.window import Gap, Window
 
 _log = structlog.get_logger()
 _PAGES_IN_FLIGHT = 6  # by one fetcher, on average: it asks for ten pages at once, but waits alone for two
+_RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 
 def fetchers(concurrency: int) -> int:
@@ -91,13 +94,17 @@ class Pipeline:
         """
         channel: Channel[Harvest] = Channel(self.memory)
         self.progress.spans = self.frontier.windows
+        with _rare_collections():
+            await self._stages(channel)
+        self.ledger.learn({**self.reader.facts, **self.density.facts})
+
+    async def _stages(self, channel: Channel[Harvest]) -> None:
         async with asyncio.TaskGroup() as stages:
             stages.create_task(self._drain(channel), name="sink")
             async with asyncio.TaskGroup() as pool:
                 for number in range(self.fetchers):
                     pool.create_task(self._fetch(channel), name=f"fetcher {number}")
             channel.close()
-        self.ledger.learn({**self.reader.facts, **self.density.facts})
 
     async def _fetch(self, channel: Channel[Harvest]) -> None:
         while (lease := await self.frontier.lease()) is not None:
@@ -174,3 +181,14 @@ class Pipeline:
         if reading is not None and reading.harvest is not None:
             self.progress.replayed += reading.harvest.rows
         return reading
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Collect garbage rarely: a page is a hundred thousand objects, none of them in cycles."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_RARELY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)

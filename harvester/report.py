@@ -20,7 +20,7 @@ class Snapshot:
         received: Bytes received, as sent by the API.
         held: Arrow bytes held until their turn comes.
         gaps: Spans that could not be proven.
-        paused: Seconds that the API asked everyone to wait.
+        paused: Seconds that everyone waited, because the API asked for it or was away.
     """
 
     rows: int
@@ -58,7 +58,7 @@ class Report:
         planned: Requests forecast from the first total; ``None`` if none was needed.
         retries: Requests repeated.
         received: Bytes received.
-        paused: Seconds that the API asked everyone to wait.
+        paused: Seconds that everyone waited, because the API asked for it or was away.
         gaps: What could not be proven.
         running: Spans with records that are not final yet; left to a later run.
         stale: Records that claim not to be final, taken because they are too old to wait for.

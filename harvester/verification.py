@@ -18,7 +18,8 @@ from harvester.lake.database import Database, to_json
 from harvester.lake.entries import Publication, Suspect
 from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger, chosen
-from harvester.lake.lock import owned
+from harvester.lake.opening import entered, has_begun
+from harvester.lake.publish import recover
 from harvester.lake.quarantine import quarantined
 from harvester.lake.verify import Expected, Finding, strays
 from harvester.recount import Count, Held, recount
@@ -94,13 +95,14 @@ class Verify:
             HarvestError: The API refuses, or cannot be reached.
         """
         layout = Layout(self.lake, "")
-        if not layout.ledger.exists():
+        if not has_begun(layout):
             raise LakeError(f"{self.lake} is not a lake yet: harvester backfill makes one")
-        with owned(layout.lock, started=self.now()), Database.open(layout.ledger) as database:
+        with entered(layout, started=self.now()) as database:
             return [await self._dataset(database, name) for name in chosen(database, self.name)]
 
     async def _dataset(self, database: Database, name: str) -> Verification:
         ledger, catalog = Ledger(database, name), Catalog(database, name)
+        recover(Layout(self.lake, name), catalog)  # what a crash left in the middle is no finding
         coverage = catalog.coverage()
         files = [replace(file, covers=tuple(shares(coverage, file.span))) for file in catalog.published()]
         expected = _expected(self.lake, ledger)
@@ -150,7 +152,11 @@ class Verify:
 
 def _expected(lake: Path, ledger: Ledger) -> Expected:
     identity = ledger.identity() or {}
-    dataset = DATASETS[identity["dataset"]]
+    dataset = DATASETS.get(identity.get("dataset", ""))
+    if dataset is None:
+        raise LakeError(
+            f"this version knows no dataset {identity.get('dataset')!r}, of which the ledger tells"
+        )
     metadata = {
         "harvester.dataset": dataset.name,
         "harvester.account_id": str(ledger.account()),

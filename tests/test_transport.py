@@ -1,86 +1,19 @@
 import asyncio
-import contextlib
 import gzip
-import ssl
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-import trustme
 
 from harvester.api.endpoint import check_endpoint
 from harvester.api.transport import Limits, Reply, Transport
 from harvester.errors import ConfigError, HarvestError, MalformedAnswerError, TransportError
+from tests.wire.server import Visit, playing, serving
 
 TOKEN = "eyJhbGciOi.J9.c2VjcmV0"  # noqa: S105  (looks like one, opens nothing)
 FORM = {"from_date": "2024-05-29 00:00:00", "application_id": "1;2"}
 LIMITS = Limits(connections=4)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-
-Script = Callable[["Visit"], Awaitable[None]]
-
-
-@dataclass
-class Visit:
-    """One connection, seen from the server."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    requests: list[bytes] = field(default_factory=list)
-
-    async def request(self) -> bytes:
-        """The next request, head and body."""
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        whole = head + await self.reader.readexactly(length)
-        self.requests.append(whole)
-        return whole
-
-    async def send(self, data: bytes) -> None:
-        """Write and wait for the buffer."""
-        self.writer.write(data)
-        await self.writer.drain()
-
-
-@contextlib.asynccontextmanager
-async def serving(
-    script: Script, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[tuple[str, list[Visit]]]:
-    """A server that plays ``script`` to each connection; its endpoint, and the visits so far."""
-    visits: list[Visit] = []
-
-    async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visits.append(Visit(reader, writer))
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await script(visits[-1])
-        writer.close()
-        with contextlib.suppress(ConnectionError, ssl.SSLError):
-            await writer.wait_closed()
-
-    async with asyncio.TaskGroup() as group:
-        server = await asyncio.start_server(
-            lambda reader, writer: group.create_task(visit(reader, writer)), "127.0.0.1", 0, ssl=tls
-        )
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            yield f"{'https' if tls else 'http'}://127.0.0.1:{port}", visits
-
-
-def playing(*answers: bytes, hold: bool = False) -> Script:
-    """Read a request and send an answer, for each; then close, or hold the connection."""
-
-    async def script(visit: Visit) -> None:
-        for answer in answers:
-            await visit.request()
-            await visit.send(answer)
-        if hold:
-            await visit.reader.read()
-
-    return script
 
 
 async def at_once() -> None:
@@ -313,48 +246,6 @@ async def test_a_body_of_exactly_its_cap_passes() -> None:
         await refused(MalformedAnswerError, endpoint, Limits(connections=1, body_bytes=1))
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"",
-        b"HTTP/1.1 200",
-        b"HTTP/1.1 200 OK\r\nContent-Le",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
-        b"HTTP/1.1 OK\r\n\r\n{}",
-        b"HTTP/1.1 20000 OK\r\n\r\n{}",
-        b"SSH-2.0-OpenSSH_9.2\r\n",
-        b"<html>" + b"x" * 70_000,
-        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000 + b"\r\n{}",
-        b"HTTP/1.1 200 OK\r\nX\x00: y\r\n\r\n{}",
-        b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
-    ],
-)
-async def test_a_broken_answer_is_a_failed_transport(answer: bytes) -> None:
-    """Cut, contradictory, not HTTP, too many headers: another try may do better."""
-    async with serving(playing(answer)) as (endpoint, _):
-        text = await refused(TransportError, endpoint)
-    assert text.startswith("127.0.0.1:")
-
-
-async def test_a_reset_connection_is_a_failed_transport() -> None:
-    """The server drops the connection in the middle of the body."""
-
-    async def reset(visit: Visit) -> None:
-        await visit.request()
-        await visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
-        visit.writer.transport.abort()
-
-    async with serving(reset) as (endpoint, _):
-        await refused(TransportError, endpoint)
-
-
 async def test_an_idle_connection_the_server_closed_is_a_failed_transport() -> None:
     """Nothing is repeated behind the client's back: each request is paced and counted."""
     left = 0
@@ -383,31 +274,6 @@ async def test_a_closed_port_is_a_failed_transport() -> None:
     assert "Connect" in await refused(TransportError, endpoint)
 
 
-async def test_an_unknown_name_is_a_failed_transport(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that does not resolve may resolve later."""
-
-    async def unknown(*_: object, **__: object) -> None:
-        raise OSError(-2, "Name or service not known")
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
-    text = await refused(TransportError, "https://api.voximplant.invalid")
-    assert text == "api.voximplant.invalid: Name or service not known"
-
-
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
-async def test_a_redirect_is_not_followed(status: int) -> None:
-    """The other server is never asked, and the error names its host alone."""
-    async with serving(playing(OK)) as (other, other_visits):
-        location = other.replace("127.0.0.1", "localhost") + "/in?secret=hunter2"
-        answer = f"HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
-        async with serving(playing(answer.encode())) as (endpoint, visits):
-            text = await refused(ConfigError, endpoint)
-    assert "redirects to localhost: name the right --endpoint" in text
-    assert "hunter2" not in text
-    assert len(visits) == 1
-    assert other_visits == []
-
-
 @pytest.mark.parametrize(
     ("location", "words"),
     [
@@ -431,61 +297,6 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
             monkeypatch.setenv(name, proxy)
         assert (await post(endpoint)).status == 200
     assert proxied == []
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """A certificate authority no system trusts."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
-    """Its certificate, for ``--ca-file``."""
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
-
-
-def server_tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """A server's side of TLS."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    certificate.configure_cert(context)
-    return context
-
-
-async def test_a_trusted_certificate_is_accepted(authority: trustme.CA, ca_file: Path) -> None:
-    """With the CA named, TLS just works."""
-    async with serving(playing(OK), server_tls(authority.issue_cert("127.0.0.1"))) as (endpoint, _):
-        assert (await post(endpoint, ca_file=ca_file)).body == b"{}"
-
-
-@pytest.mark.parametrize(
-    ("host", "year", "reason"),
-    [
-        ("127.0.0.1", 2100, "unable to get local issuer certificate"),
-        ("127.0.0.1", 2020, "certificate has expired"),
-        ("other.example", 2100, "IP address mismatch"),
-    ],
-)
-async def test_an_untrusted_certificate_ends_the_run(
-    authority: trustme.CA, ca_file: Path, host: str, year: int, reason: str
-) -> None:
-    """No other try makes it trustworthy; no request is sent; the error says what helps."""
-    certificate = authority.issue_cert(host, not_after=datetime(year, 1, 1, tzinfo=UTC))
-    trusted = None if "issuer" in reason else ca_file
-    async with serving(playing(OK), server_tls(certificate)) as (endpoint, visits):
-        text = await refused(ConfigError, endpoint, ca_file=trusted)
-    assert all(visit.requests == [] for visit in visits)
-    assert reason in text
-    assert "--ca-file" in text
-
-
-async def test_a_cut_handshake_is_a_failed_transport() -> None:
-    """Something that is not TLS answers, or nothing does."""
-    async with serving(playing()) as (endpoint, _):
-        text = await refused(TransportError, endpoint.replace("http:", "https:"))
-    assert urlsplit(endpoint).netloc in text
 
 
 @pytest.mark.parametrize("content", [None, "", "not a certificate"])

@@ -9,6 +9,8 @@ from typing import Protocol
 import structlog
 
 from harvester.api.auth import TokenSource
+from harvester.api.breaker import Breaker
+from harvester.api.budget import RetryBudget
 from harvester.api.failures import refusal
 from harvester.api.pacing import Pace
 from harvester.api.protocol import Answer, Page, read
@@ -41,9 +43,11 @@ class RetryPolicy:
     requests which failed together do not return together.
 
     Attributes:
-        attempts: Most tries, the first included. A fresh token's try is not counted.
+        attempts: Most tries, the first included. A fresh token's try is not counted, nor what fails in an
+            outage.
         deadline: Seconds from the first try to the start of the last. Pauses that the server asks for are not
-            counted: they have a bound of their own, and each costs a try.
+            counted: they have a bound of their own, and each costs a try. Nor are outages, and the time a
+            repeat waits for the retry budget.
         base: Seconds; upper end of the first delay.
         cap: Seconds; upper end of any delay.
         longest_pause: Seconds the server may ask for at once.
@@ -65,7 +69,7 @@ class Meter:
         retries: Those of them that were not the first.
         bytes_received: Bodies as received.
         bytes_decoded: Their JSON text.
-        pauses: Seconds the API made everyone wait.
+        pauses: Seconds the API made everyone wait, by asking for it or by being away.
         in_flight: Tries under way, those that wait at the door included.
         last_error: Why the latest failed try failed.
     """
@@ -109,6 +113,8 @@ class Client:
         self._transport = transport
         self._tokens = tokens
         self._pace = Pace(rate)
+        self._breaker = Breaker(self._pace)
+        self._budget = RetryBudget()
         self._slots = asyncio.Semaphore(concurrency)
         self._policy = policy
         self._random = random
@@ -132,13 +138,18 @@ class Client:
             RequestError: The API rejects a parameter, or answers with an unknown code.
             RangeTooWideError: The range of dates must be narrower.
             ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
-            UnavailableError: The last try failed too, or the server asks for too long a pause.
+            UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
+                lasts too long.
         """
-        deadline = self._pace.clock() + self._policy.deadline
-        failures, renewed = 0, False
+        clock = self._pace.clock
+        deadline = clock() + self._policy.deadline
+        failures, renewed, first = 0, False, True
         while True:
             try:
-                async with self._slots:
+                async with self._slots, self._breaker.passage():
+                    if first:
+                        self._budget.first_try()
+                    first = False
                     return await self._attempt(method, parameters)
             except TokenError as error:
                 self._meter.last_error = str(error)
@@ -147,13 +158,17 @@ class Client:
                 renewed = True
             except TransientError as error:
                 self._meter.last_error = str(error)
-                failures += 1
-                _log.debug("failed", method=method, attempt=failures, reason=str(error))
+                failures += not self._breaker.outage
+                _log.debug("failed", method=method, failures=failures, reason=str(error))
                 await self._back_off(method, error, failures, deadline)
+            finally:
+                self._meter.pauses = self._pace.paused
+            queued = clock()
+            await self._budget.repeat()
+            deadline += max(0.0, clock() - queued)
             self._meter.retries += 1
 
     async def _attempt(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
-        await self._pace.turn()
         token = self._tokens.token()
         self._meter.requests += 1
         self._meter.in_flight += 1
@@ -173,17 +188,20 @@ class Client:
 
     async def _back_off(self, method: str, error: TransientError, failures: int, deadline: float) -> None:
         policy, asked = self._policy, error.retry_after
-        ceiling = min(policy.cap, policy.base * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
-        delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
         if asked is not None and asked > policy.longest_pause:
             raise UnavailableError(
                 f"{method}: the API asks for a pause of {asked:.0f} s, more than the"
                 f" {policy.longest_pause:.0f} s allowed: {error}"
             ) from error
+        if self._breaker.outage:  # what comes next is its probe's turn, not this request's
+            self._pace.freeze(asked or 0.0)
+            return
+        ceiling = min(policy.cap, policy.base * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
         if failures >= policy.attempts or self._pace.clock() + delay > deadline:
             raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error
         if asked is None and not isinstance(error, RateLimitedError):
             await asyncio.sleep(delay)
             return
         # The whole account is meant: what the others ask meanwhile would only lengthen the ban.
-        self._meter.pauses += self._pace.freeze(max(delay, asked or 0.0))
+        self._pace.freeze(max(delay, asked or 0.0))

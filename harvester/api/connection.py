@@ -1,8 +1,8 @@
 """The API, ready to be asked: transport, tokens, pace and retry put together."""
 
-import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from random import Random
 
 from harvester.api.auth import TokenSource
 from harvester.api.client import Client, Meter
@@ -13,7 +13,12 @@ from harvester.config import Job
 
 @asynccontextmanager
 async def connected(
-    job: Job, credentials: Credentials, meter: Meter, *, now: Callable[[], float]
+    job: Job,
+    credentials: Credentials,
+    meter: Meter,
+    *,
+    now: Callable[[], float],
+    random: Random | None = None,
 ) -> AsyncIterator[Client]:
     """Open the way to the API; nothing is asked yet.
 
@@ -22,6 +27,7 @@ async def connected(
         credentials: Whose history.
         meter: Counts what is asked.
         now: Gives Unix time.
+        random: Spreads retries; seeded by the system if ``None``.
 
     Raises:
         ConfigError: The endpoint or the CA file is not usable.
@@ -33,7 +39,7 @@ async def connected(
             TokenSource(credentials, now=now),
             rate=job.budget,
             concurrency=job.concurrency,
-            random=random.Random(),  # noqa: S311  (spreads retries; guards nothing)
+            random=random or Random(),  # noqa: S311  (spreads retries; guards nothing)
             now=now,
             meter=meter,
         )

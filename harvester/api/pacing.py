@@ -35,16 +35,28 @@ class Pace:
         """Wait until the request may be written; it must be written at once."""
         await self._pass(self._door)
 
-    def freeze(self, seconds: float) -> float:
-        """Let nobody pass for so many seconds; returns by how many that prolongs the pause."""
+    @property
+    def paused(self) -> float:
+        """Seconds of all pauses, overlapping ones once, the rest of the present one included."""
+        return self._paused
+
+    def freeze(self, seconds: float, *, since: float | None = None) -> None:
+        """Let nobody pass for so many seconds.
+
+        Args:
+            seconds: From now.
+            since: The loop's time from which the pause counts, if it began earlier.
+        """
         now = asyncio.get_running_loop().time()
-        before = max(self._resume_at, now)
-        self._resume_at = max(before, now + seconds)
-        self._paused += self._resume_at - before
-        return self._resume_at - before
+        before = max(self._resume_at, now if since is None else since)
+        self._resume_at = max(self._resume_at, now + seconds)
+        self._paused += max(0.0, self._resume_at - before)
 
     def clock(self) -> float:
-        """Seconds on a clock that stands still during a pause; only differences mean something."""
+        """Seconds on a clock that stands still during a pause; only differences mean something.
+
+        A pause that began earlier than it was known sets it back.
+        """
         now = asyncio.get_running_loop().time()
         return now + max(0.0, self._resume_at - now) - self._paused
 

@@ -96,6 +96,7 @@ class Prover:
 
     def forget(self) -> None:
         """Forget the answers: they contradict each other."""
+        self._file(self._window.start)  # its first page may have come with the opening, and lie there
         for file in self._files.values():
             file.clear()
 
@@ -128,6 +129,11 @@ class Prover:
             return await self._dense(pages)
         if last is None or last < start:
             raise ContradictionError("only records before the window came", expected=total)
+        if last == self._window.end == opening.question.end:
+            # The bound is inclusive, it shows: what follows, and the file of its answers, is another's.
+            question = self._bounds.question(self._window)
+            page = await self._first(start, question)
+            return await self.prove(replace(opening, question=question, page=page))
         following = await self._following(opening.question, last)
         if following.page.total is None or following.page.oldest != last:
             raise ContradictionError(f"the records of second {last} came and went", expected=total)

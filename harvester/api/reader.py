@@ -172,18 +172,18 @@ class Reader:
         """
         doubt = ContradictionError("it was not read")
         opening = self._openings.pop(window.start, None)
-        left = self._rereads
+        left, anew = self._rereads, False
         while left:
             known = self._source.caps.facts
             prover = Prover(self._source, self._bounds, self._answers.file, window)
             try:
-                return self._proven(window, await prover.prove(opening))
+                return self._proven(window, await prover.prove(opening), anew=anew)
             except ContradictionError as error:
                 if isinstance(error, BeyondReachError) and error.second == window.start:
                     second = Window(window.start, window.start + 1)
                     gap = Gap(second, error.expected, error.received, error.reason)
                     return Reading(gap=gap, rest=_after(second, window))
-                doubt, opening = error, None
+                doubt, opening, anew = error, None, True
                 prover.forget()
                 # What was begun before a cap was learned says nothing of the records.
                 left -= known == self._source.caps.facts
@@ -214,13 +214,17 @@ class Reader:
             ContradictionError: The answers are not those that proved the window.
         """
         pages = self._source.replay(self._answers.file(window.start))
+        if not pages:  # the ledger is synced, the spool is not: a power cut may have taken it
+            raise ContradictionError("its answers are gone")
         return sorted_rows((page.batch for page in pages), self._source.columns, window)
 
-    def _proven(self, window: Window, proof: Proof) -> Reading:
+    def _proven(self, window: Window, proof: Proof, *, anew: bool) -> Reading:
         rows = sorted_rows((page.batch for page in proof.pages), self._source.columns, proof.window)
         misfits = self._source.redacted(quarantined_in(proof.pages, proof.window))
         harvest = self._harvest(proof.window, rows, misfits)
-        if (harvest.running or harvest.stale) and any(page.kept for page in proof.pages):
+        # Read anew, nothing is from an earlier run: a page that was kept was needed twice.
+        old = not anew and any(page.kept for page in proof.pages)
+        if old and (harvest.running or harvest.stale):
             raise ContradictionError("an earlier run's answers hold records that were not final then")
         rest = _after(proof.window, window)
         if rest is None or proof.following is None:

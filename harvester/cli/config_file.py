@@ -18,6 +18,7 @@ COMMANDS = (
     "status",
     "verify",
     "repair",
+    "recover",
     "datasets",
     "schema",
     "emulator",

@@ -33,6 +33,7 @@ def harvester() -> None:
       harvester backfill --from 2024-01-01 --to 2025-01-01 --lake ./lake
       harvester status --lake ./lake
       harvester verify --lake ./lake --against-api
+      harvester recover --lake ./lake
     """  # noqa: D301  (\b keeps click from joining the lines)
 
 

@@ -33,9 +33,9 @@ class Behaviour:
         to_inclusive: Whether a session of the second ``to_date`` is in the answer.
         missing_dates: Refuse a question without dates (code 134), or answer for the last 30 days.
         beyond_cap: Refuse a ``count`` or ``offset`` above its cap, or lower it to the cap.
-        unpublished_count: The cap on ``count`` of methods for which none is published.
-        unpublished_offset: Their cap on ``offset``.
         range_code: The code of that refusal: 497, 496 or 101; which of them is not documented.
+        page_size: Cap on ``count``; if ``None``, the documented one, or where none is, what is tried.
+        max_offset: Cap on ``offset``; likewise.
         account_ids: How a transaction names its account: as text, which is documented, or as a number.
         audit_values: Arguments and results in the audit log: JSON objects, or their text.
         order: Within a second by id, or in another order for every request.
@@ -57,9 +57,9 @@ class Behaviour:
     to_inclusive: bool = True
     missing_dates: Literal["error", "month"] = "error"
     beyond_cap: Literal["error", "clamp"] = "error"
+    page_size: int | None = None
+    max_offset: int | None = None
     order: Literal["id", "shuffled"] = "id"
-    unpublished_count: int = 1_000
-    unpublished_offset: int = 10_000
     range_code: int = Code.INVALID_RANGE
     account_ids: Literal["text", "number"] = "text"
     audit_values: Literal["object", "text"] = "object"

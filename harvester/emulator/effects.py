@@ -64,8 +64,9 @@ def _page(edited: Callable[[Page], None]) -> Effect:
         if not isinstance(page.get("result"), list):
             return answer
         edited(page)
-        # Not orjson: it has no integers beyond 64 bits, which one kind of fault is about.
-        return _with_body(answer, json.dumps(page, ensure_ascii=False, separators=(",", ":")).encode())
+        # Not orjson: it has no integers beyond 64 bits, which one kind of fault is about. All but ASCII is
+        # escaped, because half a surrogate pair can be written in no other way.
+        return _with_body(answer, json.dumps(page, separators=(",", ":")).encode())
 
     return _sent(damaged)
 
@@ -91,7 +92,8 @@ def _shifted(by: int) -> Effect:
         offset = parameters.get("offset", "0")
         if not offset.isdigit() or int(offset) == 0:
             return await ask(parameters)
-        return await _page(recounted)(figures, {**parameters, "offset": str(int(offset) - by)}, ask)
+        answer = await _page(recounted)(figures, {**parameters, "offset": str(int(offset) - by)}, ask)
+        return answer if answer.error is None else await ask(parameters)  # shifted beyond the cap
 
     return effect
 

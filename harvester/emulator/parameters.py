@@ -150,14 +150,13 @@ def piece(parameters: Parameters, dataset: Dataset, behaviour: Behaviour) -> Sli
         Refusal: Codes 496 or 497.
     """
     count, offset = integer(parameters, "count"), integer(parameters, "offset")
-    most, farthest = dataset.page_size, dataset.max_offset
-    if not dataset.caps_published:
-        most, farthest = behaviour.unpublished_count, behaviour.unpublished_offset
+    most = dataset.page_size if behaviour.page_size is None else behaviour.page_size
+    furthest = dataset.max_offset if behaviour.max_offset is None else behaviour.max_offset
     usual = min(dataset.usual_count, most)
     unasked = dataset.total_unasked
     return Slice(
         count=_capped("count", usual if count is None else count, 1, most, behaviour),
-        offset=_capped("offset", offset or 0, 0, farthest, behaviour),
+        offset=_capped("offset", offset or 0, 0, furthest, behaviour),
         descending=dataset.descends and truth(parameters, "desc_order", default=False),
         with_total=truth(parameters, "with_total_count", default=unasked) if dataset.asks_total else unasked,
     )

@@ -19,6 +19,11 @@ class Catalog:
         self._database = database
         self._name = name
 
+    @property
+    def epoch(self) -> int:
+        """Of the owner that has the ledger open."""
+        return self._database.epoch
+
     def coverage(self) -> tuple[Window, ...]:
         """The proven and published seconds: disjoint, oldest first."""
         query = "SELECT start, stop FROM coverage WHERE name = ? ORDER BY start"
@@ -50,12 +55,15 @@ class Catalog:
                 self._database.insert("intent", *values)
 
     def intents(self) -> list[tuple[Intent, int]]:
-        """Publications decided and not finished, each with the run that decided."""
+        """Publications decided and not finished, each with the run that decided.
+
+        Raises:
+            LakeLockedError: Another owner has taken the lake over: they are its business.
+        """
         query = f"SELECT {_FILE}, run, draft, covers FROM intent WHERE name = ?"  # noqa: S608  (a constant)
-        return [
-            (Intent(_publication(file, covers), Path(draft)), run)
-            for *file, run, draft, covers in self._database.all(query, self._name)
-        ]
+        with self._database.transaction():
+            rows = self._database.all(query, self._name)
+        return [(Intent(_publication(file, covers), Path(draft)), run) for *file, run, draft, covers in rows]
 
     def withdraw(self, intents: Iterable[Intent]) -> None:
         """Take decisions back: these files did not become visible."""

@@ -1,12 +1,15 @@
 """Where everything lies in a lake, and which span of time each Parquet file holds."""
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
 from harvester.errors import LakeError
+from harvester.lake.folders import make_folders, sync_folder
 from harvester.window import Window
 
 
@@ -61,6 +64,45 @@ def partitions(granularity: Granularity, window: Window) -> Iterator[Partition]:
         partition = partition_at(granularity, second)
         yield partition
         second = partition.span.end
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a published file's path says: of which dataset, how cut, which partition."""
+
+    name: str
+    granularity: Granularity
+    partition: Partition
+
+
+_LABELS = {
+    Granularity.HOUR: "%Y-%m-%dT%H",
+    Granularity.DAY: "%Y-%m-%d",
+    Granularity.MONTH: "%Y-%m",
+}
+
+
+def place_of(path: Path) -> Place | None:
+    """Read a path relative to the lake; ``None`` if no dataset puts a file there."""
+    found = re.fullmatch(r"([a-z][a-z0-9_]*)-([0-9T-]+)\.parquet", path.name)
+    if found is None:
+        return None
+    for granularity, form in _LABELS.items():
+        try:
+            second = int(datetime.strptime(found[2], form).replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            continue
+        place = Place(found[1], granularity, partition_at(granularity, second))
+        if Layout(Path(), place.name).file(place.partition) == path:
+            return place
+    return None
+
+
+def has_files(root: Path) -> bool:
+    """Whether a dataset's file lies in the lake, whatever the ledger says."""
+    patterns = ("*/date=*/*.parquet", "*/date=*/hour=*/*.parquet", "*/month=*/*.parquet")
+    paths = (path for pattern in patterns for path in root.glob(pattern))
+    return any(place_of(path.relative_to(root)) for path in paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +161,40 @@ class Layout:
         """The published file of a partition, relative to the lake."""
         return Path(self.name, partition.folder, f"{self.name}-{partition.label}.parquet")
 
-    def draft(self, partition: Partition) -> Path:
-        """The same file while it is written. Never ends in ``.parquet``: readers glob by that."""
-        return self.tmp / f"{self.name}-{partition.label}.draft"
+    def draft(self, partition: Partition, epoch: int) -> Path:
+        """The same file while it is written, by the owner of ``epoch``; no two owners share a draft.
+
+        Never ends in ``.parquet``: readers glob by that.
+        """
+        return self.tmp / f"{self.name}-{partition.label}.{epoch}.draft"
+
+    def drafts(self, *, until: int) -> Iterator[Path]:
+        """What owners up to the epoch ``until`` have begun to write, and those before there were epochs."""
+        for path in self.tmp.glob("*.draft"):
+            epoch = path.stem.rpartition(".")[2]
+            if not epoch.isdecimal() or int(epoch) <= until:
+                yield path
 
     def make(self) -> None:
-        """Create the folders.
+        """Create the folders, and make them durable.
 
         Raises:
-            LakeError: The lake is not a writable folder.
+            LakeError: The lake is not a writable folder, or lies on several file systems.
         """
         try:
-            for folder in (self.table, self.spool, self.tmp, self.quarantine):
-                folder.mkdir(parents=True, exist_ok=True)
+            make_folders(self.root, (self.table, self.spool, self.tmp, self.quarantine))
+            with suppress(PermissionError):  # a folder of someone else's, whose names may be beyond our reach
+                sync_folder(self.root.parent)
             probe = self.tmp / "probe"
             probe.write_bytes(b"")
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another that starts at the same moment uses the same name
+            apart = self.table.stat().st_dev != self.tmp.stat().st_dev
         except OSError as error:
             raise LakeError(
                 f"{self.root} cannot be written ({error.strerror}); give a folder you own with --lake"
             ) from error
+        if apart:
+            raise LakeError(
+                f"{self.table} and {self.tmp} lie on different file systems, so no file can replace another"
+                " in one step; let all of the lake lie on one"
+            )

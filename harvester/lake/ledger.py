@@ -55,10 +55,11 @@ class Ledger:
         known = to_json(self.facts() | dict(facts))
         self._database.write("UPDATE dataset SET facts = ? WHERE name = ?", known, self._name)
 
-    def begin(self, window: Window, now: float) -> int:
-        """Write down that a run over ``window`` starts; returns its number."""
+    def begin(self, window: Window, now: float, *, number: int | None = None) -> int:
+        """Write down that a run over ``window`` starts; returns its number: the next one, or ``number``."""
         return self._database.write(
-            "INSERT INTO run (name, start, stop, started) VALUES (?, ?, ?, ?)",
+            "INSERT INTO run (id, name, start, stop, started) VALUES (?, ?, ?, ?, ?)",
+            number,
             self._name,
             window.start,
             window.end,

@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
-from harvester.errors import LakeLockedError
+from harvester.errors import LakeError, LakeLockedError
+
+_TRIES = 3
 
 
 @contextmanager
 def owned(path: Path, *, started: float) -> Iterator[None]:
     """Own the lake for the length of the ``with`` block; the kernel frees it when the process dies.
+
+    Who removes or replaces the file meanwhile lets a second owner in; the ledger's epoch ends the first one.
 
     Args:
         path: The lock file; its folder exists.
@@ -22,13 +27,10 @@ def owned(path: Path, *, started: float) -> Iterator[None]:
 
     Raises:
         LakeLockedError: Another process owns the lake; says which, where, and since when.
+        LakeError: The file system knows no locks.
     """
     # Never unlinked: a second process may hold the old inode open, and would own a lake of its own.
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LakeLockedError(f"{path.parent.parent} is owned by another run ({_owner(path)})") from error
+    with _locked(path) as file:
         since = datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds")
         file.truncate(0)
         json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": since}, file)
@@ -36,9 +38,52 @@ def owned(path: Path, *, started: float) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[TextIO]:
+    """The lock file, locked, and still the one that others will find there."""
+    for _ in range(_TRIES):
+        with path.open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise LakeLockedError(
+                    f"{path.parent.parent} is owned by another run ({_owner(path)})"
+                ) from error
+            except OSError as error:
+                reason = f"{path} cannot be locked ({error.strerror})"
+                raise LakeError(f"{reason}; a lake needs a local file system") from error
+            if _is_at(path, file):
+                yield file
+                return
+    raise LakeLockedError(f"{path} is being replaced over and over; somebody else is starting or tidying up")
+
+
+def _is_at(path: Path, file: TextIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
 def _owner(path: Path) -> str:
+    """Who says that it holds the lock: for people only, so anything may be written there."""
     try:
         owner = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {owner['pid']} on {owner['host']}, since {owner['since']}"
-    except (ValueError, KeyError, TypeError):
+        pid, host = int(owner["pid"]), str(owner["host"])
+        text = f"process {pid} on {host}, since {owner['since']}"
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return "its owner is just starting"
+    # Left by an owner that died, and the one that holds the lock has not signed yet.
+    return text if host != socket.gethostname() or _is_alive(pid) else "its owner is just starting"
+
+
+def _is_alive(pid: int) -> bool:
+    if pid <= 0:  # those mean groups of processes
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True

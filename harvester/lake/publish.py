@@ -4,13 +4,16 @@ Order: draft durable → intent durable → rename → folders durable → publi
 leaves either the old file or the new one, and the next start tells which by its hash.
 """
 
+import errno
 import hashlib
-import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from harvester.errors import LakeError
 from harvester.lake.catalog import Catalog
 from harvester.lake.entries import Intent
+from harvester.lake.folders import sync_folders
 from harvester.lake.layout import Layout
 
 
@@ -22,15 +25,27 @@ def show(root: Path, intents: Iterable[Intent]) -> None:
         intents: What the ledger has decided to publish.
 
     Raises:
+        LakeError: A folder lies on another file system; nothing was copied.
         OSError: The disk refuses it; the next start finds out which renames happened.
     """
-    folders: set[Path] = set()
+    intents = tuple(intents)
     for intent in intents:
         target = root / intent.publication.path
-        folders.update(_make(target.parent))
-        intent.draft.replace(target)
-    for folder in folders:
-        sync_folder(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            intent.draft.replace(target)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise LakeError(
+                    f"{target.parent} lies on another file system than {intent.draft.parent}, so no file can"
+                    " replace another there in one step; move it, and run again"
+                ) from error
+            raise
+    _sync(root, intents)
+
+
+def _sync(root: Path, intents: Iterable[Intent]) -> None:
+    sync_folders(root, ((root / intent.publication.path).parent for intent in intents))
 
 
 def recover(layout: Layout, catalog: Catalog) -> None:
@@ -39,38 +54,29 @@ def recover(layout: Layout, catalog: Catalog) -> None:
     A file that has the decided hash is published; a draft that has it is renamed now; neither: the decision
     is taken back, and the partition stays as readers know it.
 
+    The owner before may not be dead, only paused. It can write no ledger, and here its drafts are taken from
+    it: a draft is gone before the file is looked at, so that a rename it still had in mind finds nothing, or
+    came before the look. Drafts of a later owner are not touched: one that is fenced itself does no harm.
+
     Raises:
         OSError: The disk refuses it; nothing was deleted.
+        LakeLockedError: Another owner has taken the lake over.
     """
     for intent, run in catalog.intents():
-        wanted = intent.publication.sha256
+        target, wanted = layout.root / intent.publication.path, intent.publication.sha256
         if _hash(intent.draft) == wanted:
-            show(layout.root, [intent])
-        if _hash(layout.root / intent.publication.path) == wanted:
+            with suppress(FileNotFoundError):  # its owner woke up, and was quicker
+                show(layout.root, [intent])
+        else:
+            intent.draft.unlink(missing_ok=True)
+        if _hash(target) == wanted:
+            # The crash may have come after the rename and before its sync.
+            _sync(layout.root, [intent])
             catalog.publish([intent.publication], run)
         else:
             catalog.withdraw([intent])
-    for draft in layout.tmp.glob("*.draft"):
-        draft.unlink()
-
-
-def _make(folder: Path) -> list[Path]:
-    """Create a folder; returns every folder whose entries change."""
-    changed = [folder]
-    while not folder.exists():
-        folder = folder.parent
-        changed.append(folder)
-    changed[0].mkdir(parents=True, exist_ok=True)
-    return changed
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames inside ``folder`` durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    for draft in layout.drafts(until=catalog.epoch):
+        draft.unlink(missing_ok=True)
 
 
 def _hash(path: Path) -> str | None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import orjson
 
-from harvester.lake.publish import sync_folder
+from harvester.lake.folders import sync_folder
 from harvester.window import Window, as_second, as_text, subtract
 
 
@@ -102,7 +102,9 @@ def _lies_in(window: Window, line: bytes, came_with: Window) -> bool:
 
 def _write(path: Path, lines: Sequence[bytes]) -> None:
     if not lines:
-        path.unlink(missing_ok=True)
+        if path.exists():
+            path.unlink()
+            sync_folder(path.parent)
         return
     draft = path.with_suffix(".draft")
     with draft.open("wb") as file:

@@ -1,7 +1,15 @@
--- The ledger. Version 2. Instants are Unix seconds, spans half-open: [start, stop).
+-- The ledger. Version 3. Instants are Unix seconds, spans half-open: [start, stop).
 CREATE TABLE lake (
   account_id INTEGER NOT NULL,
   created REAL NOT NULL
+) STRICT;
+
+-- The one owner that may write: each raises the epoch, and ends when it finds another there.
+CREATE TABLE owner (
+  epoch INTEGER NOT NULL,
+  pid INTEGER NOT NULL,
+  host TEXT NOT NULL,
+  since REAL NOT NULL
 ) STRICT;
 
 -- What a dataset is: filters, switches and granularity never change (identity);

@@ -13,7 +13,8 @@ import pyarrow as pa
 from harvester.lake.assembly import Assembly, HarvestedPiece, PublishedPiece
 from harvester.lake.catalog import Catalog
 from harvester.lake.entries import Intent, Publication
-from harvester.lake.layout import Layout, Partition, partition_at
+from harvester.lake.footer import sealed
+from harvester.lake.layout import Layout, Partition, partition_at, partitions
 from harvester.lake.publish import show
 from harvester.lake.spool import Spool
 from harvester.lake.table import Table
@@ -144,6 +145,8 @@ class Sink:
         seconds = self._table.time.starts(batches, granularity) | {share.start, share.end - 1}
         seconds |= {item.span.start for item in self._catalog.published(share)}
         touched = {partition_at(granularity, second) for second in seconds}
+        # A file that the ledger does not know of, as recover leaves it, is to be replaced.
+        touched |= {item for item in partitions(granularity, share) if self._path(item).exists()}
         return sorted(touched | {item for item in self._assemblies if item.span.overlap(share)})
 
     def _add(
@@ -158,11 +161,7 @@ class Sink:
 
     def _assembly(self, partition: Partition) -> Assembly:
         """A new assembly, with what the published file keeps: its coverage, less what this run reads anew."""
-        file = (
-            self._layout.root / self._layout.file(partition)
-            if self._catalog.has_file(partition.span)
-            else None
-        )
+        file = self._path(partition) if self._catalog.has_file(partition.span) else None
         kept = [
             PublishedPiece(file, rest, self._table.time, self._table.schema)
             for share in shares(self._covered, partition.span)
@@ -171,6 +170,13 @@ class Sink:
         return Assembly(
             partition, [*shares(self._todo, partition.span), *(piece.window for piece in kept)], kept
         )
+
+    def _is_seen(self, partition: Partition) -> bool:
+        """Whether readers see a file of it, or should."""
+        return self._catalog.has_file(partition.span) or self._path(partition).exists()
+
+    def _path(self, partition: Partition) -> Path:
+        return self._layout.root / self._layout.file(partition)
 
     def _abort(self) -> None:
         for assembly in self._assemblies.values():
@@ -182,13 +188,14 @@ class Sink:
             # A gap that an earlier run let through stays one, though this run was not asked for it.
             complete = not assembly.missing and not self._catalog.has_gap(assembly.partition.span)
             draft = await self._in_thread(self._finish, assembly, complete)
-            if draft.rows or self._catalog.has_file(assembly.partition.span):
+            if draft.rows or self._is_seen(assembly.partition):
                 intents.append(self._intent(assembly, draft, complete=complete))
             else:
                 draft.path.unlink()
                 empty = [*empty, *assembly.covers]
         if not intents and not empty:
             return
+        await self._in_thread(self._spool.sync)
         self._catalog.intend(intents, self._run)
         for assembly in assemblies:  # from here on their drafts are the ledger's to finish or to clear away
             del self._assemblies[assembly.partition]
@@ -208,7 +215,7 @@ class Sink:
             "harvester.complete": json.dumps(complete),
             "harvester.run": str(self._run),
         }
-        return assembly.finish(*self._target(assembly), metadata)
+        return assembly.finish(*self._target(assembly), sealed(metadata))
 
     def _intent(self, assembly: Assembly, draft: Draft, *, complete: bool) -> Intent:
         publication = Publication(
@@ -234,7 +241,7 @@ class Sink:
             assembly.drop()
 
     def _target(self, assembly: Assembly) -> tuple[Path, pa.Schema, tuple[str, ...]]:
-        path = self._layout.draft(assembly.partition)
+        path = self._layout.draft(assembly.partition, self._catalog.epoch)
         return path, self._table.schema, (self._table.time.name, self._table.key)
 
     async def _in_thread(self, function: Callable[..., T], *values: object) -> T:

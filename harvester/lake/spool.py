@@ -11,8 +11,11 @@ import os
 import struct
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
+
+from harvester.lake.folders import make_folders, sync_folder
 
 _HEAD = struct.Struct(">4s32s")
 _LENGTHS = struct.Struct(">III")
@@ -23,16 +26,14 @@ class SpoolFile:
     """The answers of one window. Not shared between windows, so no two writers meet."""
 
     def __init__(self, path: Path) -> None:
-        """Index what is already there, cutting a torn tail."""
+        """Index what is already there, up to a torn tail."""
         self._path = path
         self._places: dict[str, tuple[int, int]] = {}
         self._end = 0
+        self._synced = False
         for key, place in _scan(path):
             self._places[key] = place
             self._end = sum(place)
-        if path.exists() and path.stat().st_size > self._end:
-            with path.open("r+b") as file:
-                file.truncate(self._end)
 
     def append(self, key: str, encoding: str, body: bytes) -> None:
         """Add an answer; a later one of the same key wins.
@@ -43,16 +44,30 @@ class SpoolFile:
             body: The answer's bytes as received.
 
         Raises:
-            OSError: The disk refuses it.
+            OSError: The disk refuses it; what it took of the answer is cut off before the next one.
         """
         parts = (key.encode(), encoding.encode(), body)
         checked = b"".join((_LENGTHS.pack(*map(len, parts)), *parts))
         entry = _HEAD.pack(_MAGIC, sha256(checked).digest()) + checked
         # Opened per entry: windows by the hundred are open at once, and file handles are a bounded good.
         with self._path.open("ab") as file:
+            # A crash or a full disk may have left a part of an entry: what lies behind it would not be found.
+            file.truncate(self._end)
             file.write(entry)
         self._places[key] = (self._end, len(entry))
         self._end += len(entry)
+        self._synced = False
+
+    def sync(self) -> None:
+        """Make what was appended durable.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
+        synced, self._synced = self._synced, True  # before: what is appended meanwhile is for the next time
+        if not synced and self._path.exists():
+            with self._path.open("rb") as file:
+                os.fsync(file.fileno())
 
     def get(self, key: str) -> tuple[str, bytes] | None:
         """Encoding and body of the answer to a question, or ``None`` if it never arrived whole."""
@@ -62,7 +77,7 @@ class SpoolFile:
         with self._path.open("rb") as file:
             file.seek(place[0])
             entry = _read(file)
-        return entry[1:] if entry else None
+        return entry[1:] if entry and entry[0] == key else None
 
     def answers(self) -> Iterator[tuple[str, bytes]]:
         """Encoding and body of every answer, in the order of their arrival."""
@@ -84,33 +99,70 @@ class Spool:
         """Use ``folder``; freed files move to ``keep`` if given, else they are deleted."""
         self._folder = folder
         self._keep = keep
+        self._files: dict[int, SpoolFile] = {}
 
     def file(self, start: int) -> SpoolFile:
         """The file of the window that starts at ``start``, with what an earlier run left in it."""
-        return SpoolFile(self._path(start))
+        # One object a file: two would write over each other's answers, and each look reads the file through.
+        if start not in self._files:
+            self._files[start] = SpoolFile(self._path(start))
+        return self._files[start]
+
+    def sync(self) -> None:
+        """Make evidence durable, before what it proves is published. Other answers may be lost.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
+        if self._keep is not None:
+            for file in tuple(self._files.values()):
+                file.sync()
+            sync_folder(self._folder)
 
     def free(self, start: int) -> None:
-        """Drop (or keep as evidence) the answers of a window whose partitions are all published."""
-        path = self._path(start)
-        if self._keep is not None and path.exists():
-            self._keep.mkdir(parents=True, exist_ok=True)
-            path.replace(self._keep / path.name)
-        else:
-            path.unlink(missing_ok=True)
+        """Drop (or keep as evidence) the answers of a window whose partitions are all published.
+
+        Raises:
+            OSError: The disk refuses it; the next start does it.
+        """
+        self._files.pop(start, None)
+        self._drop(self._path(start))
 
     def keep_only(self, starts: set[int]) -> None:
-        """Drop the files of windows that the ledger does not know: a crash came before their first commit."""
+        """Drop (or keep as evidence) the files of windows that the ledger does not know, and sync the folder.
+
+        A crash came before they were freed. Once this returns no file that was dropped comes back, not even
+        after a power cut, to answer for a window that starts there later.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
         for path in self._folder.glob("*.spool"):
             if int(path.stem) not in starts:
-                path.unlink()
+                self._drop(path)
+        sync_folder(self._folder)
 
     @property
     def bytes(self) -> int:
         """How much disk it takes now."""
         return sum(path.stat().st_size for path in self._folder.glob("*.spool"))
 
+    def _drop(self, path: Path) -> None:
+        if self._keep is None or not path.exists():
+            path.unlink(missing_ok=True)
+            return
+        make_folders(self._keep.parents[1], [self._keep])
+        path.replace(_free_name(self._keep, path))
+        sync_folder(self._keep)
+
     def _path(self, start: int) -> Path:
         return self._folder / f"{start}.spool"
+
+
+def _free_name(folder: Path, path: Path) -> Path:
+    """A name in ``folder`` that no earlier evidence has: a window may be read anew months later."""
+    names = (folder / f"{path.stem}-{number}{path.suffix}" for number in count(2))
+    return next(name for name in chain([folder / path.name], names) if not name.exists())
 
 
 def _scan(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -52,8 +52,9 @@ class DraftWriter:
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
         self._rows = 0
+        self._file = _HashedFile(path)
         self._writer = pq.ParquetWriter(
-            path,
+            self._file,
             schema,
             compression="zstd",
             compression_level=3,
@@ -86,33 +87,41 @@ class DraftWriter:
         self._hold(batch)
 
     def finish(self, metadata: Mapping[str, str]) -> Draft:
-        """Close, sync and read back.
+        """Close, sync and read back: only what the disk gives back counts, not what a call reported.
 
         Args:
             metadata: Goes into the file's footer.
 
         Raises:
-            OSError: The disk refuses it.
-            DraftError: The file's footer disagrees with what was written.
+            OSError: The disk refuses it. After a failed sync the kernel may have dropped what was written,
+                and says so once: the draft is lost, and a later sync of it would prove nothing.
+            DraftError: The file on disk is not what was written.
         """
         self._flush()
         self._writer.add_key_value_metadata(dict(metadata))
+        # The writer's own close() has been seen to report success on a full disk.
         self._writer.close()
-        # close() has been seen to report success on a full disk: only what can be read back counts.
+        self._file.sync()
+        with self._path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = os.fstat(file.fileno()).st_size
+        if (size, digest) != (self._file.written, self._file.sha256):
+            raise DraftError(f"{self._path} holds {size} bytes that are not the {self._file.written} written")
         rows = pq.read_metadata(self._path).num_rows
         if rows != self._rows:
             raise DraftError(f"{self._path} holds {rows} rows, {self._rows} were written")
-        with self._path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
-            size = os.fstat(file.fileno()).st_size
         return Draft(self._path, rows, size, digest)
 
     def abort(self) -> None:
-        """Throw the draft away: a ``ParquetWriter`` left early leaves a valid, short file."""
+        """Throw the draft away: a ``ParquetWriter`` left early leaves a valid, short file.
+
+        What the disk refuses is left to the next start, which clears the drafts of dead runs away.
+        """
+        self._file.discard()
         with suppress(OSError, pa.ArrowException):
             self._writer.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def _hold(self, batch: pa.RecordBatch) -> None:
         if batch.num_rows:
@@ -123,5 +132,46 @@ class DraftWriter:
         if self._waiting:
             table = pa.Table.from_batches(self._waiting).combine_chunks()
             self._writer.write_table(table, row_group_size=ROW_GROUP)
+            self._file.flush()
             self._rows += self._waiting_rows
             self._waiting, self._waiting_rows = [], 0
+
+
+class _HashedFile:
+    """A new file that knows what was written to it, for the comparison with what the disk gives back."""
+
+    closed = False  # by whoever writes to it; the handle is closed by sync or discard
+
+    def __init__(self, path: Path) -> None:
+        self.written = 0
+        self._hash = hashlib.sha256()
+        self._file = path.open("wb")
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def write(self, data: bytes) -> int:
+        if not self._file.closed:
+            self._file.write(data)
+            self._hash.update(data)
+            self.written += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.written
+
+    def flush(self) -> None:
+        if not self._file.closed:
+            self._file.flush()
+
+    def sync(self) -> None:
+        """Make it durable and close it; by the handle that wrote, which is told of every earlier failure."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def discard(self) -> None:
+        """Take no more, without a word: a writer that is closed or collected would still write a footer."""
+        with suppress(OSError):
+            self._file.close()

@@ -42,10 +42,9 @@ class Bench:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(json.dumps(self.emulator.credentials("Owner")))
-        dataset = settings.pop("dataset", CALLS)
-        settings = {"name": dataset.name, "rate": None, **settings}
+        dataset = settings.get("dataset", CALLS)
+        settings = {"name": dataset.name, "dataset": dataset, "rate": None, **settings}
         job = Job(
-            dataset=dataset,
             window=Window(start, end),
             lake=self.folder / lake,
             credentials=path,

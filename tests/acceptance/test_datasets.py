@@ -90,8 +90,8 @@ async def test_caps_that_are_not_published_are_found(
     """Refused or lowered in silence: the lake is whole, and the next run knows what was learned."""
     behaviour = Behaviour(
         beyond_cap=beyond,  # type: ignore[arg-type]  # one of the two it takes
-        unpublished_count=count,
-        unpublished_offset=offset,
+        page_size=count,
+        max_offset=offset,
         range_code=code,
     )
     async with bench(tmp_path, ListedAccount(), behaviour, histories=histories(4_500)) as it:

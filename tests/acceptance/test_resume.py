@@ -2,14 +2,27 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harvester.emulator import Behaviour, SyntheticAccount
+from harvester.cli.exit_codes import ExitCode, exit_code
+from harvester.datasets import CALLS
+from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
+from harvester.errors import LakeLockedError
 from harvester.harvest import Backfill
+from harvester.lake import publish, sink
+from harvester.lake.catalog import Catalog
+from harvester.lake.database import Database
+from harvester.lake.entries import Intent
+from harvester.lake.layout import Layout
+from harvester.lake.publish import recover
+from harvester.lake.spool import Spool
+from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
+from tests.lake.test_publish import Killed
 
 START, END = SPRING - 30 * DAY, SPRING
 SLOW = Behaviour(latency=0.3, latency_sigma=0.3)
@@ -66,3 +79,100 @@ async def test_kept_answers(tmp_path: Path) -> None:
         report = await it.harvest(START, END, keep_raw=True)
         kept = list((tmp_path / "lake" / "_harvester" / "raw" / "calls").glob("*.spool"))
         assert sum(path.stat().st_size for path in kept) > 0.95 * report.received
+
+
+def _evidence(folder: Path) -> int:
+    """Bytes of all kept answers."""
+    return sum(path.stat().st_size for path in (folder / "_harvester" / "raw").rglob("*.spool"))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(Spool, "free"), (Catalog, "publish"), (publish, "sync_folders"), (Path, "replace")]
+)
+@pytest.mark.parametrize("keep_raw", [True, False])
+@pytest.mark.parametrize("more", [0, DAY])
+async def test_a_crash_before_answers_are_freed_loses_no_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, more: int, *, keep_raw: bool
+) -> None:
+    """The next run keeps, or drops, what the dead one had not freed, also if nothing is left to do."""
+    account = SyntheticAccount(400, START, END, seed=6)
+    async with bench(tmp_path, account) as it:
+        await it.harvest(START, START + 3 * DAY, lake="whole", keep_raw=True)
+        monkeypatch.setattr(owner, name, _die)
+        with pytest.raises(BaseExceptionGroup):
+            await it.harvest(START, START + 3 * DAY, keep_raw=keep_raw)
+        monkeypatch.undo()
+        report = await it.harvest(START, START + 3 * DAY + more, keep_raw=keep_raw)
+        assert report.outcome == "complete"
+        truth = list(account.sessions(START, START + 3 * DAY + more))
+        assert it.verdict(START, START + 3 * DAY + more) == exact(len(truth))
+        assert not list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())
+        kept, whole = _evidence(tmp_path / "lake"), _evidence(tmp_path / "whole")
+        assert kept >= whole if keep_raw else kept == 0
+
+
+def _die(*_arguments: object, **_options: object) -> None:
+    raise Killed
+
+
+async def test_a_run_that_was_followed_by_another_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paused before a rename, its lock lost: it says who owns the lake now, and the next run completes it."""
+    account = SyntheticAccount(400, START, END, seed=6)
+    work = publish.show
+
+    def followed(root: Path, intents: list[Intent]) -> None:
+        monkeypatch.undo()
+        with Database.open(root / "_harvester" / "ledger.sqlite") as ledger:
+            recover(Layout(root, "calls"), Catalog(ledger, "calls"))
+        work(root, intents)
+
+    async with bench(tmp_path, account) as it:
+        monkeypatch.setattr(sink, "show", followed)
+        with pytest.raises(LakeLockedError, match="taken over by another run") as refusal:
+            await it.harvest(START, END)
+        assert exit_code(refusal.value) == ExitCode.LOCKED
+        assert (await it.harvest(START, END)).outcome == "complete"
+        assert it.verdict(START, END) == exact(account.total)
+
+
+async def test_a_spool_that_is_gone(tmp_path: Path) -> None:
+    """What a power cut took of the spool, down to the last answer, is asked for again."""
+    async with bench(tmp_path, _account(), SLOW) as it:
+        run = it.backfill(START, END, partition="month")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_stop_after(run, 3.0))
+            group.create_task(run.run())
+        kept = list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())
+        for number, path in enumerate(kept):
+            path.write_bytes(b"") if number % 2 else path.unlink()
+        assert kept
+        assert (await it.harvest(START, END, partition="month")).outcome == "complete"
+        assert it.verdict(START, END) == exact(it.account.total)
+
+
+@pytest.mark.parametrize("keep_raw", [False, True])
+async def test_a_kill_between_publishing_and_freeing(tmp_path: Path, keep_raw: bool) -> None:  # noqa: FBT001
+    """The next start frees the answers of what is published, though it has nothing to do; or keeps them."""
+    workshop = tmp_path / "lake" / "_harvester"
+    async with bench(tmp_path, SyntheticAccount(10, START, END)) as it:
+        await it.harvest(START, END)
+        left = workshop / "spool" / "calls" / f"{START}.spool"
+        left.write_bytes(b"an answer")
+        assert (await it.harvest(START, END, keep_raw=keep_raw)).covered
+        assert not left.exists()
+        assert (workshop / "raw" / "calls" / left.name).exists() == keep_raw
+
+
+async def test_answers_of_the_second_behind_are_no_business_of_a_window(tmp_path: Path) -> None:
+    """A window that paging leaves right at its end, by an inclusive bound, keeps nothing of what follows."""
+    small = replace(CALLS, page_size=2, max_offset=2)
+    records = [
+        {"call_session_history_id": key, "start_date": as_text(START + key // 4)} for key in range(1, 7)
+    ]
+    async with bench(tmp_path, ListedAccount(records), Behaviour(page_size=2, max_offset=2)) as it:
+        report = await it.harvest(START, START + 1, dataset=small)
+        assert (report.outcome, report.rows) == ("complete", 3)
+        assert it.verdict(START, START + 1) == exact(3)
+        assert not list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from harvester.datasets import CALLS
 from harvester.emulator import Behaviour, ListedAccount
 from harvester.window import Window, as_text
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
@@ -28,7 +29,7 @@ def _account(running: Iterable[int]) -> ListedAccount:
 def _at(it: Bench, hours: int) -> Bench:
     """The same bench, so many hours after ``NOW``, by both clocks."""
     offset = NOW + hours * HOUR - time.time()
-    it.emulator.behaviour = Behaviour(clock_offset=offset)
+    it.emulator.behaviour = dataclasses.replace(it.emulator.behaviour, clock_offset=offset)
     return dataclasses.replace(it, now=lambda: time.time() + offset)
 
 
@@ -103,3 +104,15 @@ async def test_answers_with_running_sessions_are_not_used_again(tmp_path: Path) 
         report = await _at(it, 30).harvest(START, END, partition="month")
         assert (report.running, report.stale) == ((), 0)
         assert it.verdict(START, END) == exact(account.total)
+
+
+async def test_a_stale_session_in_a_dense_second(tmp_path: Path) -> None:
+    """A second that has to be read from both ends is no gap because a session in it runs for ever."""
+    small = dataclasses.replace(CALLS, page_size=3, max_offset=0)
+    second = NOW - 30 * HOUR
+    crowd = [{**_record(second, active=False), "call_session_history_id": key} for key in range(1, 5)]
+    account = ListedAccount([*crowd, _record(second, active=True)])
+    async with bench(tmp_path, account, Behaviour(page_size=3, max_offset=0)) as it:
+        report = await _at(it, 0).harvest(second, second + 1, dataset=small)
+        assert (report.outcome, report.running, report.stale) == ("complete", (), 1)
+        assert it.verdict(second, second + 1) == exact(5)

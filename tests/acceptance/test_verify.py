@@ -15,6 +15,7 @@ from harvester.config import Job
 from harvester.emulator import Behaviour, Fault, Faults, ListedAccount
 from harvester.errors import LakeError, LakeLockedError
 from harvester.inspection import damages, holdings
+from harvester.lake.catalog import Catalog
 from harvester.lake.lock import owned
 from harvester.report import Report
 from harvester.todo import damaged
@@ -336,3 +337,18 @@ def _other(folder: Path) -> Path:
     (other / "key.json").write_bytes((folder / "key.json").read_bytes())
     (other / "key.json").chmod(0o600)
     return other
+
+
+async def test_a_publication_cut_short_is_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a kill left between its rename and the ledger is finished first, then looked at."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise OSError("killed right here")
+
+    async with bench(tmp_path, _account()) as it:
+        monkeypatch.setattr(Catalog, "publish", killed)
+        with pytest.RaisesGroup(OSError, flatten_subgroups=True):
+            await it.harvest(START, END)
+        monkeypatch.undo()
+        result = await _verify(it)
+        assert (result.findings, result.files > 0) == ((), True)

@@ -155,7 +155,7 @@ async def test_filters(
 @pytest.mark.parametrize("code", [497, 496, 101])
 async def test_caps_that_nobody_publishes(run: Run, code: int) -> None:
     """Whatever they are, and whatever code says so; or the server sends fewer and says nothing."""
-    capped = Behaviour(range_code=code, unpublished_count=50, unpublished_offset=100)
+    capped = Behaviour(range_code=code, page_size=50, max_offset=100)
     with pytest.raises(VoximplantException) as caught:
         await run(ACD, count=51, behaviour=capped)
     assert caught.value.code == code

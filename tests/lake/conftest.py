@@ -1,5 +1,6 @@
 """What most tests of the lake start with."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,3 +24,14 @@ def row_group(monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(writer, "ROW_GROUP", size)
     monkeypatch.setattr(assembly, "ROW_GROUP", size)
     return size
+
+
+@pytest.fixture
+def quick_folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory, where there is such a place: for thousands of ledgers that need not be durable."""
+    memory = Path("/dev/shm")  # noqa: S108  (a folder of our own is made in it)
+    if not memory.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import LakeError
-from harvester.lake.database import APPLICATION_ID, FORMAT, Database, to_json
+from harvester.lake.database import Database, to_json
+from harvester.lake.soundness import APPLICATION_ID, FORMAT
 
 
 @pytest.fixture
@@ -63,11 +64,14 @@ def test_a_ledger_is_made_where_there_is_none(path: Path, start: Callable[[Path]
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (foreign("CREATE TABLE songs (title TEXT)"), "is not a ledger of this program; give another --lake"),
+        (
+            foreign("CREATE TABLE songs (title TEXT)"),
+            r"is not a ledger of this program \(give another --lake",
+        ),
         (foreign("PRAGMA application_id = 7; PRAGMA user_version = 1"), "is not a ledger of this program"),
         (
             foreign(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT + 1}"),
-            r"has format 3, this program reads 2; use the version that wrote it",
+            r"has format 4, this program reads 3; use the version that wrote it",
         ),
         (damaged, "damaged|malformed"),
         (lambda path: path.write_bytes(b"no database at all, and long enough" * 50), "not a database"),
@@ -148,20 +152,44 @@ def test_equal_structures_give_equal_text() -> None:
     assert to_json({"b": 1, "a": (1, 2)}) == to_json({"a": [1, 2], "b": 1})
 
 
-def test_a_ledger_of_the_first_format_is_brought_up_to_date(path: Path) -> None:
+SAMPLES = Path(__file__).parent.parent / "samples"
+
+
+def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every table with its rows, by a connection of our own."""
+    connection = sqlite3.connect(path)
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    rows = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
+    connection.close()
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("version", "more"),
+    [(1, "INSERT INTO lake VALUES (7, 0.0);"), (2, "")],
+)
+def test_a_ledger_of_an_earlier_format_is_brought_up_to_date(path: Path, version: int, more: str) -> None:
     """Opened for writing it keeps what it holds and gains what is new; else it says what to do."""
-    first = Path(__file__).parent.parent / "samples" / "ledger-1.sql"
-    stamp = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"
-    foreign(first.read_text(encoding="utf-8") + stamp + "INSERT INTO lake VALUES (7, 0.0);")(path)
+    sample = (SAMPLES / f"ledger-{version}.sql").read_text(encoding="utf-8")
+    foreign(f"{sample} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}; {more}")(
+        path
+    )
+    before = rows_of(path)
+    assert any(before.values())
     with pytest.raises(LakeError, match="harvester verify"), Database.open(path, read_only=True):
         pass
     for _ in range(2):
         with Database.open(path) as database:
-            assert remembered(database) == [7]
             assert database.one("PRAGMA user_version") == (FORMAT,)
-            assert database.all("SELECT * FROM suspect") == []
-    fresh = path.with_name("fresh.sqlite")
-    with Database.open(fresh), Database.open(path):
-        schema = "SELECT name, replace(sql, ' ', '') FROM sqlite_master ORDER BY name"
-        tables = [sqlite3.connect(file).execute(schema).fetchall() for file in (path, fresh)]
-    assert [name for name, _ in tables[0]] == [name for name, _ in tables[1]]
+    after = rows_of(path)
+    assert {name: after[name] for name in before} == before
+    assert [epoch for epoch, *_ in after["owner"]] == [2]
+    with Database.open(path.with_name("fresh.sqlite")):
+        assert sorted(after) == sorted(rows_of(path.with_name("fresh.sqlite")))
+
+
+def test_every_earlier_format_has_its_sample() -> None:
+    """A release that changes the ledger leaves a dump of the one before."""
+    assert sorted(path.name for path in SAMPLES.glob("ledger-*.sql")) == [
+        f"ledger-{version}.sql" for version in range(1, FORMAT)
+    ]

@@ -86,10 +86,10 @@ def test_readers_never_see_the_workshop() -> None:
     """Below the dataset's folder lies nothing but published files; what is unfinished has another ending."""
     layout = Layout(Path("/lake"), "calls")
     private = [layout.ledger, layout.lock, layout.spool, layout.tmp, layout.quarantine, layout.raw]
-    draft = layout.draft(partition_at(Granularity.DAY, 0))
+    draft = layout.draft(partition_at(Granularity.DAY, 0), 7)
     assert layout.table == Path("/lake/calls")
     assert {path.relative_to("/lake").parts[0] for path in (*private, draft)} == {"_harvester"}
-    assert draft.name == "calls-1970-01-01.draft"
+    assert draft.name == "calls-1970-01-01.7.draft"
     assert len(set(private)) == len(private)
 
 

@@ -1,4 +1,6 @@
+import errno
 import fcntl
+import json
 import os
 import socket
 import subprocess
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.errors import LakeLockedError
+from harvester.errors import LakeError, LakeLockedError
 from harvester.lake.lock import owned
 
 HOLD = """
@@ -42,7 +44,14 @@ def test_the_second_owner_is_told_who_the_first_is(lock: Path) -> None:
         assert str(refusal.value) == f"{expected} since {since})"
 
 
-@pytest.mark.parametrize("content", ["", '{"pid": 1', "[]", "{}", "\ufeff"])
+DEAD = f'{{"pid": 4194305, "host": "{socket.gethostname()}", "since": "1970"}}'  # no process has this number
+HUGE = '{"pid": 1e999, "host": "", "since": ""}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", '{"pid": 1', "[]", "{}", "\ufeff", "[" * 100_000, HUGE, DEAD, DEAD.replace("4194305", "-1")],
+)
 def test_an_owner_that_has_not_signed_yet_is_an_owner(lock: Path, content: str) -> None:
     """The lock is the kernel's; what the file says is only for people."""
     lock.write_text(content, encoding="utf-8")
@@ -65,3 +74,54 @@ def test_a_killed_owner_leaves_the_lake_free(lock: Path) -> None:
         owner.kill()
     with owned(lock, started=0):
         assert lock.exists()
+
+
+@pytest.mark.parametrize(
+    ("pid", "host"),
+    [(1, socket.gethostname()), (4_194_305, "another"), (os.getpid(), socket.gethostname())],
+    ids=["somebody else's", "elsewhere", "this"],
+)
+def test_an_owner_that_may_be_alive_is_named(lock: Path, pid: int, host: str) -> None:
+    """Also one that is somebody else's process, or on another machine, where nobody can look."""
+    lock.write_text(json.dumps({"pid": pid, "host": host, "since": "noon"}), encoding="utf-8")
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with (
+            pytest.raises(LakeLockedError, match=f"process {pid} on {host}, since noon"),
+            owned(lock, started=0),
+        ):
+            pytest.fail("two owners")
+
+
+def test_a_file_system_without_locks_is_no_place_for_a_lake(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said so, rather than harvested without one."""
+
+    def refuse(_file: object, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(LakeError, match="needs a local file system"), owned(lock, started=0):
+        pytest.fail("owned without a lock")
+
+
+@pytest.mark.parametrize("often", [1, 2, 9])
+def test_a_lock_that_was_replaced_meanwhile_is_taken_anew(
+    lock: Path, monkeypatch: pytest.MonkeyPatch, often: int
+) -> None:
+    """Between opening and locking it; whoever comes next must find the very file that is locked."""
+    work, left = fcntl.flock, iter(range(often))
+
+    def replaced(file: object, operation: int) -> None:
+        if next(left, None) is not None:
+            lock.unlink()
+        work(file, operation)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fcntl, "flock", replaced)
+    if often > 3:
+        with pytest.raises(LakeLockedError, match="replaced over and over"), owned(lock, started=0):
+            pytest.fail("owned a file that is gone")
+        return
+    with owned(lock, started=0), pytest.raises(LakeLockedError), owned(lock, started=0):
+        pytest.fail("two owners")

@@ -158,3 +158,43 @@ def test_freed_answers_can_be_kept_as_evidence(folder: Path, tmp_path: Path) -> 
         spool.free(start)
     assert starts(folder) == {-60}
     assert starts(raw) == {0, 60}
+
+
+def test_what_a_failed_write_left_is_cut_off(path: Path) -> None:
+    """A full disk took half of an answer: the next one goes in its place, not behind it."""
+    spooled(path, ANSWERS[0])
+    file = SpoolFile(path)
+    with path.open("ab") as disk:
+        disk.write(b"hsp1 half of an answer")
+    file.append(*ANSWERS[1])
+    file.append(*ANSWERS[2])
+    assert held(path) == [answer[1:] for answer in ANSWERS]
+
+
+def test_an_answer_is_given_to_its_own_question_only(path: Path) -> None:
+    """Whoever else writes to the file: another entry in the place of one is not taken for it."""
+    file = SpoolFile(path)
+    file.append("first", "gzip", b"one")
+    path.unlink()
+    SpoolFile(path).append("other", "gzip", b"two")
+    assert file.get("first") is None
+
+
+def test_a_window_has_one_file(folder: Path) -> None:
+    """Whoever asks for it sees what others appended; when it was freed there is a new one."""
+    spool = Spool(folder)
+    spool.file(0).append("another", "gzip", b"answer")
+    assert spool.file(0).get("another") == ("gzip", b"answer")
+    spool.free(0)
+    assert spool.file(0).get("another") is None
+
+
+def test_evidence_is_not_replaced_by_later_evidence(folder: Path, tmp_path: Path) -> None:
+    """A window that is read anew has its answers kept beside the earlier ones; so has one a crash left."""
+    raw = tmp_path / "raw" / "calls"
+    for body in (b"one", b"two", b"three"):
+        Spool(folder).file(0).append("question", "identity", body)
+        Spool(folder, keep=raw).keep_only({-60, 60})
+    assert starts(folder) == {-60, 60}
+    assert sorted(path.name for path in raw.iterdir()) == ["0-2.spool", "0-3.spool", "0.spool"]
+    assert list(SpoolFile(raw / "0-3.spool").answers()) == [("identity", b"three")]

@@ -1,4 +1,5 @@
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -136,3 +137,23 @@ def test_a_draft_that_is_not_what_was_written_is_no_draft(
     )
     with pytest.raises(DraftError, match=r"calls\.draft holds 19 rows, 20 were written"):
         writer.finish({})
+
+
+def test_bytes_that_the_disk_changed_are_no_draft(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P3: rows and footer are right, and one byte of a page is not what was written: it is not published."""
+    writer = started(path)
+    for batch in batches(HISTORY[:20]):
+        writer.write(batch)
+    sync = os.fsync
+
+    def flip(handle: int) -> None:
+        content = bytearray(path.read_bytes())
+        content[20] ^= 1
+        path.write_bytes(content)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", flip)
+    with pytest.raises(DraftError, match="bytes that are not the"):
+        writer.finish({})
+    writer.abort()
+    assert not path.exists()

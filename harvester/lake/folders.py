@@ -1,0 +1,45 @@
+"""Folders that last: a new name is safe from a power cut only when the folder it stands in is synced."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def make_folders(root: Path, folders: Iterable[Path]) -> None:
+    """Create what is not there of ``folders``, all below ``root``, and make it durable.
+
+    What exists is synced too: a run that was killed may have made it and not got so far.
+
+    Raises:
+        OSError: The disk refuses it.
+    """
+    folders = tuple(folders)
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    sync_folders(root, folders)
+
+
+def sync_folders(root: Path, folders: Iterable[Path]) -> None:
+    """Make the names in ``folders`` durable, and in every folder from there up to ``root``.
+
+    Raises:
+        OSError: The disk refuses it.
+    """
+    changed = {root}
+    for folder in folders:
+        changed |= {folder, *(parent for parent in folder.parents if parent.is_relative_to(root))}
+    for folder in sorted(changed):
+        sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable.
+
+    Raises:
+        OSError: The disk refuses it.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

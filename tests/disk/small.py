@@ -1,0 +1,100 @@
+"""The small backfill that is killed, starved and cut off everywhere: its history, and its two runs."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from harvester import harvest
+from harvester.api.protocol import Answer, Page
+from harvester.config import Job
+from harvester.datasets import CALLS
+from harvester.harvest import Backfill
+from harvester.window import Window
+from tests.acceptance.vendor import Session, Vendor
+from tests.virtual_time import VirtualTimeLoop
+
+HOUR = 3_600
+START = 1_711_929_600 - HOUR  # an hour before a month, a day and an hour begin
+# The second run covers more than the first: it replaces a file, and adds others.
+RUNS = (Window(START, START + 3 * HOUR // 2), Window(START, START + 4 * HOUR))
+NOW = START + 30 * 86_400.0
+COLUMNS = ("call_session_history_id", "start_date", "application_id", "rule_name", "user_id")
+DATASET = replace(
+    CALLS,
+    page_size=4,
+    max_offset=4,
+    fields=tuple(field for field in CALLS.fields if field.name in COLUMNS),
+    running=None,
+    switches={},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Odd(Session):
+    """A session that does not fit the schema."""
+
+    def json(self) -> dict[str, object]:
+        """Its rule is a number."""
+        return {**Session.json(self), "rule_name": 7}
+
+
+def _session(number: int) -> Session:
+    kind = Odd if number in ODD else Session
+    # None in the third hour: it is proven, and has no file.
+    second = START + number * 647 + (HOUR if number * 647 >= 2 * HOUR else 0)
+    return kind(1000 - number, second, application=number % 3 or None, rule="a & b", user=number)
+
+
+ODD = frozenset({5, 14})  # one of either run
+HISTORY = [_session(number) for number in range(16)]
+GOOD = {session.key: session for session in HISTORY if not isinstance(session, Odd)}
+
+
+class Questioned:
+    """The API, with a note of each question and each answer outside of the process that asks."""
+
+    def __init__(self, vendor: Vendor, notes: int) -> None:
+        self._vendor = vendor
+        self._notes = notes
+
+    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+        """One answer."""
+        question = " ".join(parameters[name] for name in ("from_date", "to_date", "offset", "desc_order"))
+        os.write(self._notes, f"? {question}\n".encode())
+        answer = await self._vendor.fetch(method, parameters)
+        os.write(self._notes, f"! {question}\n".encode())
+        return answer
+
+
+def run(lake: Path, window: Window, notes: int, *, keep_raw: bool = False) -> str:
+    """One run in virtual time, the same way each time.
+
+    Returns:
+        How it ended.
+    """
+    vendor = Questioned(Vendor(DATASET, HISTORY, order="reversed"), notes)
+
+    @asynccontextmanager
+    async def connected(*_: object, **__: object) -> AsyncIterator[Questioned]:
+        yield vendor
+
+    job = Job(
+        dataset=DATASET,
+        name="calls",
+        window=window,
+        lake=lake,
+        credentials=Path("none"),
+        partition="hour",
+        keep_raw=keep_raw,
+    )
+    account: Any = SimpleNamespace(account_id=1)
+    loop = VirtualTimeLoop()
+    vars(harvest)["connected"] = connected  # for good: this process does nothing else
+    try:
+        return loop.run_until_complete(Backfill(job, account, now=lambda: NOW).run()).outcome
+    finally:
+        loop.close()

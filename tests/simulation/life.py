@@ -1,0 +1,191 @@
+"""One start of the program, in a process of its own, so that a kill is a kill: no ``finally`` runs.
+
+What happens is told through a pipe. After every publication it waits until it was judged.
+"""
+
+import asyncio
+import gc
+import importlib
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from random import Random
+from typing import Any, NoReturn
+
+import structlog
+from aiohttp import web
+
+from harvester.api import transport
+from harvester.api.credentials import Credentials
+from harvester.cli.exit_codes import exit_code, first_failure
+from harvester.config import Job
+from harvester.errors import HarvestError
+from harvester.harvest import Backfill
+from harvester.report import Report
+from harvester.todo import damaged, missing
+from harvester.verification import Verify
+from harvester.window import Window
+from tests.keys import CREDENTIALS
+from tests.simulation.history import History
+from tests.simulation.network import Network, connected
+from tests.simulation.scenario import Life, Scenario
+from tests.simulation.watch import Teller, WatchedEmulator, watching
+
+_ENDPOINT = "http://127.0.0.1:1"
+_LONGEST = 30 * 86_400.0  # virtual seconds; no life takes a month, whatever the API does
+_WARNING = 30
+
+
+def warm() -> None:
+    """Do once what every life would do again: load what is loaded late, read the system's certificates."""
+    for name in ("pandas", "pyarrow.dataset", "pyarrow.pandas_compat", "importlib.readers"):
+        importlib.import_module(name)
+    transport._tls = cache(transport._tls)
+    transport._tls(None)
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy every page
+
+
+def live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Teller) -> NoReturn:
+    """Live one life, and exit; never returns, whatever happens.
+
+    Args:
+        scenario: Of the seed.
+        number: Which of its lives.
+        lake: The lake's folder.
+        begins: Unix time now.
+        teller: Is told what happens.
+    """
+    gc.disable()  # a life is short
+    try:
+        _live(scenario, number, lake, begins, teller)
+    except BaseException:  # noqa: BLE001  (told, and judged there)
+        with suppress(BrokenPipeError):  # nobody listens any more: the life was judged, and found wanting
+            teller.tell("broken", text=traceback.format_exc())
+    finally:
+        os._exit(0)  # nothing may run on in the fork
+
+
+def _live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Teller) -> None:
+    life = scenario.lives[number]
+    network = Network(Random(f"network {life.behaviour.seed}"), life.weather)
+    asyncio.set_event_loop(network)
+    teller.clock = network.time
+
+    def wall() -> float:
+        return begins + network.time()
+
+    logs: list[str] = []
+    structlog.configure(
+        processors=[partial(_kept, logs)], wrapper_class=structlog.make_filtering_bound_logger(_WARNING)
+    )
+    emulator = WatchedEmulator(History(scenario.sessions, begins), life, teller, wall)
+    program = _Program(
+        job=_job(scenario, life, lake),
+        life=life,
+        credentials=replace(CREDENTIALS, key_id=str(emulator.credentials("Owner")["key_id"])),
+        teller=teller,
+        wall=wall,
+    )
+    with connected(network), watching(teller, lake, life.death, network):
+        try:
+            network.run_until_complete(_served(program, emulator, network))
+        except BaseException as error:  # noqa: BLE001  (told, and judged there)
+            first = first_failure(error)
+            known = isinstance(first, HarvestError)
+            teller.tell(
+                "failed",
+                error=type(first).__name__,
+                code=int(exit_code(first)) if isinstance(first, HarvestError) else 1,
+                text=str(first) if known else "".join(traceback.format_exception(error)),
+            )
+    teller.tell("over", wire=[[round(at, 6), asked] for at, asked in network.wire], logs=logs)
+
+
+async def _served(program: "_Program", emulator: WatchedEmulator, network: Network) -> None:
+    runner = web.AppRunner(
+        emulator.application(), access_log=None, handle_signals=False, handler_cancellation=True
+    )
+    await runner.setup()
+    assert runner.server is not None
+    network.listen(runner.server)
+    async with asyncio.timeout(_LONGEST):
+        await program.run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """The commands of one life."""
+
+    job: Job
+    life: Life
+    credentials: Credentials
+    teller: Teller
+    wall: Callable[[], float]
+
+    async def run(self) -> None:
+        """Do what this life is for; the last one also verifies, and repairs what came or went too late."""
+        match self.life.does:
+            case "verify":
+                await self._verify(ask=False)
+                return
+            case "repair":
+                await self._backfill(repair=True)
+            case "harvest":
+                await self._backfill(repair=False)
+        if self.life.last and await self._verify(ask=True):
+            await self._backfill(repair=True)
+            await self._verify(ask=True)
+
+    async def _backfill(self, *, repair: bool) -> Report:
+        backfill = Backfill(
+            self.job,
+            self.credentials,
+            scope=damaged if repair else missing,
+            now=self.wall,
+            random=Random(f"retries {self.life.behaviour.seed}"),
+        )
+        if self.life.death.stopped is not None:
+            asyncio.get_running_loop().call_later(self.life.death.stopped, backfill.stop)
+        report = await backfill.run()
+        self.teller.tell("ended", report=report.as_json())
+        await asyncio.sleep(1)  # a command has a budget of its own, and takes longer than that to start
+        return report
+
+    async def _verify(self, *, ask: bool) -> int:
+        """Verify; returns of how many spans the API counts something else."""
+
+        def again(_name: str, _identity: Mapping[str, Any], window: Window) -> Job:
+            return replace(self.job, window=window)
+
+        job = again if ask else None
+        results = await Verify(lake=self.job.lake, job=job, credentials=self.credentials, now=self.wall).run()
+        findings = [f"{item.path}: {item.text}" for result in results for item in result.findings]
+        differing = sum(len(result.differing) for result in results)
+        self.teller.tell("verified", findings=findings, differing=differing)
+        await asyncio.sleep(1)
+        return differing
+
+
+def _job(scenario: Scenario, life: Life, lake: Path) -> Job:
+    return Job(
+        dataset=scenario.dataset,
+        name="calls",
+        window=life.window,
+        lake=lake,
+        credentials=lake / "no file",
+        endpoint=_ENDPOINT,
+        partition=scenario.partition,
+        settle=scenario.settle,
+        active_lag=scenario.active_lag,
+        **life.settings,
+    )
+
+
+def _kept(logs: list[str], _logger: object, _name: str, event: Mapping[str, object]) -> NoReturn:
+    logs.append(str(event))
+    raise structlog.DropEvent

@@ -1,0 +1,132 @@
+"""What a life tells of itself: every request, every publication, its end; and how it is killed."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import orjson
+
+from harvester.emulator import Emulator, Fault, Faults
+from harvester.emulator.answers import Answer
+from harvester.lake import publish
+from harvester.lake.catalog import Catalog
+from harvester.lake.database import Database
+from tests.keys import PRIVATE_KEY
+from tests.simulation.history import History
+from tests.simulation.network import Network
+from tests.simulation.scenario import Death, Life
+
+GOOD = b"+"
+_FILE_EVENTS = frozenset({"open", "os.rename", "os.remove", "os.truncate", "os.mkdir"})
+_TOLD = ("from_date", "to_date", "offset", "count", "desc_order", "application_id", "rule_name", "user_id")
+
+
+@dataclass(slots=True)
+class Teller:
+    """Tells whoever watches, line by line.
+
+    Attributes:
+        out: Where to.
+        back: Where an answer comes from.
+        clock: Gives virtual seconds.
+    """
+
+    out: int
+    back: int
+    clock: Callable[[], float] = lambda: 0.0
+
+    def tell(self, what: str, **facts: object) -> None:
+        """Say it."""
+        line = [what, round(self.clock(), 6), facts]
+        os.write(self.out, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def ask(self, what: str) -> None:
+        """Say it, and wait until it was judged; a life that broke a promise ends here."""
+        self.tell(what)
+        if os.read(self.back, 1) != GOOD:
+            os._exit(3)
+
+
+class WatchedEmulator(Emulator):
+    """Tells of every request, and lets the account live on before it answers."""
+
+    def __init__(self, history: History, life: Life, teller: Teller, wall: Callable[[], float]) -> None:
+        super().__init__(
+            history,
+            life.behaviour,
+            Faults(life.faults, seed=Random(life.behaviour.seed).getrandbits(32)),
+            now=wall,
+            watch=lambda _: history.advance(wall()),
+            private_key=PRIVATE_KEY,
+        )
+        self._teller = teller
+
+    def _note(
+        self, at: float, parameters: Mapping[str, str], answer: Answer | None, fault: Fault | None
+    ) -> None:
+        super()._note(at, parameters, answer, fault)
+        self._teller.tell(
+            "asked",
+            asked=[parameters.get(name) for name in _TOLD],
+            fault=fault.kind if fault else None,
+            status=answer.status if answer else 0,
+            code=answer.error if answer else None,
+            rows=answer.rows if answer else 0,
+        )
+
+
+@contextmanager
+def watching(teller: Teller, lake: Path, death: Death, network: Network) -> Iterator[None]:
+    """Tell of every publication, count every file operation, and die when it is time."""
+    operations = 0
+
+    def die() -> None:
+        teller.tell("killed", operation=operations)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def step() -> None:
+        nonlocal operations
+        operations += 1
+        if operations == death.operation:
+            die()
+
+    def audit(event: str, values: tuple[object, ...]) -> None:
+        if event in _FILE_EVENTS and str(values[0]).startswith(str(lake)):
+            step()
+
+    if death.operation:
+        sys.addaudithook(audit)  # cannot be removed; this process ends soon
+    if death.after is not None:
+        network.call_later(death.after, die)
+    with (
+        patch.object(Catalog, "publish", _then(partial(teller.ask, "published"), Catalog.publish)),
+        patch("harvester.lake.sink.show", _then(partial(teller.ask, "shown"), publish.show)),
+        patch.object(Database, "write", _before(step, Database.write)),
+        patch("os.fsync", _before(step, os.fsync)),
+    ):
+        yield
+
+
+def _then(tell: Callable[[], None], function: Callable[..., Any]) -> Callable[..., Any]:
+    def told(*values: Any, **named: Any) -> Any:
+        result = function(*values, **named)
+        tell()
+        return result
+
+    return told
+
+
+def _before(step: Callable[[], None], function: Callable[..., Any]) -> Callable[..., Any]:
+    def stepped(*values: Any) -> Any:
+        step()
+        return function(*values)
+
+    return stepped

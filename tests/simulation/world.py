@@ -1,0 +1,168 @@
+"""One seed from its first life to its last: forks the lives, hears what they tell, and has it judged."""
+
+import hashlib
+import os
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+import orjson
+
+from harvester.pipeline import fetchers
+from tests.simulation.draw import draw
+from tests.simulation.judge import Judge
+from tests.simulation.lake import SeenLake, WrongError, demand
+from tests.simulation.life import live
+from tests.simulation.network import CLEAR
+from tests.simulation.scenario import Life, Scenario
+from tests.simulation.watch import GOOD, Teller
+from tests.simulation.witness import Witness
+
+MEMORY = Path("/dev/shm")  # noqa: S108  (a file system in memory, where there is one)
+_JUDGED = frozenset({"shown", "published"})
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a seed.
+
+    Attributes:
+        seed: The seed.
+        wrong: Which promise was broken; empty if none was.
+        counts: What happened, and how often.
+        trace: All that happened, a line each.
+    """
+
+    seed: int
+    wrong: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
+    trace: list[str] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """Hash of all that happened: equal runs have equal ones."""
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
+
+
+def simulate(seed: int, database: duckdb.DuckDBPyConnection) -> Outcome:
+    """Run one seed."""
+    scenario, outcome = draw(seed), Outcome(seed)
+    memory = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix=f"seed-{seed}-", dir=memory) as folder:
+        world = _World(scenario, Path(folder) / "lake", database, outcome)
+        try:
+            world.run()
+        except WrongError as error:
+            outcome.wrong = str(error)
+    return outcome
+
+
+class _World:
+    def __init__(
+        self, scenario: Scenario, lake: Path, database: duckdb.DuckDBPyConnection, outcome: Outcome
+    ) -> None:
+        columns = [field.name for field in scenario.dataset.fields]
+        self._scenario = scenario
+        self._lake = lake
+        self._judge = Judge(scenario, SeenLake(lake, columns, database))
+        self._outcome = outcome
+        self._now = scenario.begins
+        self._asked: Counter[tuple[Any, ...]] = Counter()
+        self._again = 0  # answers that kills may cost
+
+    def run(self) -> None:
+        for number, life in enumerate(self._scenario.lives):
+            self._now += max(life.pause, 1)
+            self._outcome.counts["lives"] += 1
+            self._live(number, life)
+        self._judge.finish(self._now)
+        if _is_plain(self._scenario):
+            self._outcome.counts["plain"] += 1
+            repeated = sum(times - 1 for times in self._asked.values())
+            demand(repeated <= self._again, f"P5: {repeated} answers were asked for again, not {self._again}")
+
+    def _live(self, number: int, life: Life) -> None:
+        begins, witness = self._now, Witness(life, excused=bool(self._scenario.beyond))
+        for what, at, facts, answer in _told(self._scenario, number, self._lake, begins):
+            self._now = begins + at
+            self._outcome.counts[what] += 1
+            if what == "shown":
+                self._judge.look(self._now)
+            elif what == "published":
+                facts["files"] = self._judge.compare(self._now, owned=True)
+            self._outcome.trace.append(f"{number} {at:.6f} {what} {orjson.dumps(facts).decode()}")
+            witness.hear(what, facts)
+            if what in _JUDGED:
+                os.write(answer, GOOD)
+        witness.judge()
+        if witness.killed:
+            self._again += life.settings["concurrency"] + fetchers(life.settings["concurrency"])
+            if life.death.power:
+                self._tear(Random(f"power {life.behaviour.seed}"))
+        if not life.last:
+            self._asked.update(witness.asked)
+        if witness.killed or not (self._lake / "_harvester" / "ledger.sqlite").exists():
+            self._judge.look(self._now)
+        else:
+            self._judge.compare(self._now, owned=False)
+
+    def _tear(self, random: Random) -> None:
+        """A power cut: of what was written without a sync, some is lost and some is garbage."""
+        for path in sorted((self._lake / "_harvester" / "spool").rglob("*.spool")):
+            content = path.read_bytes()
+            match random.choice(("whole", "short", "garbled", "longer")):
+                case "short":
+                    content = content[: random.randrange(len(content) + 1)]
+                case "garbled" if content:
+                    place = random.randrange(len(content))
+                    content = content[:place] + random.randbytes(20) + content[place + 20 :]
+                case "longer":
+                    content += bytes(random.randrange(200))
+                case _:
+                    pass
+            path.write_bytes(content)
+            self._outcome.counts["torn"] += 1
+
+
+def _is_plain(scenario: Scenario) -> bool:
+    """Whether nothing but kills can make the program ask a question again."""
+    troubled = any(
+        life.faults or life.weather != CLEAR or life.death.power or life.limited for life in scenario.lives
+    )
+    unsteady = any(
+        max(session.appears, session.ends) > scenario.begins or session.leaves < inf
+        for session in scenario.sessions
+    )
+    shuffled = scenario.lives[-1].behaviour.order == "shuffled"
+    return not (troubled or unsteady or shuffled or scenario.beyond)
+
+
+def _told(
+    scenario: Scenario, number: int, lake: Path, begins: float
+) -> Iterator[tuple[str, float, dict[str, Any], int]]:
+    """What a life tells until it is over, and where to answer."""
+    told, out = os.pipe()
+    back, answer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(told)
+        os.close(answer)
+        live(scenario, number, lake, begins, Teller(out, back))
+    os.close(out)
+    os.close(back)
+    try:
+        with os.fdopen(told, "rb") as lines:
+            for line in lines:
+                what, at, facts = orjson.loads(line)
+                yield what, at, facts, answer
+    finally:
+        os.close(answer)
+        os.kill(child, signal.SIGKILL)  # it may be found wanting in the middle of its life
+        os.waitpid(child, 0)
