@@ -16,6 +16,7 @@ from harvester.datasets import ACD, AUDIT, CALLS, DATASETS, TRANSACTIONS, Datase
 from harvester.emulator import Account, Behaviour, ListedAccount, SyntheticAccount
 from harvester.forecast import forecast
 from harvester.inspection import damages, holdings
+from harvester.lake.recover import rebuild
 from harvester.todo import damaged
 from harvester.verification import Verification, Verify
 from harvester.window import Window
@@ -36,6 +37,7 @@ def histories(records: int, **settings: object) -> dict[str, SyntheticAccount]:
     }
 
 
+@pytest.mark.large
 @OTHERS
 @pytest.mark.parametrize("inclusive", [True, False], ids=["inclusive", "exclusive"])
 async def test_the_lake_equals_the_history(tmp_path: Path, dataset: Dataset, inclusive: bool) -> None:  # noqa: FBT001
@@ -52,6 +54,7 @@ async def test_the_lake_equals_the_history(tmp_path: Path, dataset: Dataset, inc
         assert "timezone" not in parameters
 
 
+@pytest.mark.large
 @OTHERS
 async def test_a_dense_second_is_read_from_both_ends(tmp_path: Path, dataset: Dataset) -> None:
     """It holds more than paging reaches from one."""
@@ -62,6 +65,7 @@ async def test_a_dense_second_is_read_from_both_ends(tmp_path: Path, dataset: Da
         assert it.verdict(START, END, dataset=dataset) == exact(13_000)
 
 
+@pytest.mark.large
 async def test_a_dataset_with_nothing_to_choose_is_proven_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +81,7 @@ async def test_a_dataset_with_nothing_to_choose_is_proven_all_the_same(
         assert not {"desc_order", "with_total_count"} & parameters
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("dataset", [ACD, AUDIT], ids=lambda dataset: dataset.name)
 @pytest.mark.parametrize("beyond", ["error", "clamp"])
 @pytest.mark.parametrize(
@@ -148,7 +153,7 @@ async def test_arguments_and_results_are_json_whatever_they_are(tmp_path: Path) 
 
 
 async def test_all_of_them_live_side_by_side(tmp_path: Path) -> None:
-    """In one lake, each with its files, its gaps, its plan, and its own verification and repair."""
+    """In one lake, each with its files and its verification; a lost ledger is rebuilt from all of them."""
     calls = SyntheticAccount(400, START, END, seed=4)
     others = histories(400)
     async with bench(tmp_path, calls, histories=others) as it:
@@ -165,6 +170,11 @@ async def test_all_of_them_live_side_by_side(tmp_path: Path) -> None:
         }
         for name in DATASETS:
             assert (await _verify(it, name)).is_sound
+        held = {item.name: (item.rows, item.identity) for item in holdings(tmp_path / "lake")}
+        for part in (tmp_path / "lake" / "_harvester").glob("ledger.sqlite*"):
+            part.unlink()
+        assert not rebuild(tmp_path / "lake", now=END).aside
+        assert {item.name: (item.rows, item.identity) for item in holdings(tmp_path / "lake")} == held
 
 
 @OTHERS
