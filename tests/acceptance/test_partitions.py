@@ -11,6 +11,8 @@ from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
 
 START, END = SPRING - 2 * DAY + 10 * 3_600, SPRING + 17 * 3_600 + 1_800  # from 10:00, to 17:30
+
+pytestmark = pytest.mark.large
 CUT = SPRING - DAY + 13 * 3_600 + 61
 
 

@@ -25,6 +25,8 @@ from tests.acceptance.oracle import exact
 from tests.lake.test_publish import Killed
 
 START, END = SPRING - 30 * DAY, SPRING
+
+pytestmark = pytest.mark.large
 SLOW = Behaviour(latency=0.3, latency_sigma=0.3)
 
 
