@@ -24,6 +24,30 @@ LAKE = (
         ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
     ),
     Mutant(
+        "evidence-not-synced",
+        "`--keep-raw` publishes before the evidence is durable",
+        (Edit(f"{_LAKE}/sink.py", "        await self._in_thread(self._spool.sync)\n", ""),),
+        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
+    ),
+    Mutant(
+        "freed-answers-come-back",
+        "after a power cut, answers that were freed answer for a later window",
+        (
+            Edit(
+                f"{_LAKE}/spool.py",
+                "                self._drop(path)\n        sync_folder(self._folder)\n",
+                "                self._drop(path)\n",
+            ),
+        ),
+        ("tests/lake/test_spool.py::test_dropped_answers_do_not_come_back",),
+    ),
+    Mutant(
+        "quarantine-not-synced",
+        "a record in quarantine is not durable when its window counts as proven",
+        (Edit(f"{_LAKE}/quarantine.py", "        os.fsync(file.fileno())\n", ""),),
+        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
+    ),
+    Mutant(
         "rename-before-intent",
         "the file is renamed before the ledger knows of the decision",
         (
@@ -98,10 +122,50 @@ LAKE = (
         ("tests/lake/test_fence.py::test_a_paused_owner_publishes_nothing_more",),
     ),
     Mutant(
+        "replaced-ledger-written",
+        "an owner goes on writing to a ledger that was moved away",
+        (Edit(f"{_LAKE}/database.py", "if _inode(self._path) != self._file:", "if False:"),),
+        ("tests/lake/test_fence.py::test_a_ledger_that_was_replaced_is_not_written",),
+    ),
+    Mutant(
+        "replaced-lock-held",
+        "a lock counts although its file was replaced meanwhile",
+        (Edit(f"{_LAKE}/lock.py", "if _is_at(path, file):", "if True:"),),
+        ("tests/lake/test_lock.py::test_a_lock_that_was_replaced_meanwhile_is_taken_anew",),
+    ),
+    Mutant(
+        "lost-ledger-made-anew",
+        "a lake that lost its ledger is taken for a new one",
+        (Edit(f"{_LAKE}/opening.py", "if not has_files(layout.root):", "if True:"),),
+        ("tests/acceptance/test_recover.py::test_a_lost_ledger_is_refused_and_rebuilt",),
+    ),
+    Mutant(
         "draft-without-epoch",
         "two owners write drafts of the same name",
         (Edit(f"{_LAKE}/layout.py", "{partition.label}.{epoch}.draft", "{partition.label}.draft"),),
         ("tests/lake/test_fence.py::test_a_fenced_owner_leaves_the_drafts_of_the_next",),
+    ),
+    Mutant(
+        "damaged-file-carried-over",
+        "rows of a damaged file are carried over into its replacement",
+        (
+            Edit(
+                f"{_LAKE}/assembly.py", "page_checksum_verification=True", "page_checksum_verification=False"
+            ),
+        ),
+        ("tests/lake/test_sink_failure.py::test_a_damaged_file_is_not_carried_over",),
+    ),
+    Mutant(
+        "undecided-draft-shown",
+        "a start renames what an earlier owner left, whatever it holds",
+        (Edit(f"{_LAKE}/publish.py", "if _hash(intent.draft) == wanted:", "if intent.draft.exists():"),),
+        ("tests/lake/test_publish.py::test_a_draft_that_is_not_what_was_decided_is_not_shown",),
+    ),
+    Mutant(
+        "memory-without-bound",
+        "windows that wait for their turn stay in memory, however large",
+        (Edit(f"{_LAKE}/sink.py", "            assembly.drop()\n", "            pass\n"),),
+        ("tests/lake/test_sink.py::test_rows_beyond_the_memory_are_replayed_from_the_spool",),
     ),
     Mutant(
         "spool-checksum-not-checked",
@@ -125,7 +189,7 @@ LAKE = (
                 "[window for window in windows if any(map(window.overlap, done))]",
             ),
         ),
-        ("tests/acceptance/test_gaps.py::test_a_gap_is_tried_again",),
+        ("tests/lake/test_catalog.py::test_windows_and_gaps_go_when_all_their_seconds_are_covered",),
     ),
     Mutant(
         "evidence-overwritten",
@@ -137,7 +201,7 @@ LAKE = (
         "kept-answers-unused",
         "a run that goes on asks again for what arrived",
         (Edit("harvester/api/page_source.py", "if kept is not None:", "if False:"),),
-        ("tests/acceptance/test_resume.py::test_cancelled_at_any_moment",),
+        ("tests/acceptance/test_resume.py::test_cancelled_at_any_moment[1.0]",),
     ),
     Mutant(
         "recover-without-seal",

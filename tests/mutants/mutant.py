@@ -47,15 +47,16 @@ class Mutant:
     edits: tuple[Edit, ...]
     caught_by: tuple[str, ...]
 
-    def plant(self, root: Path) -> None:
-        """Put the bug into the tree at ``root``.
+    def texts(self) -> dict[str, str]:
+        """The changed files, by their path in the tree.
 
         Raises:
             StaleError: The code has moved on.
         """
+        texts: dict[str, str] = {}
         for edit in self.edits:
-            path = root / edit.file
-            path.write_text(edit.applied(path.read_text()))
+            texts[edit.file] = edit.applied(texts.get(edit.file) or (ROOT / edit.file).read_text())
+        return texts
 
     @property
     def row(self) -> str:

@@ -34,6 +34,30 @@ RECORDS = (
         ("tests/test_decode_misfits.py::test_a_value_that_does_not_fit_is_quarantined",),
     ),
     Mutant(
+        "decimal-rounded",
+        "a decimal with more digits than a float holds is rounded",
+        (
+            Edit(
+                "harvester/records/decode.py",
+                "if (conversion.doubtful or _may_round(text)) and rounds(text):",
+                "if False:",
+            ),
+        ),
+        ("tests/test_decode_misfits.py::test_a_value_that_does_not_fit_is_quarantined",),
+    ),
+    Mutant(
+        "neighbours-lost",
+        "a record that does not fit takes its page along",
+        (
+            Edit(
+                "harvester/records/decode.py",
+                "                if middle == start:\n",
+                "                if True:\n",
+            ),
+        ),
+        ("tests/test_decode_misfits.py::test_an_element_that_is_no_object_is_quarantined",),
+    ),
+    Mutant(
         "hash-without-key",
         "hashes of phone numbers do not depend on the key, so anybody can try all numbers",
         (Edit("harvester/number_key.py", "hmac.digest(self._key, number", 'hmac.digest(b"", number'),),

@@ -13,8 +13,9 @@ import pytest
 
 from tests.mutants.mutant import ROOT, Mutant, copied
 
-LIMIT = 180  # seconds; a test that hangs has not noticed anything
-_NOTICED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+LIMIT = 300  # seconds; a test that hangs has not noticed anything
+_OURS = ("COV", "PYTEST")  # of the environment: a run of its own, also below one that is measured
+_NOTICED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,15 @@ def tried(mutant: Mutant | None, tests: tuple[str, ...]) -> tuple[int | None, st
     """
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         root = copied(Path(folder))
-        if mutant is not None:
-            mutant.plant(root)
-        options = ("-x", "-q", "-p", "no:cacheprovider", "--tb=line", "--basetemp", f"{root}/tmp")
+        for file, text in (mutant.texts() if mutant else {}).items():
+            (root / file).write_text(text)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        options = ("-x", "-q", "-p", "no:cacheprovider", "--tb=line", "--basetemp", f"{root}/pytest")
         try:
             done = subprocess.run(  # noqa: S603  (our own tests)
                 [sys.executable, "-m", "pytest", *options, *tests],
                 cwd=root,
-                env={**os.environ, "PYTHONPATH": str(root)},
+                env={**environment, "PYTHONPATH": str(root)},
                 capture_output=True,
                 text=True,
                 check=False,
