@@ -1,7 +1,8 @@
 """Every async test runs in virtual time, unless it is marked ``real_time`` (threads, processes)."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
 
 import pytest
 import structlog
@@ -18,9 +19,17 @@ settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> None:
-    """Log warnings only: a failed test shows what it asserts, not thousands of lines of progress."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
+def _quiet() -> Iterator[None]:
+    """Print warnings only: a failed test shows what it asserts, not thousands of lines of progress."""
+    structlog.configure(processors=[_warnings_only, structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.reset_defaults()
+
+
+def _warnings_only(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if method in {"debug", "info"}:
+        raise structlog.DropEvent
+    return event
 
 
 def pytest_asyncio_loop_factories(

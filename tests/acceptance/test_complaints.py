@@ -19,6 +19,8 @@ from tests.acceptance.oracle import exact
 
 START, END = SPRING - 6 * DAY, SPRING
 
+pytestmark = pytest.mark.large
+
 
 def _listed(*seconds: int) -> ListedAccount:
     return ListedAccount(

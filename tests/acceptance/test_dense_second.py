@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import MappingProxyType
 
+import pytest
+
 from harvester.emulator import ListedAccount, SyntheticAccount
 from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, bench
 from tests.acceptance.oracle import exact
 
 START, END = SPRING - DAY, SPRING
+
+pytestmark = pytest.mark.large
 CROWD = START + DAY // 2
 
 

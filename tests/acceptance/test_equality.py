@@ -17,8 +17,9 @@ SHAPES = {
     "sparse": (3_000, 3_653 * DAY),
 }
 
+pytestmark = pytest.mark.large
 
-@pytest.mark.large
+
 @pytest.mark.parametrize("to_inclusive", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_the_lake_equals_the_account(tmp_path: Path, shape: str, to_inclusive: bool) -> None:  # noqa: FBT001

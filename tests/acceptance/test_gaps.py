@@ -4,6 +4,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
+import pytest
 
 from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
 from harvester.window import as_text
@@ -11,6 +12,8 @@ from tests.acceptance.harness import DAY, SPRING, bench
 from tests.acceptance.oracle import exact
 
 START, END = SPRING - 3 * DAY, SPRING
+
+pytestmark = pytest.mark.large
 
 
 def _crowded(sessions: int) -> SyntheticAccount:

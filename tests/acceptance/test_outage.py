@@ -13,6 +13,8 @@ from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import Verdict, exact
 
 START, END = SPRING - 6 * DAY, SPRING
+
+pytestmark = pytest.mark.large
 BUDGET: Mapping[str, Any] = {"rate": 1.5, "concurrency": 4}
 
 

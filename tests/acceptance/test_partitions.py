@@ -11,6 +11,8 @@ from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
 
 START, END = SPRING - 2 * DAY + 10 * 3_600, SPRING + 17 * 3_600 + 1_800  # from 10:00, to 17:30
+
+pytestmark = pytest.mark.large
 CUT = SPRING - DAY + 13 * 3_600 + 61
 
 
@@ -23,9 +25,9 @@ def _files(lake: Path) -> dict[str, tuple[object, ...]]:
     seen: dict[str, tuple[object, ...]] = {}
     for path in sorted(lake.rglob("*.parquet")):
         file = pq.ParquetFile(path)
-        metadata = {
-            key: value for key, value in (file.metadata.metadata or {}).items() if key != b"harvester.run"
-        }
+        metadata = dict(file.metadata.metadata or {})
+        assert metadata.pop(b"harvester.run", None)
+        assert metadata.pop(b"harvester.seal", None)  # over the run's number, too
         groups = [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
         seen[str(path.relative_to(lake))] = (metadata, groups, file.schema_arrow, file.read())
     return seen

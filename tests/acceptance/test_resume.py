@@ -25,6 +25,8 @@ from tests.acceptance.oracle import exact
 from tests.lake.test_publish import Killed
 
 START, END = SPRING - 30 * DAY, SPRING
+
+pytestmark = pytest.mark.large
 SLOW = Behaviour(latency=0.3, latency_sigma=0.3)
 
 
@@ -87,7 +89,7 @@ def _evidence(folder: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("owner", "name"), [(Spool, "free"), (Catalog, "publish"), (publish, "sync_folder"), (Path, "replace")]
+    ("owner", "name"), [(Spool, "free"), (Catalog, "publish"), (publish, "sync_folders"), (Path, "replace")]
 )
 @pytest.mark.parametrize("keep_raw", [True, False])
 @pytest.mark.parametrize("more", [0, DAY])

@@ -1,16 +1,12 @@
-"""Commands set logging up for the process, and read its environment: neither may leak between tests."""
+"""Commands read the environment of the process, which is not the tests'."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 
 @pytest.fixture(autouse=True)
-def _clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _clean_process(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("HARVESTER_", "VOXIMPLANT_", "_HARVESTER_")):
             monkeypatch.delenv(name)
-    yield
-    structlog.reset_defaults()

@@ -99,6 +99,16 @@ def test_caps_can_be_clamped() -> None:
         _read(clamping, **DAY, offset="-1")
 
 
+def test_caps_can_be_others() -> None:
+    """A server may have smaller caps than documented, so that few sessions need what a million would."""
+    small = Behaviour(page_size=3, max_offset=6)
+    question = _read(small, **DAY, count="3", offset="6")
+    assert (question.slice.count, question.slice.offset) == (3, 6)
+    for beyond in ({"count": "4"}, {"offset": "7"}):
+        with refused(497):
+            _read(small, **DAY | beyond)
+
+
 @pytest.mark.parametrize(("days", "refused"), [(0, True), (1, False), (None, False)])
 def test_widest_range(days: int | None, refused: bool) -> None:  # noqa: FBT001
     """A range wider than allowed is refused, and the message says how wide it may be."""

@@ -55,7 +55,7 @@ def _take_over(root: Path) -> None:
         pytest.param(sink, "show", 0, id="after the decision"),
         pytest.param(Path, "replace", 0, id="before the first rename"),
         pytest.param(Path, "replace", 1, id="between the renames"),
-        pytest.param(publish, "sync_folder", 0, id="before the folders are durable"),
+        pytest.param(publish, "sync_folders", 0, id="before the folders are durable"),
         pytest.param(Catalog, "publish", 0, id="before the commit"),
     ],
 )

@@ -1,5 +1,6 @@
 """The lake as any reader sees it, by DuckDB; and what its ledger says, by SQLite."""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -61,6 +62,7 @@ class Ledger:
         windows: Windows begun or proven, and not published.
         published: Path, rows and hash of the files written down, less those decided on anew.
         decided: Paths of the files decided on and not written down yet.
+        known: Path and hash of every file that may be seen: published, or decided on.
         facts: What was learned of the API.
         damage: What SQLite finds wrong with it; ``ok`` if nothing.
     """
@@ -70,6 +72,7 @@ class Ledger:
     windows: int
     published: tuple[tuple[str, int, str], ...]
     decided: frozenset[str]
+    known: frozenset[tuple[str, str]]
     facts: dict[str, bool | None]
     damage: str
 
@@ -110,7 +113,8 @@ class SeenLake:
             def rows(query: str) -> list[Any]:
                 return ledger.execute(query).fetchall()
 
-            decided = frozenset(path for (path,) in rows("SELECT path FROM intent"))
+            intents = rows("SELECT path, sha256 FROM intent")
+            decided = frozenset(path for path, _ in intents)
             published = rows("SELECT path, rows, sha256 FROM published")
             return Ledger(
                 coverage=merged(Window(*row) for row in rows("SELECT start, stop FROM coverage")),
@@ -118,9 +122,14 @@ class SeenLake:
                 windows=rows("SELECT count(*) FROM window")[0][0],
                 published=tuple(row for row in published if row[0] not in decided),
                 decided=decided,
+                known=frozenset([*intents, *((path, digest) for path, _, digest in published)]),
                 facts=json.loads(rows("SELECT facts FROM dataset")[0][0]),
                 damage=rows("PRAGMA integrity_check")[0][0],
             )
+
+    def digest(self, path: str) -> str:
+        """The hash of a file."""
+        return hashlib.sha256((self.root / path).read_bytes()).hexdigest()
 
     def left(self, folder: str) -> list[str]:
         """Files that lie in a folder of the workshop."""

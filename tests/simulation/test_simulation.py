@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-SEEDS, CHUNK = 2_000, 250
+SEEDS, CHUNK = 2_000, 125
+ROOT = Path(__file__).parents[2]
 
 
 def _run(seeds: str, **environment: str) -> str:
@@ -15,6 +17,7 @@ def _run(seeds: str, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=False,
+        cwd=ROOT,
         env={**os.environ, "PYTHONWARNINGS": "default", **environment},
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -96,7 +96,7 @@ class _World:
             if what == "shown":
                 self._judge.look(self._now)
             elif what == "published":
-                facts["files"] = self._judge.compare(self._now)
+                facts["files"] = self._judge.compare(self._now, owned=True)
             self._outcome.trace.append(f"{number} {at:.6f} {what} {orjson.dumps(facts).decode()}")
             witness.hear(what, facts)
             if what in _JUDGED:
@@ -108,7 +108,10 @@ class _World:
                 self._tear(Random(f"power {life.behaviour.seed}"))
         if not life.last:
             self._asked.update(witness.asked)
-        self._judge.look(self._now)
+        if witness.killed or not (self._lake / "_harvester" / "ledger.sqlite").exists():
+            self._judge.look(self._now)
+        else:
+            self._judge.compare(self._now, owned=False)
 
     def _tear(self, random: Random) -> None:
         """A power cut: of what was written without a sync, some is lost and some is garbage."""
