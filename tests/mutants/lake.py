@@ -137,7 +137,7 @@ LAKE = (
         "lost-ledger-made-anew",
         "a lake that lost its ledger is taken for a new one",
         (Edit(f"{_LAKE}/opening.py", "if not has_files(layout.root):", "if True:"),),
-        ("tests/acceptance/test_recover.py::test_a_lost_ledger_is_refused_and_rebuilt",),
+        ("tests/acceptance/test_recover.py::test_a_lost_ledger_is_refused_and_rebuilt[deleted]",),
     ),
     Mutant(
         "draft-without-epoch",
@@ -213,6 +213,6 @@ LAKE = (
         "verify-without-hash",
         "`verify` compares no hash",
         (Edit(f"{_LAKE}/verify.py", "(size, digest) != (file.bytes, file.sha256)", "size != file.bytes"),),
-        ("tests/acceptance/test_verify.py::test_a_damaged_file_is_found_and_mended",),
+        ("tests/acceptance/test_verify.py::test_a_damaged_file_is_found_and_mended[first byte]",),
     ),
 )

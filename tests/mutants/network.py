@@ -63,7 +63,7 @@ NETWORK = (
                 'TransportError(f"{self._host}: {_kind(error)} (Bearer {token})")',
             ),
         ),
-        ("tests/wire/test_answers.py::test_an_answer_for_ever",),
+        ("tests/wire/test_answers.py::test_an_answer_for_ever[F01 reset before the first byte]",),
     ),
     Mutant(
         "retries-not-paced",
@@ -193,6 +193,6 @@ NETWORK = (
         "zone-not-checked",
         "times of another zone are taken for UTC",
         (Edit(f"{_API}/page_source.py", "        check_zone(news)  #", "        #"),),
-        ("tests/acceptance/test_faults.py::test_what_no_repetition_mends_ends_the_run_at_once",),
+        ("tests/acceptance/test_faults.py::test_what_no_repetition_mends_ends_the_run_at_once[zone]",),
     ),
 )

@@ -56,7 +56,7 @@ PROOF = (
                 "self._rows_before(batch, window.end + 1)",
             ),
         ),
-        ("tests/acceptance/test_complaints.py::test_records_on_a_boundary_are_lost_or_doubled",),
+        ("tests/acceptance/test_complaints.py::test_records_on_a_boundary_are_lost_or_doubled[True-True]",),
     ),
     Mutant(
         "doubled-rows-kept",

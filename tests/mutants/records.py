@@ -13,7 +13,7 @@ RECORDS = (
                 "pass",
             ),
         ),
-        ("tests/acceptance/test_faults.py::test_records_that_do_not_fit_go_to_quarantine",),
+        ("tests/acceptance/test_faults.py::test_records_that_do_not_fit_go_to_quarantine[wrong_type]",),
     ),
     Mutant(
         "unknown-fields-dropped",
