@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test check unit simulate crash canary fuzz lock clean help
+.PHONY: demo test check unit simulate crash canary fuzz mutants lock clean help
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -42,6 +42,9 @@ fuzz: $(VENV)/.fuzz ## Fuzz answers, headers, config and spool for FUZZ_SECONDS 
 
 simulate: $(VENV)/.installed ## Live SEEDS seeded lives of the program, JOBS side by side
 	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) --jobs $(JOBS)
+
+mutants: $(VENV)/.installed ## Plant bugs, one at a time, JOBS side by side: each must make its test fail
+	@$(BIN)/python -m tests.mutants --jobs $(JOBS)
 
 lock: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

@@ -1,5 +1,6 @@
 import asyncio
 import math
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from itertools import pairwise
@@ -398,6 +399,28 @@ async def test_slow_handshakes_do_not_bunch_requests() -> None:
     slow_start = [(0.0, 0.3)] * 8 + [(0.0, 0.0)] * 30
     times = await Day(10, slow_start, [], []).run()
     assert most_in_a_second(times) <= 10
+
+
+class SlowStart(Vendor):
+    """Its first eight connections take their time."""
+
+    opened = 0
+
+    async def post(
+        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+    ) -> Reply:
+        """One request, once its connection stands."""
+        self.opened += 1
+        await asyncio.sleep(0.3 * (self.opened <= 8))
+        return await super().post(method, form, token, leave=leave)
+
+
+async def test_a_client_paces_what_leaves_not_what_connects() -> None:
+    """P7: a request is counted when its connection stands, however long the handshake took."""
+    vendor = SlowStart()
+    await fetch_many(client(vendor, rate=10, concurrency=38), 38)
+    assert len(vendor.times) == 38
+    assert most_in_a_second(vendor.times) <= 10
 
 
 async def test_connections_are_taken_at_the_budgets_pace() -> None:

@@ -1,13 +1,18 @@
 """An emulator in its own process, as users start it."""
 
+import asyncio
 import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from harvester.emulator import Emulator, serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +45,25 @@ def served_process(folder: Path, *options: str) -> Iterator[Served]:
             yield Served(endpoint, Path(credentials))
         finally:
             process.terminate()
+
+
+@contextmanager
+def served_beside(folder: Path, emulator: Emulator) -> Iterator[Served]:
+    """Serve from a thread, for commands that run a loop of their own and an emulator that is to misbehave."""
+    path = folder / "key.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(emulator.credentials("Owner")))
+    loop, stack = asyncio.new_event_loop(), AsyncExitStack()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+
+    def done(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(60)
+
+    try:
+        yield Served(done(stack.enter_async_context(serve(emulator))), path)
+    finally:
+        done(stack.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

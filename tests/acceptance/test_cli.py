@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from harvester import config
 from harvester.cli.main import main
-from tests.acceptance.process import Served, served_process
+from harvester.emulator import Behaviour, Emulator, Fault, Faults, SyntheticAccount
+from tests.acceptance.process import Served, served_beside, served_process
 
 RANGE = ["--from", "2024-01-01", "--to", "2024-01-03"]
 
@@ -77,6 +79,22 @@ def test_verify_and_repair(served: Served, tmp_path: Path, capsys: pytest.Captur
     assert (result["sound"], len(result["counts"]), result["findings"]) == (True, 2, [])
     assert main(["repair", *lake, *api, "--json"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_gap_is_told_by_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """P10: backfill and repair end with 3 as long as something is not proven, let through or not."""
+    day = config.span("2024-01-01", "2024-01-03")
+    faults = Faults((Fault("wrong_total", share=1.0),))
+    emulator = Emulator(SyntheticAccount(60, day.start, day.end), Behaviour(), faults)
+    with served_beside(tmp_path, emulator) as it:
+        lake = ["--lake", str(tmp_path / "lake"), *it.options, "--rate", "none"]
+        assert main(["backfill", *RANGE, *lake]) == 3
+        assert "Finished with gaps" in capsys.readouterr().out
+        assert main(["backfill", *RANGE, *lake, "--allow-gaps"]) == 3
+        assert main(["repair", *lake]) == 3
+        emulator.faults = Faults()
+        assert main(["repair", *lake]) == 0
+        assert "Complete, and proven" in capsys.readouterr().out
 
 
 def test_verify_shows_what_the_api_says(

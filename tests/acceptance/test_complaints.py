@@ -35,6 +35,7 @@ async def test_the_offset_cap_silently_truncates(tmp_path: Path) -> None:
     async with bench(tmp_path, account) as it:
         assert (await it.harvest(START, END)).outcome == "complete"
         assert it.verdict(START, END) == exact(account.total)
+        assert max(asked.offset or 0 for asked in it.emulator.requests) == 10_000, "the vendor's largest"
 
 
 async def test_one_slice_size_fits_no_history(tmp_path: Path) -> None:

@@ -150,6 +150,18 @@ def test_answers_go_with_their_window(folder: Path, drop: Callable[[Spool], None
     assert Spool(folder).bytes * 3 == before * len(left)
 
 
+def test_dropped_answers_do_not_come_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even after a power cut, to answer for a later window: they are durably gone before a run begins."""
+    durable: dict[Path, list[str]] = {}
+
+    def sync(path: Path) -> None:
+        durable[path] = [item.name for item in path.iterdir()]
+
+    monkeypatch.setattr("harvester.lake.spool.sync_folder", sync)
+    Spool(folder).keep_only({0})
+    assert durable == {folder: ["0.spool"]}
+
+
 def test_freed_answers_can_be_kept_as_evidence(folder: Path, tmp_path: Path) -> None:
     """As received, out of the spool; a window without answers has none to keep."""
     raw = tmp_path / "raw" / "calls"

@@ -1,0 +1,218 @@
+"""Bugs on the way to the disk: durability, publishing, owners, spool, verify and recover."""
+
+from tests.mutants.mutant import Edit, Mutant
+
+_LAKE = "harvester/lake"
+
+LAKE = (
+    Mutant(
+        "draft-not-synced",
+        "a file is renamed into place without an fsync of its content",
+        (Edit(f"{_LAKE}/writer.py", "        os.fsync(self._file.fileno())\n", ""),),
+        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
+    ),
+    Mutant(
+        "folders-not-synced",
+        "the folders are not synced after the rename",
+        (Edit(f"{_LAKE}/publish.py", "    _sync(root, intents)\n", ""),),
+        ("tests/lake/test_publish.py::test_every_folder_on_the_way_is_made_durable",),
+    ),
+    Mutant(
+        "ledger-not-synced",
+        "a commit of the ledger is not durable",
+        (Edit(f"{_LAKE}/database.py", "synchronous = FULL", "synchronous = OFF"),),
+        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
+    ),
+    Mutant(
+        "evidence-not-synced",
+        "`--keep-raw` publishes before the evidence is durable",
+        (Edit(f"{_LAKE}/sink.py", "        await self._in_thread(self._spool.sync)\n", ""),),
+        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
+    ),
+    Mutant(
+        "freed-answers-come-back",
+        "after a power cut, answers that were freed answer for a later window",
+        (
+            Edit(
+                f"{_LAKE}/spool.py",
+                "                self._drop(path)\n        sync_folder(self._folder)\n",
+                "                self._drop(path)\n",
+            ),
+        ),
+        ("tests/lake/test_spool.py::test_dropped_answers_do_not_come_back",),
+    ),
+    Mutant(
+        "quarantine-not-synced",
+        "a record in quarantine is not durable when its window counts as proven",
+        (Edit(f"{_LAKE}/quarantine.py", "        os.fsync(file.fileno())\n", ""),),
+        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
+    ),
+    Mutant(
+        "rename-before-intent",
+        "the file is renamed before the ledger knows of the decision",
+        (
+            Edit(
+                f"{_LAKE}/sink.py",
+                "        self._catalog.intend(intents, self._run)\n",
+                "        await self._in_thread(show, self._layout.root, intents)\n",
+            ),
+            Edit(
+                f"{_LAKE}/sink.py",
+                "            del self._assemblies[assembly.partition]\n"
+                "        await self._in_thread(show, self._layout.root, intents)\n",
+                "            del self._assemblies[assembly.partition]\n"
+                "        self._catalog.intend(intents, self._run)\n",
+            ),
+        ),
+        ("tests/lake/test_publish.py::test_a_crash_leaves_the_old_files_or_the_new",),
+    ),
+    Mutant(
+        "ledger-before-rename",
+        "the ledger calls a file published before it is renamed",
+        (
+            Edit(
+                f"{_LAKE}/sink.py",
+                "        await self._in_thread(show, self._layout.root, intents)\n"
+                "        news = [intent.publication for intent in intents]\n",
+                "        news = [intent.publication for intent in intents]\n",
+            ),
+            Edit(
+                f"{_LAKE}/sink.py",
+                "        self.published.partitions += len(news)\n",
+                "        await self._in_thread(show, self._layout.root, intents)\n"
+                "        self.published.partitions += len(news)\n",
+            ),
+        ),
+        ("tests/lake/test_publish.py::test_a_crash_leaves_the_old_files_or_the_new",),
+    ),
+    Mutant(
+        "bytes-not-read-back",
+        "`close()` is believed: size and hash of the draft are not read back",
+        (
+            Edit(
+                f"{_LAKE}/writer.py",
+                "if (size, digest) != (self._file.written, self._file.sha256):",
+                "if False:",
+            ),
+        ),
+        ("tests/lake/test_writer.py::test_bytes_that_the_disk_changed_are_no_draft",),
+    ),
+    Mutant(
+        "rows-not-read-back",
+        "`close()` is believed: the rows of the draft are not counted again",
+        (Edit(f"{_LAKE}/writer.py", "if rows != self._rows:", "if False:"),),
+        ("tests/lake/test_writer.py::test_a_draft_that_is_not_what_was_written_is_no_draft",),
+    ),
+    Mutant(
+        "no-page-checksums",
+        "Parquet pages carry no checksum",
+        (Edit(f"{_LAKE}/writer.py", "write_page_checksum=True", "write_page_checksum=False"),),
+        ("tests/lake/test_writer.py::test_no_flipped_byte_is_read_back_as_data",),
+    ),
+    Mutant(
+        "lock-not-taken",
+        "the lake's lock is not taken",
+        (Edit(f"{_LAKE}/lock.py", "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass"),),
+        ("tests/lake/test_lock.py::test_the_second_owner_is_told_who_the_first_is",),
+    ),
+    Mutant(
+        "epoch-not-checked",
+        "a transaction does not look whether another owner has taken over",
+        (Edit(f"{_LAKE}/database.py", "            if self.epoch:  #", "            if False:  #"),),
+        ("tests/lake/test_fence.py::test_a_paused_owner_publishes_nothing_more",),
+    ),
+    Mutant(
+        "replaced-ledger-written",
+        "an owner goes on writing to a ledger that was moved away",
+        (Edit(f"{_LAKE}/database.py", "if _inode(self._path) != self._file:", "if False:"),),
+        ("tests/lake/test_fence.py::test_a_ledger_that_was_replaced_is_not_written",),
+    ),
+    Mutant(
+        "replaced-lock-held",
+        "a lock counts although its file was replaced meanwhile",
+        (Edit(f"{_LAKE}/lock.py", "if _is_at(path, file):", "if True:"),),
+        ("tests/lake/test_lock.py::test_a_lock_that_was_replaced_meanwhile_is_taken_anew",),
+    ),
+    Mutant(
+        "lost-ledger-made-anew",
+        "a lake that lost its ledger is taken for a new one",
+        (Edit(f"{_LAKE}/opening.py", "if not has_files(layout.root):", "if True:"),),
+        ("tests/acceptance/test_recover.py::test_a_lost_ledger_is_refused_and_rebuilt[deleted]",),
+    ),
+    Mutant(
+        "draft-without-epoch",
+        "two owners write drafts of the same name",
+        (Edit(f"{_LAKE}/layout.py", "{partition.label}.{epoch}.draft", "{partition.label}.draft"),),
+        ("tests/lake/test_fence.py::test_a_fenced_owner_leaves_the_drafts_of_the_next",),
+    ),
+    Mutant(
+        "damaged-file-carried-over",
+        "rows of a damaged file are carried over into its replacement",
+        (
+            Edit(
+                f"{_LAKE}/assembly.py", "page_checksum_verification=True", "page_checksum_verification=False"
+            ),
+        ),
+        ("tests/lake/test_sink_failure.py::test_a_damaged_file_is_not_carried_over",),
+    ),
+    Mutant(
+        "undecided-draft-shown",
+        "a start renames what an earlier owner left, whatever it holds",
+        (Edit(f"{_LAKE}/publish.py", "if _hash(intent.draft) == wanted:", "if intent.draft.exists():"),),
+        ("tests/lake/test_publish.py::test_a_draft_that_is_not_what_was_decided_is_not_shown",),
+    ),
+    Mutant(
+        "memory-without-bound",
+        "windows that wait for their turn stay in memory, however large",
+        (Edit(f"{_LAKE}/sink.py", "            assembly.drop()\n", "            pass\n"),),
+        ("tests/lake/test_sink.py::test_rows_beyond_the_memory_are_replayed_from_the_spool",),
+    ),
+    Mutant(
+        "spool-checksum-not-checked",
+        "an answer in the spool is used although its checksum is wrong",
+        (Edit(f"{_LAKE}/spool.py", "if sha256(lengths + payload).digest() != digest:", "if False:"),),
+        ("tests/lake/test_spool.py::test_a_flipped_byte_is_noticed",),
+    ),
+    Mutant(
+        "torn-tail-not-cut",
+        "an answer is appended behind the torn one that a crash left",
+        (Edit(f"{_LAKE}/spool.py", "            file.truncate(self._end)\n", ""),),
+        ("tests/lake/test_spool.py::test_a_torn_tail_is_asked_for_again",),
+    ),
+    Mutant(
+        "spool-freed-early",
+        "a window's answers are freed when the first of its partitions is published",
+        (
+            Edit(
+                f"{_LAKE}/catalog.py",
+                "[window for window in windows if not subtract(window, done)]",
+                "[window for window in windows if any(map(window.overlap, done))]",
+            ),
+        ),
+        ("tests/lake/test_catalog.py::test_windows_and_gaps_go_when_all_their_seconds_are_covered",),
+    ),
+    Mutant(
+        "evidence-overwritten",
+        "`--keep-raw` replaces the evidence of an earlier reading",
+        (Edit(f"{_LAKE}/spool.py", "_free_name(self._keep, path)", "self._keep / path.name"),),
+        ("tests/lake/test_spool.py::test_evidence_is_not_replaced_by_later_evidence",),
+    ),
+    Mutant(
+        "kept-answers-unused",
+        "a run that goes on asks again for what arrived",
+        (Edit("harvester/api/page_source.py", "if kept is not None:", "if False:"),),
+        ("tests/acceptance/test_resume.py::test_cancelled_at_any_moment[1.0]",),
+    ),
+    Mutant(
+        "recover-without-seal",
+        "`recover` believes a footer whose seal is broken",
+        (Edit(f"{_LAKE}/footer.py", "            _check(told)\n", ""),),
+        ("tests/acceptance/test_recover.py::test_a_footer_cannot_claim_more_than_was_proven",),
+    ),
+    Mutant(
+        "verify-without-hash",
+        "`verify` compares no hash",
+        (Edit(f"{_LAKE}/verify.py", "(size, digest) != (file.bytes, file.sha256)", "size != file.bytes"),),
+        ("tests/acceptance/test_verify.py::test_a_damaged_file_is_found_and_mended[first byte]",),
+    ),
+)

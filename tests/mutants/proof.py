@@ -1,0 +1,121 @@
+"""Bugs in what is believed: totals, keys, bounds, gaps, and what a run says at its end."""
+
+from tests.mutants.mutant import Edit, Mutant
+
+_API = "harvester/api"
+
+PROOF = (
+    Mutant(
+        "no-second-count",
+        "the total is not compared with the one that comes with the last page",
+        (Edit(f"{_API}/proof.py", "if pages[-1].total != total:", "if False:"),),
+        (
+            "tests/acceptance/test_second_count.py::test_a_session_that_slips_through_between_two_pages_is_missed",
+        ),
+    ),
+    Mutant(
+        "difference-not-checked",
+        "what paging reached is not compared with the difference of two totals",
+        (
+            Edit(
+                f"{_API}/proof.py",
+                "total - following.page.total, before=last)",
+                "distinct(pages, self._source.columns, before=last), before=last)",
+            ),
+        ),
+        (
+            "tests/acceptance/test_faults.py::test_passing_faults_cost_time_and_nothing_else[insert_while_paging]",
+        ),
+    ),
+    Mutant(
+        "keys-not-distinct",
+        "a record that came twice counts as two",
+        (Edit(f"{_API}/pages.py", "int(pc.count_distinct(keys).as_py())", "len(keys)"),),
+        ("tests/acceptance/test_complaints.py::test_records_of_one_timestamp_are_lost_between_pages",),
+    ),
+    Mutant(
+        "end-inclusive",
+        "a window is taken for closed: its last second is one too late",
+        (
+            Edit(
+                "harvester/lake/rows.py",
+                "self._rows_before(batch, window.end)",
+                "self._rows_before(batch, window.end + 1)",
+            ),
+        ),
+        ("tests/lake/test_rows.py::test_cutting_keeps_the_rows_inside",),
+    ),
+    Mutant(
+        "boundary-doubled",
+        "records on the boundary of two windows are kept by both",
+        (
+            Edit(f"{_API}/pages.py", "        table = table.filter(inside)\n", "        pass\n"),
+            Edit(
+                "harvester/lake/rows.py",
+                "self._rows_before(batch, window.end)",
+                "self._rows_before(batch, window.end + 1)",
+            ),
+        ),
+        ("tests/acceptance/test_complaints.py::test_records_on_a_boundary_are_lost_or_doubled[True-True]",),
+    ),
+    Mutant(
+        "doubled-rows-kept",
+        "a record that overlapping answers bring twice becomes two rows",
+        (Edit(f"{_API}/pages.py", "pc.not_equal(keys[:-1], keys[1:])", "pc.is_valid(keys[1:])"),),
+        ("tests/acceptance/test_complaints.py::test_records_of_one_timestamp_are_lost_between_pages",),
+    ),
+    Mutant(
+        "offset-one-page-too-far",
+        "paging goes one page beyond the API's largest offset",
+        (Edit("harvester/datasets.py", "max_offset=10_000", "max_offset=11_000"),),
+        ("tests/acceptance/test_complaints.py::test_the_offset_cap_silently_truncates",),
+    ),
+    Mutant(
+        "gap-not-told",
+        "a run that finished with a gap exits with 0",
+        (
+            Edit(
+                "harvester/cli/backfill.py",
+                "ExitCode.GAPS if report is not None and report.gaps else ExitCode.COMPLETE",
+                "ExitCode.COMPLETE",
+            ),
+        ),
+        ("tests/acceptance/test_cli.py::test_a_gap_is_told_by_the_exit_code",),
+    ),
+    Mutant(
+        "gap-published",
+        "a partition with a gap is published without `--allow-gaps`",
+        (Edit("harvester/harvest.py", "if self._job.allow_gaps and not", "if not"),),
+        ("tests/acceptance/test_gaps.py::test_a_second_beyond_reach_is_a_gap",),
+    ),
+    Mutant(
+        "gap-forgotten",
+        "a file whose gap was let through earlier is called complete",
+        (Edit("harvester/lake/sink.py", " and not self._catalog.has_gap(assembly.partition.span)", ""),),
+        ("tests/acceptance/test_gaps.py::test_a_gap_let_through_stays_one",),
+    ),
+    Mutant(
+        "interrupted-called-complete",
+        "a run that was stopped early says that it is complete",
+        (Edit("harvester/harvest.py", '"interrupted" if self._stopped else "complete"', '"complete"'),),
+        ("tests/acceptance/test_resume.py::test_the_first_signal_drains",),
+    ),
+    Mutant(
+        "running-published",
+        "a session that is still running is published as final",
+        (
+            Edit(
+                f"{_API}/reader.py",
+                "Harvest(window, batches, quarantined, running, stale)",
+                "Harvest(window, batches, quarantined)",
+            ),
+        ),
+        ("tests/acceptance/test_running.py::test_a_running_session_is_left_to_a_later_run",),
+    ),
+    Mutant(
+        "settle-lag-ignored",
+        "seconds whose history may still change are harvested",
+        (Edit("harvester/config.py", "int(now) - self.settle)", "int(now))"),),
+        ("tests/acceptance/test_partitions.py::test_only_the_settled_part_is_harvested",),
+    ),
+)

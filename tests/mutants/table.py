@@ -1,0 +1,8 @@
+"""All planted bugs, room by room."""
+
+from tests.mutants.lake import LAKE
+from tests.mutants.network import NETWORK
+from tests.mutants.proof import PROOF
+from tests.mutants.records import RECORDS
+
+MUTANTS = (*LAKE, *NETWORK, *PROOF, *RECORDS)
