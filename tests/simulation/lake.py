@@ -123,7 +123,8 @@ class SeenLake:
                 published=tuple(row for row in published if row[0] not in decided),
                 decided=decided,
                 known=frozenset([*intents, *((path, digest) for path, _, digest in published)]),
-                facts=json.loads(rows("SELECT facts FROM dataset")[0][0]),
+                # None, if it was killed in the first instant of its first life.
+                facts=next((json.loads(facts) for (facts,) in rows("SELECT facts FROM dataset")), {}),
                 damage=rows("PRAGMA integrity_check")[0][0],
             )
 

@@ -108,7 +108,8 @@ class _World:
                 self._tear(Random(f"power {life.behaviour.seed}"))
         if not life.last:
             self._asked.update(witness.asked)
-        if witness.killed or not (self._lake / "_harvester" / "ledger.sqlite").exists():
+        ledger = self._lake / "_harvester" / "ledger.sqlite"
+        if witness.killed or not ledger.exists() or not ledger.stat().st_size:
             self._judge.look(self._now)
         else:
             self._judge.compare(self._now, owned=False)
