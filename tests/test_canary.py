@@ -21,7 +21,7 @@ TOKEN = str(TokenSource(CREDENTIALS, now=lambda: 1e9).token())
 DER = PRIVATE_KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 LEAKS = {
-    "a token in Captured stdout call of test_leak.py::test_0": "structlog.get_logger().info(TOKEN)",
+    "a token in Captured stdout call of test_leak.py::test_0": "structlog.get_logger().warning(TOKEN)",
     "a token in Captured stderr call of test_leak.py::test_1": "print(f'Bearer {TOKEN}', file=sys.stderr)",
     "a token in {folder}/t/test_20/ledger.sqlite": "(tmp_path / 'ledger.sqlite').write_text(TOKEN)",
     "a private key in {folder}/t/test_30/spool": "(tmp_path / 'spool').write_text(PEM)",

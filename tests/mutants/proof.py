@@ -67,7 +67,13 @@ PROOF = (
     Mutant(
         "offset-one-page-too-far",
         "paging goes one page beyond the API's largest offset",
-        (Edit("harvester/datasets.py", "max_offset=10_000", "max_offset=11_000"),),
+        (
+            Edit(
+                "harvester/datasets.py",
+                'time_field="start_date",\n    page_size=1_000,\n    max_offset=10_000',
+                'time_field="start_date",\n    page_size=1_000,\n    max_offset=11_000',
+            ),
+        ),
         ("tests/acceptance/test_complaints.py::test_the_offset_cap_silently_truncates",),
     ),
     Mutant(
