@@ -92,7 +92,7 @@ class PageSource:
 
     @property
     def crossable(self) -> int:
-        """Most records that paging reaches from all ends there are."""
+        """Records that paging reaches from all ends there are; only with fewer do the ends overlap."""
         return self.reach * (2 if self.descends else 1)
 
     async def page(

@@ -57,6 +57,10 @@ class ReadPage:
         """Its records, those in quarantine too."""
         return int(self.batch.num_rows) + len(self.quarantined)
 
+    def lies_in(self, first: int, last: int) -> bool:
+        """Whether no record is older than second ``first``, or younger than second ``last``."""
+        return self.oldest is None or self.youngest is None or first <= self.oldest <= self.youngest <= last
+
 
 def read_page(decoded: Decoded, total: int | None, columns: Columns, *, descending: bool) -> ReadPage:
     """Place a decoded answer in time."""

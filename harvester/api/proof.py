@@ -194,9 +194,9 @@ class Prover:
             raise ContradictionError(f"a page of {count} records came with {page.count}")
         if not page.ordered:
             raise ContradictionError("records came out of order")
+        if not page.lies_in(question.start, question.end):
+            raise ContradictionError("records came that were not asked for")
         if page.oldest is not None and page.youngest is not None:
-            if page.oldest < question.start or page.youngest > question.end:
-                raise ContradictionError("records came that were not asked for")
             self._bounds.observe(question, page.oldest, page.youngest)
 
     async def _complete(

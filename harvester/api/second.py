@@ -54,22 +54,29 @@ class SecondReader:
         while True:
             question = self.bounds.second(second)
             try:
-                return await self._read(second, question, known)
+                pages = await self._read(second, question, known)
             except BeyondReachError:
                 # A neighbour's records may have taken the place of this second's: they told of the bounds.
                 if self.bounds.second(second) == question:
                     raise
+                continue
+            # Counted, but cut away later by its time, such a record would be lost without a word.
+            if any(not page.lies_in(question.start, question.end) for page in pages):
+                raise ContradictionError("records came that were not asked for")
+            return pages
 
     async def _read(self, second: int, question: Question, known: Sequence[ReadPage]) -> list[ReadPage]:
         first = await self.source.page(self.file, question, 0)
         total = first.total or 0
-        if total <= self.source.crossable:
+        if total < self.source.crossable:
             return await self._swept(question, first, known)
-        pages = await self._narrowed(question, first, known, self.source.narrowing)
+        alike: list[Question] = []
+        pages = await self._narrowed(question, first, known, self.source.narrowing, alike)
         last = await self.source.page(self.file, replace(question, sweep=1), 0)
         pages.append(last)
         received = distinct(pages, self.source.columns)
-        if last.total != total or received != total:
+        # Of what no filter tells apart the ends may meet, but not overlap: no page shows that they do.
+        if alike or last.total != total or received != total:
             for page in pages:
                 if page.oldest is not None and page.youngest is not None:
                     self.bounds.observe(question, page.oldest, page.youngest)
@@ -106,14 +113,22 @@ class SecondReader:
         raise ContradictionError(reason, expected=total, received=received)
 
     async def _narrowed(
-        self, question: Question, first: ReadPage, known: Sequence[ReadPage], fields: Sequence[str]
+        self,
+        question: Question,
+        first: ReadPage,
+        known: Sequence[ReadPage],
+        fields: Sequence[str],
+        alike: list[Question],
     ) -> list[ReadPage]:
         """As many records as can be had of a question beyond both ends.
+
+        If no field is left to narrow it by, it joins ``alike``.
 
         Which values there are to narrow by is known from the records alone: first those of one end, then, if
         some are missing still, those of the other.
         """
         size, reach = self.source.page_size, self.source.reach
+        alike += () if fields else (question,)
         pages = [*known, first]
         asked: set[str] = set()
         for descending in (False, True)[: 1 + self.source.descends]:
@@ -122,17 +137,17 @@ class SecondReader:
             pages += await self.source.pages(self.file, end, range(done, reach, size))
             news = values(pages, fields[0]) - asked if fields else set()
             for value in sorted(news):
-                pages += await self._part(question.narrowed(fields[0], value), fields[1:])
+                pages += await self._part(question.narrowed(fields[0], value), fields[1:], alike)
             asked |= news
             if distinct(pages, self.source.columns) == first.total:
                 break
         return pages
 
-    async def _part(self, question: Question, fields: Sequence[str]) -> list[ReadPage]:
+    async def _part(self, question: Question, fields: Sequence[str], alike: list[Question]) -> list[ReadPage]:
         try:
             first = await self.source.page(self.file, question, 0)
         except RequestError:  # the vendor no longer knows what its own records name, as a deleted application
             return []
-        if (first.total or 0) <= self.source.crossable:
+        if (first.total or 0) < self.source.crossable:
             return await self._swept(question, first)
-        return await self._narrowed(question, first, (), fields)
+        return await self._narrowed(question, first, (), fields, alike)

@@ -45,7 +45,7 @@ def draw(seed: int) -> Scenario:
         active_lag=lag,
         sessions=sessions,
         lives=(),
-        beyond=frozenset(second for second, crowd in crowds.items() if crowd > reach),
+        beyond=frozenset(second for second, crowd in crowds.items() if crowd >= reach),
     )
     behaviour = Behaviour(
         from_inclusive=random.random() < 0.6,

@@ -75,8 +75,12 @@ class Judge:
         self._demand_steady(ledger.coverage, (row for file, _ in files.values() for row in file.rows))
         return [digest for _, _, digest in ledger.published]
 
-    def finish(self, now: float) -> None:
+    def finish(self, now: float, *, began: float) -> None:
         """Everything is there, nothing else, and nothing is left over (P1, P3, P5, P8, P9).
+
+        Args:
+            now: Unix time.
+            began: When the last life began, Unix time.
 
         Raises:
             WrongError: It is not so.
@@ -98,7 +102,7 @@ class Judge:
         demand(not _outside(missing, held), f"P1: of {missing}, some is no gap")
         if None not in ledger.facts.values() or all(map(self._is_steady, self._scenario.sessions)):
             # A partition with a gap is withheld: readers keep the file from before what changed there.
-            self._demand_exact(now, [*missing, *held])
+            self._demand_exact(began, now, [*missing, *held])
         self._demand_set_aside(ledger.coverage)
         self._demand_discreet()
 
@@ -123,10 +127,12 @@ class Judge:
                 covered = any(session.second in window for window in covers)
                 demand(not covered, f"P1: covered, and not there: {session}")
 
-    def _demand_exact(self, now: float, missing: Sequence[Window]) -> None:
+    def _demand_exact(self, began: float, now: float, missing: Sequence[Window]) -> None:
         rows = {row[0]: row for file, _ in self._lake.files().values() for row in file.rows}
         for session in self._scenario.sessions:
-            if not any(session.second in window for window in missing):
+            # What comes or goes during the last life may do so behind its last question.
+            changed = any(began <= moment <= now for moment in (session.appears, session.leaves))
+            if not changed and not any(session.second in window for window in missing):
                 record = session.at(now)
                 wanted = None if record is None or session.poisoned else self._row(record)
                 demand(rows.get(session.key) == wanted, f"P3: {rows.get(session.key)} should be {wanted}")

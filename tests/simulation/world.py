@@ -78,11 +78,13 @@ class _World:
         self._again = 0  # answers that kills may cost
 
     def run(self) -> None:
+        began = self._now
         for number, life in enumerate(self._scenario.lives):
             self._now += max(life.pause, 1)
+            began = self._now
             self._outcome.counts["lives"] += 1
             self._live(number, life)
-        self._judge.finish(self._now)
+        self._judge.finish(self._now, began=began)
         if _is_plain(self._scenario):
             self._outcome.counts["plain"] += 1
             repeated = sum(times - 1 for times in self._asked.values())
