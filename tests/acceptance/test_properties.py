@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from harvester import harvest
@@ -44,6 +44,7 @@ pytestmark = pytest.mark.large
 
 quickly = settings(
     max_examples=CASES,
+    phases=(Phase.explicit, Phase.generate),
     # One case is a whole run with a lake of its own, so drawing is the smaller part of it.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
