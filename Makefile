@@ -1,5 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both need only make and Python >= 3.11.
 PYTHON ?= python3
+CASES ?= 5000
 CRASHES ?= 5
 FUZZ_SECONDS ?= 600
 JOBS ?= 2
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test check unit simulate crash canary fuzz mutants lock clean help
+.PHONY: demo test check unit properties simulate crash canary fuzz mutants lock clean help
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -39,6 +40,9 @@ canary: $(VENV)/.installed ## Search what the commands and the client leave behi
 
 fuzz: $(VENV)/.fuzz ## Fuzz answers, headers, config and spool for FUZZ_SECONDS in all
 	TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+properties: $(VENV)/.installed ## Nine properties of a whole run, CASES new cases of each
+	HARVESTER_CASES=$(CASES) $(BIN)/pytest -n $(JOBS) --dist worksteal tests/acceptance/test_properties.py
 
 simulate: $(VENV)/.installed ## Live SEEDS seeded lives of the program, JOBS side by side
 	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) --jobs $(JOBS)

@@ -111,11 +111,13 @@ def shared_seconds(pages: Sequence[ReadPage]) -> set[int]:
 
 def only(page: ReadPage, second: int, columns: Columns) -> ReadPage:
     """The page's records of ``second``."""
-    return _kept(page, second, pc.equal(_seconds(page.batch, columns), second), inside=True)
+    part = _kept(page, second, pc.equal(_seconds(page.batch, columns), second), inside=True)
+    there = second if part.count else None
+    return replace(part, oldest=there, youngest=there)
 
 
 def without(page: ReadPage, second: int, columns: Columns) -> ReadPage:
-    """The page less its records of ``second``."""
+    """The page less its records of ``second``; its span stays, as it places what shows no time of its own."""
     return _kept(page, second, pc.not_equal(_seconds(page.batch, columns), second), inside=False)
 
 

@@ -107,16 +107,30 @@ class Prover:
         return next((question for question in questions if file.get(question.key(0))), None)
 
     async def _shortened(self, opening: Opening) -> Opening | None:
-        """The opening of this window, if it was of a longer one: its page stays true, its total does not."""
+        """The opening of this window, if it was of a longer one: its page stays true, its total does not.
+
+        The new total comes later than the page. So the longer question is asked once more, for a page that
+        is needed anyway: if its total is still the same, the new one held when the first page came, too.
+        """
         end = self._bounds.question(self._window).end
         if opening.question.end == end:
             return opening
-        size = self._source.page_size
-        if opening.page.youngest is None or opening.page.youngest >= end or self._source.reach <= size:
-            return None
+        size, file = self._source.page_size, self._file(self._window.start)
         question = replace(opening.question, end=end)
-        next_page = await self._source.page(self._file(self._window.start), question, size)
-        return replace(opening, question=question, page=replace(opening.page, total=next_page.total))
+        if (
+            opening.page.youngest is not None
+            and opening.page.youngest < end
+            and self._source.reach > 2 * size
+        ):
+            total = (await self._source.page(file, question, size)).total
+            if total is not None and total >= 3 * size:
+                later = await self._source.page(file, opening.question, 2 * size)
+                if later.total != opening.page.total:
+                    raise ContradictionError("the total changed before paging", expected=opening.page.total)
+                _carry(file, opening.question.key(2 * size), file, question.key(2 * size))
+                return replace(opening, question=question, page=replace(opening.page, total=total))
+        self.forget()
+        return None
 
     async def _whole(self, opening: Opening, total: int) -> Proof:
         pages = await self._pages(opening, total)
@@ -162,9 +176,8 @@ class Prover:
             return ()
         here, there = self._file(self._window.start), self._file(turn)
         for number, end in enumerate(ends):
-            answer = here.get(key := question.key(number * size))
-            if end.count and answer is not None:
-                there.append(key, *answer)
+            if end.count:
+                _carry(here, question.key(number * size), there, question.key(number * size))
         return [end for end in ends if end.count]
 
     async def _dense(self, known: Sequence[ReadPage]) -> Proof:
@@ -233,3 +246,10 @@ class Prover:
         if start not in self._files:
             self._files[start] = self._open(start)
         return self._files[start]
+
+
+def _carry(source: AnswerFile, key: str, target: AnswerFile, name: str) -> None:
+    """Keep an answer under another name too."""
+    answer = source.get(key)
+    if answer is not None:
+        target.append(name, *answer)

@@ -7,6 +7,8 @@ one application after the other, then one rule, then one user.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from harvester.api.page_source import AnswerFile, PageSource
 from harvester.api.pages import ContradictionError, ReadPage, distinct, only, values
 from harvester.api.question import Bounds, Question
@@ -29,6 +31,22 @@ class BeyondReachError(ContradictionError):
 
 
 @dataclass(frozen=True, slots=True)
+class _Parts:
+    """What came of a question and of its narrower ones.
+
+    Attributes:
+        pages: All pages.
+        alike: Whether some of it is beyond both ends, and no filter tells it apart.
+    """
+
+    pages: list[ReadPage]
+    alike: bool = False
+
+    def __add__(self, other: "_Parts") -> "_Parts":
+        return _Parts(self.pages + other.pages, self.alike or other.alike)
+
+
+@dataclass(frozen=True, slots=True)
 class SecondReader:
     """Reads whole seconds; the answers go to ``file``."""
 
@@ -41,7 +59,8 @@ class SecondReader:
 
         Args:
             second: Unix time.
-            known: Pages that begin this second, in its order, and lie in the file already.
+            known: Pages that begin this second, in its order, and lie in the file already. The last full
+                page is asked again; if it changed, they are forgotten, with all of the file.
 
         Raises:
             BeyondReachError: It holds too many records.
@@ -61,22 +80,25 @@ class SecondReader:
                     raise
                 continue
             # Counted, but cut away later by its time, such a record would be lost without a word.
-            if any(not page.lies_in(question.start, question.end) for page in pages[len(known) :]):
+            if any(not page.lies_in(question.start, question.end) for page in pages):
                 raise ContradictionError("records came that were not asked for")
             return pages
 
     async def _read(self, second: int, question: Question, known: Sequence[ReadPage]) -> list[ReadPage]:
-        first = await self.source.page(self.file, question, 0)
+        offset = max(0, self._begun(known) - self.source.page_size)
+        first = await self.source.page(self.file, question, offset)
+        if offset and not self._follows(first, known, offset):
+            self.file.clear()
+            known, first = (), await self.source.page(self.file, question, 0)
         total = first.total or 0
         if total < self.source.crossable:
             return await self._swept(question, first, known)
-        alike: list[Question] = []
-        pages = await self._narrowed(question, first, known, self.source.narrowing, alike)
+        parts = await self._narrowed(question, first, known, self.source.narrowing)
         last = await self.source.page(self.file, replace(question, sweep=1), 0)
-        pages.append(last)
+        pages = [*parts.pages, last]
         received = distinct(pages, self.source.columns)
         # Of what no filter tells apart the ends may meet, but not overlap: no page shows that they do.
-        if alike or last.total != total or received != total:
+        if parts.alike or last.total != total or received != total:
             for page in pages:
                 if page.oldest is not None and page.youngest is not None:
                     self.bounds.observe(question, page.oldest, page.youngest)
@@ -88,7 +110,7 @@ class SecondReader:
     ) -> list[ReadPage]:
         """From both ends, over again until the pages are complete."""
         size, reach, columns = self.source.page_size, self.source.reach, self.source.columns
-        begun = distinct(known, columns) // size * size
+        begun = self._begun(known)
         pages = list(known)
         total = received = 0
         for sweep in range(_SWEEPS):
@@ -100,54 +122,66 @@ class SecondReader:
             rising = await self.source.pages(self.file, up, offsets)
             if start == size:  # else some of these pages are known, and were checked
                 self.source.caps.check((0, *offsets), [*pages[-1:], *rising])
-            pages += rising
             # The ends overlap, and a full page is followed by an empty one: a total too small shows there.
-            rest = min(total, 2 * reach - 1) - reach + 1
-            if self.source.descends:
-                down = replace(up, descending=True)
-                pages += await self.source.pages(self.file, down, range(0, rest, size))
+            rest = min(total, 2 * reach - 1) - reach + 1 if self.source.descends else 0
+            fallen = range(0, rest, size)
+            falling = await self.source.pages(self.file, replace(up, descending=True), fallen)
+            pages += [*rising, *falling]
             received = distinct(pages, columns)
-            if received == total:
+            answers = zip((*offsets, *fallen), (*rising, *falling), strict=True)
+            if received == total and all(self._agrees(page, total, offset) for offset, page in answers):
                 return pages
         reason = f"{total} records of one second are counted, {received} different ones came"
         raise ContradictionError(reason, expected=total, received=received)
 
-    async def _narrowed(
-        self,
-        question: Question,
-        first: ReadPage,
-        known: Sequence[ReadPage],
-        fields: Sequence[str],
-        alike: list[Question],
-    ) -> list[ReadPage]:
-        """As many records as can be had of a question beyond both ends.
+    def _begun(self, known: Sequence[ReadPage]) -> int:
+        """How many records are known, in whole pages."""
+        size = self.source.page_size
+        return distinct(known, self.source.columns) // size * size
 
-        If no field is left to narrow it by, it joins ``alike``.
+    def _follows(self, page: ReadPage, known: Sequence[ReadPage], offset: int) -> bool:
+        """Whether a page holds what is known already: then nothing before it came or went."""
+        key = self.source.columns.key
+        keys = pa.chunked_array([part.batch[key] for part in known])
+        return bool(keys.slice(offset, self.source.page_size).combine_chunks().equals(page.batch[key]))
+
+    def _agrees(self, page: ReadPage, total: int, offset: int) -> bool:
+        """Whether a page is as long as ``total`` says, and counts no other.
+
+        In an order that changes with every request, records that came before may fill what should be empty.
+        """
+        return page.total in {total, None} and page.count == max(
+            0, min(self.source.page_size, total - offset)
+        )
+
+    async def _narrowed(
+        self, question: Question, first: ReadPage, known: Sequence[ReadPage], fields: Sequence[str]
+    ) -> _Parts:
+        """As many records as can be had of a question beyond both ends.
 
         Which values there are to narrow by is known from the records alone: first those of one end, then, if
         some are missing still, those of the other.
         """
-        size, reach = self.source.page_size, self.source.reach
-        alike += () if fields else (question,)
-        pages = [*known, first]
+        size, reach, columns = self.source.page_size, self.source.reach, self.source.columns
+        parts = _Parts([*known, first], alike=not fields)
         asked: set[str] = set()
         for descending in (False, True)[: 1 + self.source.descends]:
             end = replace(question, descending=descending)
-            done = 0 if descending else max(size, distinct(known, self.source.columns) // size * size)
-            pages += await self.source.pages(self.file, end, range(done, reach, size))
-            news = values(pages, fields[0]) - asked if fields else set()
+            done = 0 if descending else max(size, self._begun(known))
+            parts += _Parts(await self.source.pages(self.file, end, range(done, reach, size)))
+            news = values(parts.pages, fields[0]) - asked if fields else set()
             for value in sorted(news):
-                pages += await self._part(question.narrowed(fields[0], value), fields[1:], alike)
+                parts += await self._part(question.narrowed(fields[0], value), fields[1:])
             asked |= news
-            if distinct(pages, self.source.columns) == first.total:
+            if distinct(parts.pages, columns) == first.total:
                 break
-        return pages
+        return parts
 
-    async def _part(self, question: Question, fields: Sequence[str], alike: list[Question]) -> list[ReadPage]:
+    async def _part(self, question: Question, fields: Sequence[str]) -> _Parts:
         try:
             first = await self.source.page(self.file, question, 0)
         except RequestError:  # the vendor no longer knows what its own records name, as a deleted application
-            return []
+            return _Parts([])
         if (first.total or 0) < self.source.crossable:
-            return await self._swept(question, first)
-        return await self._narrowed(question, first, (), fields, alike)
+            return _Parts(await self._swept(question, first))
+        return await self._narrowed(question, first, (), fields)

@@ -3,6 +3,7 @@
 Thousands of small histories, with caps so small that sixty sessions need all that a million would.
 """
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -31,7 +32,9 @@ from tests.virtual_time import VirtualTimeLoop
 
 START = 1_711_929_600 - 900  # a quarter of an hour before a month, a day and an hour begin
 SECONDS = 1_800
-CASES = 560  # of each of nine tests
+# Of each of nine tests; always the same ones, unless another number is asked for: then new ones each time.
+EXPLORED = os.environ.get("HARVESTER_CASES")
+CASES = int(EXPLORED or 560)
 MOST_REQUESTS = 20_000  # far above what 80 sessions can need: it ends
 MEMORY = Path("/dev/shm")  # noqa: S108  (a file system in memory, where there is one: thousands of small lakes)
 
@@ -44,6 +47,7 @@ pytestmark = pytest.mark.large
 
 quickly = settings(
     max_examples=CASES,
+    derandomize=not EXPLORED,
     phases=(Phase.explicit, Phase.generate),
     # One case is a whole run with a lake of its own, so drawing is the smaller part of it.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -223,15 +227,24 @@ def test_answers_that_lie(vendor: Vendor) -> None:
 @quickly
 @given(vendors(sessions(30)), st.sampled_from(LIES))
 def test_an_api_that_always_lies_in_one_way(vendor: Vendor, lie: str) -> None:
-    """It ends, and what it publishes is true."""
+    """It ends, and what it publishes is true.
+
+    Not judged: a second beyond the reach of one end, of an order that changes with every request, when every
+    total is one too small. No answer shows it then (README, limits).
+    """
     vendor.lies = dict.fromkeys(range(1, 5_000), lie)
     truth = list(vendor.sessions)
+    crowds = Counter(session.second for session in truth)
+    hidden = vendor.order == "shuffled" and lie == "total below"
+    judged = [
+        session for session in truth if not hidden or crowds[session.second] <= vendor.dataset.reach
+    ]
     try:
         outcome = run(vendor)
     except ExceptionGroup:
         assert lie in ("text total", "negative total"), "an answer that is no answer ends the run"
         return
-    judge(outcome, truth, truth)
+    judge(outcome, judged, truth)
 
 
 def _seconds(window: Window) -> range:
