@@ -135,9 +135,9 @@ class SecondReader:
         raise ContradictionError(reason, expected=total, received=received)
 
     def _begun(self, known: Sequence[ReadPage]) -> int:
-        """How many records are known, in whole pages."""
+        """How many records are known, in whole pages, as far as paging reaches."""
         size = self.source.page_size
-        return distinct(known, self.source.columns) // size * size
+        return min(distinct(known, self.source.columns), self.source.reach) // size * size
 
     def _follows(self, page: ReadPage, known: Sequence[ReadPage], offset: int) -> bool:
         """Whether a page holds what is known already: then nothing before it came or went."""
