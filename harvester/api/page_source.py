@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Protocol
 
 from harvester.api.caps import CapError, Caps
@@ -130,8 +131,20 @@ class PageSource:
                 raise CapError from error
             raise
 
-    async def pages(self, file: AnswerFile, question: Question, offsets: Iterable[int]) -> list[ReadPage]:
+    async def pages(
+        self,
+        file: AnswerFile,
+        question: Question,
+        offsets: Iterable[int],
+        instead: Mapping[int, Question] = MappingProxyType({}),
+    ) -> list[ReadPage]:
         """The pages at ``offsets``, side by side; only the last is asked for its total.
+
+        Args:
+            file: Keeps their answers.
+            question: What is asked.
+            offsets: Where the pages begin.
+            instead: By offset, another question to ask there, and its total.
 
         Raises:
             CapError: As ``page``.
@@ -142,7 +155,12 @@ class PageSource:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(
-                        self.page(file, question, offset, with_total=offset == wanted[-1]),
+                        self.page(
+                            file,
+                            instead.get(offset, question),
+                            offset,
+                            with_total=offset in (wanted[-1], *instead),
+                        ),
                         name=f"page {offset}",
                     )
                     for offset in wanted

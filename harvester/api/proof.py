@@ -26,11 +26,13 @@ class Opening:
         page: The first page of the answer.
         begun: Pages of the window before that reach into the first second of this one, by at least two pages'
             worth: none if they hold less.
+        longer: What it was before its window was cut.
     """
 
     question: Question
     page: ReadPage
     begun: Sequence[ReadPage] = ()
+    longer: "Opening | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,28 +109,16 @@ class Prover:
         return next((question for question in questions if file.get(question.key(0))), None)
 
     async def _shortened(self, opening: Opening) -> Opening | None:
-        """The opening of this window, if it was of a longer one: its page stays true, its total does not.
-
-        The new total comes later than the page. So the longer question is asked once more, for a page that
-        is needed anyway: if its total is still the same, the new one held when the first page came, too.
-        """
+        """The opening of this window, if it was of a longer one: its page stays true, its total does not."""
         end = self._bounds.question(self._window).end
         if opening.question.end == end:
             return opening
-        size, file = self._source.page_size, self._file(self._window.start)
-        question = replace(opening.question, end=end)
-        if (
-            opening.page.youngest is not None
-            and opening.page.youngest < end
-            and self._source.reach > 2 * size
-        ):
-            total = (await self._source.page(file, question, size)).total
+        size, page = self._source.page_size, opening.page
+        if page.youngest is not None and page.youngest < end and self._source.reach > 3 * size:
+            question = replace(opening.question, end=end)
+            total = (await self._source.page(self._file(self._window.start), question, size)).total
             if total is not None and total >= 3 * size:
-                later = await self._source.page(file, opening.question, 2 * size)
-                if later.total != opening.page.total:
-                    raise ContradictionError("the total changed before paging", expected=opening.page.total)
-                _carry(file, opening.question.key(2 * size), file, question.key(2 * size))
-                return replace(opening, question=question, page=replace(opening.page, total=total))
+                return replace(opening, question=question, page=replace(page, total=total), longer=opening)
         self.forget()
         return None
 
@@ -176,8 +166,9 @@ class Prover:
             return ()
         here, there = self._file(self._window.start), self._file(turn)
         for number, end in enumerate(ends):
-            if end.count:
-                _carry(here, question.key(number * size), there, question.key(number * size))
+            answer = here.get(key := question.key(number * size))
+            if end.count and answer is not None:
+                there.append(key, *answer)
         return [end for end in ends if end.count]
 
     async def _dense(self, known: Sequence[ReadPage]) -> Proof:
@@ -190,9 +181,15 @@ class Prover:
         size = self._source.page_size
         # A full last page is followed by an empty one: a total that is too small would show there.
         offsets = range(size, min(total + 1, self._source.reach), size)
-        rest = await self._source.pages(self._file(self._window.start), opening.question, offsets)
+        longer = opening.longer
+        # The shorter question's total is younger than the first page. If the longer one's, asked still later
+        # with a page that is needed anyway, is the old one, then nothing came or went in between.
+        instead = {2 * size: longer.question} if longer else {}
+        rest = await self._source.pages(self._file(self._window.start), opening.question, offsets, instead)
         pages = [opening.page, *rest]
         self._source.caps.check((0, *offsets), pages)
+        if longer and pages[2].total != longer.page.total:
+            raise ContradictionError("the total changed before paging", expected=longer.page.total)
         if pages[-1].total != total:
             raise ContradictionError("the total changed while paging", expected=total)
         for offset, page in zip((0, *offsets), pages, strict=True):
@@ -246,10 +243,3 @@ class Prover:
         if start not in self._files:
             self._files[start] = self._open(start)
         return self._files[start]
-
-
-def _carry(source: AnswerFile, key: str, target: AnswerFile, name: str) -> None:
-    """Keep an answer under another name too."""
-    answer = source.get(key)
-    if answer is not None:
-        target.append(name, *answer)
