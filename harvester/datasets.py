@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harvester.history import Content, Dataset, Field, Filter, Kind, Switch
+from harvester.report_methods import AUDIT_LINES, BRIEF_LINES, CALL_LINES, TRANSACTION_LINES
 
-__all__ = ["ACD", "AUDIT", "CALLS", "DATASETS", "TRANSACTIONS"]
+__all__ = ["ACD", "AUDIT", "BRIEF_CALLS", "CALLS", "DATASETS", "TRANSACTIONS"]
 __all__ += ["Content", "Dataset", "Field", "Filter", "Kind", "Switch"]
 
 
@@ -107,6 +108,7 @@ CALLS = Dataset(
     narrowing=("application_id", "rule_name", "user_id"),
     running="active",
     noun="sessions",
+    report=CALL_LINES,
     fields=(
         *_fields(Kind.INTEGER, "call_session_history_id account_id application_id"),
         *_fields(Kind.TEXT, "application_name rule_name"),
@@ -121,6 +123,28 @@ CALLS = Dataset(
         Field("other_resource_usage", Kind.LIST, RESOURCE_USAGE),
         Field("records", Kind.LIST, RECORD),
     ),
+)
+
+# GetBriefCallHistory has no pages: its sessions are those that GetCallHistory counts.
+BRIEF_CALLS = Dataset(
+    name="brief_calls",
+    method=CALLS.method,
+    roles=CALLS.roles,
+    key=CALLS.key,
+    time_field=CALLS.time_field,
+    page_size=CALLS.page_size,
+    max_offset=CALLS.max_offset,
+    filters=MappingProxyType(
+        {
+            name: CALLS.filters[name]
+            for name in ("application_id", "rule_name", "remote_number", "local_number", "custom_data")
+        }
+    ),
+    running=CALLS.running,
+    noun=CALLS.noun,
+    report=BRIEF_LINES,
+    paged=False,
+    fields=tuple(item for item in CALLS.fields if item.name not in {"other_resource_usage", "records"}),
 )
 
 # Left out: use_accounting_dates, a time that no record shows; is_uncommitted, the history of money on hold.
@@ -149,6 +173,7 @@ TRANSACTIONS = Dataset(
     ),
     narrowing=("transaction_type",),
     noun="transactions",
+    report=TRANSACTION_LINES,
     row_bytes=15.0,
     fields=(
         Field("transaction_id", Kind.INTEGER),
@@ -224,6 +249,7 @@ AUDIT = Dataset(
     ),
     narrowing=("cmd_name", "ip"),
     noun="entries",
+    report=AUDIT_LINES,
     usual_count=100,
     total_unasked=False,
     row_bytes=20.0,
@@ -240,5 +266,5 @@ AUDIT = Dataset(
 )
 
 DATASETS: Mapping[str, Dataset] = MappingProxyType(
-    {dataset.name: dataset for dataset in (CALLS, TRANSACTIONS, ACD, AUDIT)}
+    {dataset.name: dataset for dataset in (CALLS, BRIEF_CALLS, TRANSACTIONS, ACD, AUDIT)}
 )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -14,11 +14,12 @@ from harvester.api.budget import RetryBudget
 from harvester.api.failures import refusal
 from harvester.api.pacing import Pace
 from harvester.api.protocol import Answer, Page, read
-from harvester.api.reply import Reply
+from harvester.api.reply import Receiver, Reply
 from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
 
 __all__ = ["Client", "Meter", "Poster", "RetryPolicy"]
 
+T = TypeVar("T")
 _log = structlog.get_logger()
 _ISSUED_IN_FUTURE = 455
 _LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
@@ -29,9 +30,15 @@ class Poster(Protocol):
     """Takes a request to the API and brings the reply back."""
 
     async def post(
-        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+        self,
+        method: str,
+        form: Mapping[str, str],
+        token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,
     ) -> Reply:
-        """One request; ``leave`` is awaited once, right before it is written."""
+        """One request; ``leave`` is awaited once, right before it is written. A file goes ``into``."""
         ...
 
 
@@ -127,13 +134,33 @@ class Client:
         return self._tokens.skew
 
     async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
-        """The answer to one question.
+        """The answer to one question, which is a page of records.
+
+        Raises:
+            HarvestError: As ``ask``.
+        """
+        answer, page = await self.ask(method, parameters, read)
+        self._meter.bytes_decoded += len(page.text)
+        return answer, page
+
+    async def ask(
+        self,
+        method: str,
+        parameters: Mapping[str, str],
+        judge: Callable[[Reply, float], T],
+        *,
+        into: Receiver | None = None,
+    ) -> T:
+        """The answer to one question, whatever it is.
 
         Args:
             method: The vendor's method.
             parameters: Its parameters, already as text.
+            judge: Says what a reply means, at the server's Unix time.
+            into: Takes a file, if one is asked for; each try sends it from its beginning.
 
         Raises:
+            HarvestError: What ``judge`` says another try cannot mend.
             RefusedError: The key, its role or the account is not accepted, with a fresh token either.
             RequestError: The API rejects a parameter, or answers with an unknown code.
             RangeTooWideError: The range of dates must be narrower.
@@ -150,7 +177,7 @@ class Client:
                     if first:
                         self._budget.first_try()
                     first = False
-                    return await self._attempt(method, parameters)
+                    return await self._attempt(method, parameters, judge, into)
             except TokenError as error:
                 self._meter.last_error = str(error)
                 if renewed:
@@ -168,23 +195,28 @@ class Client:
             deadline += max(0.0, clock() - queued)
             self._meter.retries += 1
 
-    async def _attempt(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+    async def _attempt(
+        self,
+        method: str,
+        parameters: Mapping[str, str],
+        judge: Callable[[Reply, float], T],
+        into: Receiver | None,
+    ) -> T:
         token = self._tokens.token()
         self._meter.requests += 1
         self._meter.in_flight += 1
         try:
-            reply = await self._transport.post(method, parameters, token, leave=self._pace.leave)
+            post = self._transport.post(method, parameters, token, leave=self._pace.leave, into=into)
+            reply = await post
         finally:
             self._meter.in_flight -= 1
         self._meter.bytes_received += len(reply.body)
         self._tokens.observe_date(reply.headers.get("date"))
         try:
-            answer, page = read(reply, self._now() + self._tokens.skew)
+            return judge(reply, self._now() + self._tokens.skew)
         except TokenError as error:
             self._tokens.renew(token, earlier=error.code == _ISSUED_IN_FUTURE)
             raise
-        self._meter.bytes_decoded += len(page.text)
-        return answer, page
 
     async def _back_off(self, method: str, error: TransientError, failures: int, deadline: float) -> None:
         policy, asked = self._policy, error.retry_after

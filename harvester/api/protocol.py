@@ -5,10 +5,11 @@ The vendor's envelope: ``{"result": [...], "count": n, "total_count": n, "timezo
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TypeVar
 
 import orjson
 
@@ -23,13 +24,16 @@ __all__ = [
     "Reply",
     "answer_of",
     "check_status",
+    "envelope_of",
     "failure",
+    "judged",
     "parse",
     "read",
     "retry_after",
     "unpack",
 ]
 
+T = TypeVar("T")
 _DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -79,10 +83,23 @@ def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
         HarvestError: What ``answer_of``, ``parse`` and ``check_status`` raise. A transient one knows of the
             reply's ``Retry-After``.
     """
+    return judged(reply, server_now, _read)
+
+
+def judged(reply: Reply, server_now: float, content: Callable[[Reply], T]) -> T:
+    """What the ``content`` of a good reply says; of any other, the error that it is.
+
+    Args:
+        reply: From the API, or from whatever stands before it.
+        server_now: The server's Unix time, for a ``Retry-After`` that names a moment.
+        content: Reads a reply with status 200.
+
+    Raises:
+        HarvestError: As ``read``, or what ``content`` raises.
+    """
     try:
         if reply.status == HTTPStatus.OK:
-            answer = answer_of(reply)
-            return answer, parse(answer)
+            return content(reply)
         # An error of the API says more than the status it came with; a gateway's page says less.
         with suppress(MalformedAnswerError):
             parse(answer_of(reply))
@@ -93,6 +110,11 @@ def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
         if asked is not None:
             error.retry_after = max(asked, error.retry_after or 0.0)
         raise
+
+
+def _read(reply: Reply) -> tuple[Answer, Page]:
+    answer = answer_of(reply)
+    return answer, parse(answer)
 
 
 def answer_of(reply: Reply) -> Answer:
@@ -161,6 +183,23 @@ def parse(answer: Answer, *, limit: int = _DECODED_LIMIT) -> Page:
     warnings = envelope.get("warnings")
     remarks = warnings if isinstance(warnings, list) else []
     return Page(records, text, total, timezone, tuple(one_line(str(remark)) for remark in remarks))
+
+
+def envelope_of(answer: Answer) -> dict[str, object]:
+    """The object that an answer is, whatever its result.
+
+    Raises:
+        HarvestError: The error that the answer holds.
+        MalformedAnswerError: It is no JSON object.
+    """
+    try:
+        envelope = orjson.loads(unpack(answer, _DECODED_LIMIT))
+    except orjson.JSONDecodeError:
+        raise MalformedAnswerError("the answer is not JSON") from None
+    if not isinstance(envelope, dict):
+        raise MalformedAnswerError("the answer is not an object")
+    _raise_error(envelope)
+    return envelope
 
 
 def _records(text: bytes) -> tuple[dict[str, object], list[object]]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Protocol
 
 from harvester.errors import RateLimitedError, RefusedError, RequestError, TokenError, TransientError
 
-__all__ = ["Reply", "check_status", "http_date", "retry_after"]
+__all__ = ["Receiver", "Reply", "check_status", "http_date", "retry_after"]
 
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 
@@ -26,6 +27,18 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+
+class Receiver(Protocol):
+    """Takes a file piece by piece, and bounds it."""
+
+    def begin(self) -> None:
+        """A file comes; what came of it before is void."""
+        ...
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes as received."""
+        ...
 
 
 def check_status(reply: Reply, server_now: float) -> None:

@@ -21,10 +21,12 @@ from aiohttp.connector import Connection
 from harvester import __version__
 from harvester.api.endpoint import check_endpoint
 from harvester.api.failures import one_line
-from harvester.api.reply import Reply
+from harvester.api.reply import Receiver, Reply
 from harvester.errors import ConfigError, HarvestError, MalformedAnswerError, TransportError
 
 __all__ = ["Limits", "Reply", "Transport"]
+
+_JSON = "application/json"
 
 _REDIRECTS = range(300, 400)
 _KINDS: Mapping[type[Exception], str] = {
@@ -42,6 +44,7 @@ class Limits:
         connect: Seconds for name, connection and TLS.
         read: Seconds without a byte, once the request has left.
         total: Seconds from the request's leaving to the answer's last byte.
+        file: Likewise, if the answer is a file.
         body_bytes: Most bytes of a body as received.
         connections: How many may be open at a time.
     """
@@ -49,6 +52,7 @@ class Limits:
     connect: float = 10
     read: float = 60
     total: float = 120
+    file: float = 1_800
     body_bytes: int = 64 << 20
     connections: int
 
@@ -92,7 +96,13 @@ class Transport:
         await self._open.aclose()
 
     async def post(
-        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+        self,
+        method: str,
+        form: Mapping[str, str],
+        token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,
     ) -> Reply:
         """Call a method of the API, whatever it answers.
 
@@ -102,6 +112,7 @@ class Transport:
             token: Goes into the ``Authorization`` header.
             leave: Awaited when the connection stands, and the request is written at once after it. Were it
                 awaited before, the time a handshake takes would let requests bunch up.
+            into: Takes the body of a good answer that is no JSON; the reply has none then.
 
         Raises:
             TransportError: No connection, no answer in time, or an answer that ends early.
@@ -110,10 +121,12 @@ class Transport:
         """
         try:
             async with asyncio.timeout(self._limits.connect) as timeout:
-                clock = _Clock(self._limits, leave, timeout)
+                total = self._limits.total if into is None else self._limits.file
+                clock = _Clock(self._limits, leave, timeout, total)
                 mark = _CLOCK.set(clock)
                 try:
-                    return await self._exchange(f"{self._endpoint}/platform_api/{method}", form, token, clock)
+                    url = f"{self._endpoint}/platform_api/{method}"
+                    return await self._exchange(url, form, token, clock, into)
                 finally:
                     # The task's context would hold the clock, and the clock the task: a cycle with its page.
                     _CLOCK.reset(mark)
@@ -126,7 +139,9 @@ class Transport:
         # Outside of ``except``: aiohttp's errors hold the request's headers, and the token with them.
         raise failure
 
-    async def _exchange(self, url: str, form: Mapping[str, str], token: str, clock: "_Clock") -> Reply:
+    async def _exchange(
+        self, url: str, form: Mapping[str, str], token: str, clock: "_Clock", into: Receiver | None
+    ) -> Reply:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"}
         async with self._session.post(
             url, data=urlencode(form).encode(), headers=headers, allow_redirects=False
@@ -134,6 +149,9 @@ class Transport:
             if response.status in _REDIRECTS:
                 raise self._redirected(response.headers.get("Location", ""))
             clock.progress()
+            if into is not None and response.ok and response.content_type != _JSON:
+                await _received(response, clock, into)
+                return Reply(response.status, _lower(response), b"")
             pieces, room = [], self._limits.body_bytes
             async for piece in response.content.iter_any():
                 clock.progress()
@@ -143,8 +161,7 @@ class Transport:
                         f"the answer is larger than {self._limits.body_bytes >> 20} MiB as received"
                     )
                 pieces.append(piece)
-            reply_headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status, reply_headers, b"".join(pieces))
+            return Reply(response.status, _lower(response), b"".join(pieces))
 
     def _untrusted(self, error: Exception) -> ConfigError:
         reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
@@ -166,9 +183,10 @@ class _Clock:
     """The time of one request: to connect, then to wait for its turn, then to be answered."""
 
     def __init__(
-        self, limits: Limits, leave: Callable[[], Awaitable[None]], timeout: asyncio.Timeout
+        self, limits: Limits, leave: Callable[[], Awaitable[None]], timeout: asyncio.Timeout, total: float
     ) -> None:
         self._limits = limits
+        self._total = total
         self._leave = leave
         self._timeout = timeout
         self._end = 0.0
@@ -176,7 +194,7 @@ class _Clock:
     async def depart(self) -> None:
         self._timeout.reschedule(None)  # waiting for a turn is not the server's fault
         await self._leave()
-        self._end = asyncio.get_running_loop().time() + self._limits.total
+        self._end = asyncio.get_running_loop().time() + self._total
         self.progress()
 
     def progress(self) -> None:
@@ -193,6 +211,17 @@ class _PacedRequest(aiohttp.ClientRequest):
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         await _CLOCK.get().depart()
         return await super().send(conn)
+
+
+async def _received(response: aiohttp.ClientResponse, clock: _Clock, into: Receiver) -> None:
+    into.begin()
+    async for piece in response.content.iter_any():
+        clock.progress()
+        into.write(piece)
+
+
+def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:

@@ -12,9 +12,10 @@ from harvester.emulator.answers import Answer, AnswerCache, refused
 from harvester.emulator.behaviour import Behaviour
 from harvester.emulator.methods import METHODS
 from harvester.emulator.parameters import Parameters
-from harvester.emulator.question import Question, Setting
+from harvester.emulator.question import Action, Question, Setting
 from harvester.emulator.refusals import Code, Refusal
 from harvester.emulator.render import gzipped
+from harvester.emulator.shelf import Shelf
 from harvester.emulator.tokens import Keys
 
 _SMALL = 16 * 1024  # bytes that compress faster than a thread is reached
@@ -50,18 +51,21 @@ class Service:
         self._histories = histories
         self._now = now
         self._cache = AnswerCache(cache_bytes)
+        self._shelf = Shelf()
 
     async def answer(self, behaviour: Behaviour, caller: Caller, parameters: Parameters) -> Answer:
         """Answer a request; what is wrong with it is an answer too."""
         try:
             setting, question = self._question(behaviour, parameters, caller)
+            if isinstance(question, Action):
+                return question.act(setting)
             return await self._answer(setting, question, caller)
         except Refusal as refusal:
             return refused(refusal, behaviour.status(refusal.code), {})
 
     def _question(
         self, behaviour: Behaviour, parameters: Parameters, caller: Caller
-    ) -> tuple[Setting, Question]:
+    ) -> tuple[Setting, Question | Action]:
         """Judge the request in this order: its method, its token, its parameters."""
         name = parameters.get("cmd")
         if not name:
@@ -75,7 +79,7 @@ class Service:
             raise Refusal(Code.ACCOUNT_ISNT_ACTIVATED, "The account is not activated.")
         if method.roles is not None and method.roles.isdisjoint(asker.roles):
             raise Refusal(Code.FORBIDDEN_COMMAND, f"The command {name} is forbidden.")
-        setting = Setting(account, behaviour, self._now)
+        setting = Setting(account, behaviour, self._now, self._shelf)
         return setting, method.read(setting, parameters, asker.account_id)
 
     async def _answer(self, setting: Setting, question: Question, caller: Caller) -> Answer:
