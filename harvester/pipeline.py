@@ -21,7 +21,8 @@ from pathlib import Path
 
 import structlog
 
-from harvester.api.reader import Harvest, Reader, Reading
+from harvester.api.reader import Harvest, Reading
+from harvester.api.via import Via
 from harvester.channel import Channel
 from harvester.errors import RangeTooWideError
 from harvester.lake import quarantine
@@ -75,7 +76,7 @@ class Pipeline:
 
     frontier: Frontier
     density: Density
-    reader: Reader
+    reader: Via
     ledger: Ledger
     sink: Sink
     quarantine: Path
