@@ -202,7 +202,7 @@ class Backfill:
         progress, published = pipeline.progress, pipeline.sink.published
         job = self._job
         planned = None
-        if progress.forecast is not None:
+        if progress.forecast is not None and not pipeline.reader.ordered:
             planned = estimate(
                 progress.forecast,
                 progress.spans,

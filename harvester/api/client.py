@@ -210,7 +210,7 @@ class Client:
             reply = await post
         finally:
             self._meter.in_flight -= 1
-        self._meter.bytes_received += len(reply.body)
+        self._meter.bytes_received += len(reply.body) + (into.size if into is not None else 0)
         self._tokens.observe_date(reply.headers.get("date"))
         try:
             return judge(reply, self._now() + self._tokens.skew)

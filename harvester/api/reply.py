@@ -32,6 +32,11 @@ class Reply:
 class Receiver(Protocol):
     """Takes a file piece by piece, and bounds it."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file so far."""
+        ...
+
     def begin(self) -> None:
         """A file comes; what came of it before is void."""
         ...

@@ -96,6 +96,7 @@ class ReportReader:
 
         Raises:
             RangeTooWideError: A report of a shorter range must be ordered.
+            ReportUnusableError: It has no column for the key, or for the time.
             ZoneError: It is in another time zone.
             UnavailableError: It is not ready for too long; the next run picks it up.
             HarvestError: The API refuses, or cannot be reached.

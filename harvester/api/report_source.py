@@ -137,7 +137,8 @@ class ReportSource:
         else:
             answer = Answer(orjson.dumps({"history_report_id": number}), "identity")
         file.append(f"order {name}", answer.encoding, answer.body)
-        _log.info("report ordered", number=number, method=self._method.method, range=name)
+        span = f"{as_text(question.start)} to {as_text(question.end)}"
+        _log.info("report ordered", number=number, method=self._method.method, range=span)
         return number
 
     async def _placed(self, parameters: Mapping[str, str]) -> tuple[Answer, int]:

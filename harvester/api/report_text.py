@@ -45,7 +45,8 @@ class Text:
         """Read it step by step, a page at a time; over again if its lines turn out to be scattered.
 
         Raises:
-            MalformedReportError: It is not there whole, or no CSV of the dataset.
+            MalformedReportError: It is not there whole, or no CSV.
+            ReportUnusableError: It has no column for the key, or for the time.
         """
         for scattered in (False, True):
             self.pages.clear()

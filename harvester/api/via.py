@@ -8,6 +8,7 @@ import structlog
 
 from harvester.api.reader import Answers, Prospect, Reader, Reading
 from harvester.api.report_reader import ReportReader
+from harvester.errors import ReportUnusableError
 from harvester.window import Window
 
 _log = structlog.get_logger()
@@ -94,10 +95,15 @@ class Via:
         if self._reports is None or not self._is_by_report(window):
             self._clear_report(window)
             return await self._pages.read(window)
-        reading = await self._reports.read(window)
-        if self._only_reports or (reading.gap is None and not self.lacking):
-            return reading
-        reason = reading.gap.reason if reading.gap else f"it lacks {', '.join(self.lacking)}"
+        if self._only_reports:
+            return await self._reports.read(window)
+        try:
+            reading = await self._reports.read(window)
+            if reading.gap is None and not self.lacking:
+                return reading
+            reason = reading.gap.reason if reading.gap else f"it lacks {', '.join(self.lacking)}"
+        except ReportUnusableError as error:
+            reason = str(error)
         _log.info("read by pages instead of by report", window=str(window), reason=reason)
         self._spans = [span for span in self._spans if not span.overlap(window)]
         self._answers.file(window.start).clear()

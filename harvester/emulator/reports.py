@@ -1,7 +1,6 @@
 """Ordering a report, looking at the list of reports, and downloading one."""
 
 import asyncio
-import zlib
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from harvester.emulator.paging import bounds
 from harvester.emulator.parameters import Parameters, integer, nested, second, span, text, texts, truth
 from harvester.emulator.question import Setting
 from harvester.emulator.refusals import Code, Refusal
-from harvester.emulator.render import DAY, Parts
+from harvester.emulator.render import DAY, Parts, gzipped
 from harvester.emulator.report_csv import csv_of
 from harvester.emulator.shelf import Ordered
 
@@ -73,6 +72,7 @@ class Order:
             created=setting.now(),
             ordered=at,
             file=file,
+            packed=gzipped(file),
             rows=len(records),
             total=total,
             fails=fails,
@@ -157,9 +157,8 @@ class Download:
         report.downloads += 1
         if behaviour.compressed == "no":
             return Answer(report.file, rows=report.rows, content_type=OCTETS)
-        body = zlib.compress(report.file, 1, wbits=31)
         encoded = behaviour.compressed == "encoding"
-        return Answer(body, rows=report.rows, gzip=encoded, content_type=OCTETS)
+        return Answer(report.packed, rows=report.rows, gzip=encoded, content_type=OCTETS)
 
 
 def _check_order(dataset: Dataset, parameters: Parameters) -> None:
@@ -221,7 +220,7 @@ def _shown(report: Ordered, setting: Setting, at: float) -> dict[str, object]:
         "completed": _text(completed),
         "file_name": f"{report.history_type}_{report.id}.csv",
         "file_size": len(report.file),
-        "download_size": len(zlib.compress(report.file, 1, wbits=31)),
+        "download_size": len(report.packed),
         "download_count": report.downloads,
         "store_until": _text(completed + (behaviour.kept or _STORED_DAYS * DAY))[:10],
         **({"calculated_data": counted} if behaviour.counted else {}),

@@ -21,6 +21,7 @@ class Ordered:
         created: When, by the server's clock, Unix seconds.
         ordered: When, by the loop's clock.
         file: Its CSV.
+        packed: The same, compressed.
         rows: Records in it.
         total: Records that it should hold.
         fails: Whether it will fail.
@@ -34,6 +35,7 @@ class Ordered:
     created: float
     ordered: float
     file: bytes
+    packed: bytes
     rows: int
     total: int
     fails: bool

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import orjson
 
 from harvester.datasets import Dataset, Field, Kind
+from harvester.errors import ReportUnusableError
+from harvester.secret import printable
 
 Render = Callable[[str], bytes]
 
@@ -78,7 +80,7 @@ def columns_of(dataset: Dataset, header: Sequence[str]) -> Columns:
     """Find out what the columns are.
 
     Raises:
-        MalformedReportError: There is none for the key, or for the time.
+        ReportUnusableError: There is none for the key, or for the time.
     """
     record, line = Level(), Level()
     places: dict[str, int] = {}
@@ -101,7 +103,8 @@ def columns_of(dataset: Dataset, header: Sequence[str]) -> Columns:
             level.own.append(Column(index, _head(_unused(said.strip() or "?", names)), orjson.dumps))
     for needed in (dataset.key, dataset.time_field):
         if needed not in places:
-            raise MalformedReportError(f"it has no column for {needed}, only {', '.join(header)[:500]}")
+            known = printable(", ".join(header))[:300]
+            raise ReportUnusableError(f"a report of {dataset.name} has no column for {needed}, only {known}")
     lacking = tuple(path for path in _expected(dataset, with_lines=bool(line.own)) if path not in places)
     return Columns(record, line, places[dataset.key], len(header), lacking, frozenset(zones))
 

@@ -55,7 +55,8 @@ class ReportDecoder:
 
         Raises:
             ScatteredLinesError: They do, though not ``scattered``: begin anew.
-            MalformedReportError: It is no CSV of the dataset.
+            MalformedReportError: It is no CSV.
+            ReportUnusableError: It has no column for the key, or for the time.
         """
         rows = _rows(pieces)
         self.lines = 0
