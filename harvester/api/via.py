@@ -34,8 +34,8 @@ class Via:
             reports: Reads by report; ``None`` if the vendor makes none.
             answers: Keeps what was answered; the ways do not read each other's.
             spans: Seconds to read by report.
-            only_reports: Whether to read by report though reports lack fields, or a report cannot be had;
-                else such seconds are read by pages.
+            only_reports: Whether to read all by report, though reports lack fields or cannot be had; else
+                such seconds are read by pages.
         """
         self._pages = pages
         self._reports = reports
@@ -131,7 +131,8 @@ class Via:
         return self._pages.replay(window)
 
     def _is_by_report(self, window: Window) -> bool:
-        return any(span.start <= window.start and window.end <= span.end for span in self._spans)
+        within = (span.start <= window.start and window.end <= span.end for span in self._spans)
+        return self._only_reports or any(within)
 
     def _clear_report(self, window: Window) -> None:
         if self._reports is not None and self._reports.holds(window):

@@ -63,7 +63,7 @@ class Columns:
         record: Those of the record.
         line: Those of the element that a line is about; empty if lines are records.
         key: Where the record's key stands.
-        width: How many there are.
+        names: Their names as they came.
         lacking: Fields that a page brings and the report does not.
         zones: Time zones that the columns name.
     """
@@ -71,9 +71,14 @@ class Columns:
     record: Level
     line: Level
     key: int
-    width: int
+    names: tuple[str, ...]
     lacking: tuple[str, ...]
     zones: frozenset[str]
+
+    @property
+    def width(self) -> int:
+        """How many there are."""
+        return len(self.names)
 
 
 def columns_of(dataset: Dataset, header: Sequence[str]) -> Columns:
@@ -85,14 +90,16 @@ def columns_of(dataset: Dataset, header: Sequence[str]) -> Columns:
     record, line = Level(), Level()
     places: dict[str, int] = {}
     zones: set[str] = set()
-    names: set[str] = set()
+    lines = dataset.report.lines if dataset.report else None
+    # An unknown column must not take the place of a field.
+    names = {item.name for item in dataset.fields}
+    line_names = {nested.name for item in dataset.fields if item.name == lines for nested in item.fields}
     marks = Marks()
     for index, said in enumerate(header):
         name, zone = _split(said)
         path, kind = _place(dataset, name)
         if path in places:
             path, kind = "", Kind.TEXT
-        lines = dataset.report.lines if dataset.report else None
         within = path.startswith(f"{lines}[].") or (not path and _is_of_line(dataset, name))
         level = line if within else record
         if path:
@@ -100,13 +107,14 @@ def columns_of(dataset: Dataset, header: Sequence[str]) -> Columns:
             _put(level, path.rpartition("[].")[2], Column(index, b"", _renderer(kind, marks)))
             zones |= {zone} if zone and kind is Kind.INSTANT else set()
         else:
-            level.own.append(Column(index, _head(_unused(said.strip() or "?", names)), orjson.dumps))
+            name = _unused(said.strip() or "?", line_names if within else names)
+            level.own.append(Column(index, _head(name), orjson.dumps))
     for needed in (dataset.key, dataset.time_field):
         if needed not in places:
             known = printable(", ".join(header))[:300]
             raise ReportUnusableError(f"a report of {dataset.name} has no column for {needed}, only {known}")
     lacking = tuple(path for path in _expected(dataset, with_lines=bool(line.own)) if path not in places)
-    return Columns(record, line, places[dataset.key], len(header), lacking, frozenset(zones))
+    return Columns(record, line, places[dataset.key], tuple(header), lacking, frozenset(zones))
 
 
 class Marks:

@@ -8,8 +8,7 @@ import codecs
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from itertools import islice, zip_longest
 
 import orjson
 
@@ -22,6 +21,7 @@ from harvester.records.salvage import Damaged
 _CHUNK = 1_000  # records decoded together, as many as a page has
 _LONGEST_LINE = 16 << 20  # characters
 _SEPARATOR = ";"
+_BEYOND = "beyond the header"
 
 Row = list[str]
 Raw = bytes | Damaged
@@ -92,7 +92,7 @@ class ReportDecoder:
         try:
             elements = [columns.line.json(row) for row in group]
         except TypeError:  # orjson's, for text that is no UTF-8
-            return _undecodable(group)
+            return _undecodable(columns, group)
         several = b",".join(element for element in elements if element != b"{}")
         comma = b"" if record == b"{}" else b","
         return record[:-1] + comma + orjson.dumps(lines) + b":[" + several + b"]}"
@@ -109,7 +109,7 @@ def _record(columns: Columns, group: Sequence[Row]) -> Raw:
     try:
         record = columns.record.json(first)
     except TypeError:  # orjson's, for text that is no UTF-8
-        return _undecodable(group)
+        return _undecodable(columns, group)
     indexes = columns.record.indexes
     if any(row[index] != first[index] for row in group[1:] for index in indexes):
         return Damaged(record, "its lines contradict each other")
@@ -124,15 +124,19 @@ def _parsed(raw: bytes) -> object:
 
 
 def _misfit(columns: Columns, row: Row) -> Damaged:
-    return Damaged(_ascii(row), f"a line of {len(row)} cells under a header of {columns.width}")
+    return Damaged(_ascii(columns, row), f"a line of {len(row)} cells under a header of {columns.width}")
 
 
-def _undecodable(group: Sequence[Row]) -> Damaged:
-    return Damaged(_ascii(list(group)), "not UTF-8")
+def _undecodable(columns: Columns, group: Sequence[Row]) -> Damaged:
+    return Damaged(b"[" + b",".join(_ascii(columns, row) for row in group) + b"]", "not UTF-8")
 
 
-def _ascii(cells: Any) -> bytes:  # noqa: ANN401  (a line, or several)
-    return json.dumps(cells).encode()  # not orjson: it refuses what is no UTF-8
+def _ascii(columns: Columns, row: Row) -> bytes:
+    """A line as an object, by the columns' names; by these it is told what is to be hidden."""
+    named = zip_longest(columns.names, row, fillvalue=None)
+    # Not orjson: it refuses what is no UTF-8. Not a dict: names may come twice.
+    members = (f"{json.dumps(name or _BEYOND)}: {json.dumps(cell)}" for name, cell in named)
+    return f"{{{', '.join(members)}}}".encode()
 
 
 def _adjacent(columns: Columns, rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -1,6 +1,7 @@
 """Reading by report: ordered once, waited for, proven; and the lake is the same as by pages."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -11,11 +12,19 @@ import duckdb
 import pytest
 
 from harvester import spans
+from harvester.api.credentials import load_credentials
 from harvester.datasets import AUDIT, BRIEF_CALLS, CALLS, TRANSACTIONS, Dataset
 from harvester.emulator import Account, Behaviour, Emulator, ListedAccount, ReportBehaviour, SyntheticAccount
 from harvester.errors import ReportUnusableError, UnavailableError
+from harvester.examination import examine
+from harvester.forecast import forecast
+from harvester.inspection import damages, holdings
+from harvester.lake.spool import SpoolFile
+from harvester.todo import damaged
+from harvester.window import Window
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
+from tests.acceptance.test_datasets import verify
 
 START, END = SPRING - 4 * DAY, SPRING
 LEAVING_OUT: Mapping[str, Mapping[str, bool]] = {
@@ -72,8 +81,17 @@ def differing(lake: Path, dataset: Dataset) -> int:
     return int(row[0])
 
 
-@pytest.mark.parametrize("behaviour", UNKNOWN.values(), ids=UNKNOWN)
-@pytest.mark.parametrize("dataset", [CALLS, TRANSACTIONS, AUDIT], ids=lambda dataset: dataset.name)
+@pytest.mark.parametrize(
+    ("dataset", "behaviour"),
+    [
+        *((CALLS, behaviour) for behaviour in UNKNOWN.values()),
+        (TRANSACTIONS, UNKNOWN["exclusive"]),
+        (TRANSACTIONS, UNKNOWN["comma"]),
+        (AUDIT, UNKNOWN["as likely"]),
+        (AUDIT, UNKNOWN["scattered"]),
+    ],
+    ids=lambda value: value.name if isinstance(value, Dataset) else "",
+)
 async def test_pages_and_reports_give_the_same_rows(
     tmp_path: Path, dataset: Dataset, behaviour: Behaviour
 ) -> None:
@@ -99,8 +117,8 @@ async def test_brief_calls_are_the_sessions_that_the_calls_count(tmp_path: Path)
             f" FROM read_parquet('{tmp_path}/lake/brief_calls/**/*.parquet')"
         ).fetchall()
         sent = list(calls.sessions(START, START + 60 * DAY))
-        assert held[:2] == (900, sum(session["duration"] for session in sent))  # type: ignore[misc]
-        assert held[2] == sum(len(session.get("calls", ())) for session in sent)  # type: ignore[arg-type]
+        lasted = sum(int(str(session["duration"])) for session in sent)
+        assert held[:3] == (900, lasted, sum(str(session).count("'call_id'") for session in sent))
         assert f"{held[3].astimezone(UTC):%Y-%m-%d %H:%M:%S}" == sent[0]["start_date"]
         asked = Counter(asked.method for asked in it.emulator.requests)
         assert asked == {
@@ -214,18 +232,27 @@ async def test_a_report_that_the_vendor_cuts_is_ordered_in_parts(tmp_path: Path)
         assert report.windows == 4
 
 
-async def test_what_was_proven_is_read_from_the_spool_by_the_next_run(tmp_path: Path) -> None:
-    """A part of a partition is there, and the run was killed while it ordered the next one."""
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+async def test_what_was_proven_is_read_from_the_spool_by_the_next_run(
+    tmp_path: Path,
+    lost: bool,  # noqa: FBT001
+) -> None:
+    """A part of a partition is there, and the run was killed while it ordered the next one.
+
+    If a power cut took the spool with it, the report is ordered anew.
+    """
     behaviour = Behaviour(reports=ReportBehaviour(most_rows=200))
     calls = SyntheticAccount(600, START, END, shape="uniform", seed=4)
     async with bench(tmp_path, calls, behaviour) as it:
         more = {"partition": "month", "concurrency": 1}
         await run_until(it, "GetBriefCallHistory", 6, **more)
         before = orders(it.emulator)
+        for path in (tmp_path / "lake" / "_harvester" / "spool").rglob("*.spool") if lost else ():
+            path.unlink()
         report = await it.harvest(START, END, dataset=BRIEF_CALLS, **more)
         assert (report.outcome, report.rows) == ("complete", 600)
-        assert report.replayed > 0
-        assert orders(it.emulator) - before < 4
+        assert (report.replayed == 0) is lost
+        assert (orders(it.emulator) - before < 4) is not lost
 
 
 async def test_rows_beyond_the_memory_are_read_again_from_the_report(tmp_path: Path) -> None:
@@ -362,3 +389,56 @@ CALL = {
     "duration": 5,
     "active": False,
 }
+
+
+async def test_repair_and_verify_know_the_way(tmp_path: Path) -> None:
+    """What came late is counted by GetCallHistory, and read by report."""
+    calls = ListedAccount([CALL])
+    async with bench(tmp_path, calls) as it:
+        await it.harvest(START, END, dataset=BRIEF_CALLS)
+        calls.add({**CALL, "call_session_history_id": 8})
+        result = await verify(it, "brief_calls", against_api=True)
+        assert [count.api - count.lake for count in result.differing] == [1]
+        (holding,) = holdings(tmp_path / "lake", name="brief_calls")
+        window = damages(holding)
+        assert window is not None
+        report = await it.harvest(window.start, window.end, dataset=BRIEF_CALLS, scope=damaged)
+        assert (report.outcome, report.rows, report.reports) == ("complete", 2, 1)
+        assert (await verify(it, "brief_calls", against_api=True)).is_sound
+
+
+@pytest.mark.parametrize(("way", "reports"), [("reports", 1), ("auto", 1), ("pages", 0)])
+async def test_the_plan_counts_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, reports: int
+) -> None:
+    """A handful of requests each, whatever they hold, and the time they are waited for."""
+    monkeypatch.setattr(spans, "WAIT", 0.1)
+    async with bench(tmp_path, ListedAccount(), histories=others(3_000)) as it:
+        backfill = it.backfill(START, END, dataset=AUDIT, via=way, rate=8.0)
+        plan = await forecast(backfill._job, load_credentials(it.folder / "key.json")[0])
+        assert (plan.estimate.rows, plan.asked) == (3_000, 1)
+        assert (plan.estimate.requests == spans.REQUESTS) is bool(reports)
+        assert plan.windows == [(Window(START, END), 3_000)]
+
+
+@pytest.mark.parametrize("role", ["Supervisor", "Payer"])
+async def test_check_looks_at_the_list_of_reports(tmp_path: Path, role: str) -> None:
+    """Where reports are needed."""
+    async with bench(tmp_path, ListedAccount()) as it:
+        (tmp_path / "key.json").touch(mode=0o600)
+        (tmp_path / "key.json").write_text(json.dumps(it.emulator.credentials(role)))
+        backfill = it.backfill(START, END, dataset=BRIEF_CALLS)
+        found = {item.subject: item.failure async for item in examine(backfill._job)}
+        assert ("reports" in found) is (role == "Supervisor")
+        assert (found["token and role"] is None) is (role == "Supervisor")
+
+
+async def test_evidence_is_kept_of_reports_too(tmp_path: Path) -> None:
+    """The order, the list's word and the file, as received."""
+    async with bench(tmp_path, ListedAccount([CALL])) as it:
+        await it.harvest(START, END, dataset=BRIEF_CALLS, keep_raw=True)
+        (path,) = (tmp_path / "lake" / "_harvester" / "raw" / "brief_calls").iterdir()
+        file = SpoolFile(path)
+        kept = b"".join(body for _, body in file.answers())
+        assert b"history_report_id" in kept
+        assert b"calculated_data" in kept

@@ -1,26 +1,21 @@
 """The vendor's own client, unchanged, against the emulator."""
 
-import asyncio
-import json
-import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import trustme
 from voximplant.apiclient import VoximplantAPI, VoximplantException
 
-from harvester.emulator import Behaviour, Emulator, SyntheticAccount, example, serve
+from harvester.emulator import Behaviour, Emulator, SyntheticAccount, example
 from tests.emulator.asking import PRIVATE_KEY
+from tests.emulator.vendor import Task, asking
 
 pytestmark = pytest.mark.real_time
 
 START = datetime(2024, 5, 29, tzinfo=UTC)
 RANGE = {"from_date": START, "to_date": START + timedelta(days=1)}
-Task = Callable[[VoximplantAPI], Any]
 
 
 @pytest.fixture
@@ -32,22 +27,9 @@ def account() -> SyntheticAccount:
 
 @pytest.fixture
 def run(tmp_path: Path, account: SyntheticAccount, monkeypatch: pytest.MonkeyPatch) -> Callable[[Task], Any]:
-    """Run the client in a thread, as it blocks, over TLS, as it insists on that."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-
-    async def served(task: Task) -> Any:
-        emulator = Emulator(account, Behaviour(), private_key=PRIVATE_KEY)
-        path = tmp_path / "credentials.json"
-        path.write_text(json.dumps(emulator.credentials("Supervisor")))
-        async with serve(emulator, ssl_context=context) as endpoint:
-            client = VoximplantAPI(str(path), endpoint=urlsplit(endpoint).netloc)
-            return await asyncio.to_thread(task, client)
-
-    return served
+    """Run the client against the account."""
+    ask = asking(tmp_path, monkeypatch)
+    return lambda task: ask(Emulator(account, Behaviour(), private_key=PRIVATE_KEY), task, "Supervisor")
 
 
 async def test_account_info(run: Callable[[Task], Any], account: SyntheticAccount) -> None:
