@@ -154,7 +154,6 @@ def test_json_is_json() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (b"", "it is empty"),
         (b'audit_log_id;requested\r\n7;"2024', "unexpected end of data"),
         (b'audit_log_id;requested\r\n7;"2024"x\r\n', "expected after"),
     ],
@@ -163,6 +162,12 @@ def test_what_is_no_csv_is_refused(text: bytes, reason: str) -> None:
     """As a whole: what a quote that does not close has swallowed cannot be told."""
     with pytest.raises(MalformedReportError, match=reason):
         list(ReportDecoder(AUDIT).decode(iter([text])))
+
+
+@pytest.mark.parametrize("text", [b"", b"\xef\xbb\xbf", b"\r\n", b"audit_log_id;requested\r\n"])
+def test_a_report_may_hold_nothing(text: bytes) -> None:
+    """With its header, or without."""
+    assert not list(ReportDecoder(AUDIT).decode(iter([text])))
 
 
 def test_a_line_without_end_is_refused() -> None:

@@ -15,7 +15,6 @@ from harvester.api.pages import (
     distinct,
     quarantined_in,
     running_in,
-    sorted_rows,
 )
 from harvester.api.question import Bounds, Question
 from harvester.api.reader import Answers, Harvest, Reading
@@ -149,7 +148,7 @@ class ReportReader:
                 pass
         except MalformedReportError as error:
             raise ContradictionError(str(error)) from error
-        return sorted_rows((page.batch for page in text.pages), self._columns, window)
+        return text.rows(window)
 
     async def _proven(self, window: Window, file: AnswerFile, listed: Listed | None) -> Reading:
         text = Text(self._dataset, self._redaction)
@@ -168,7 +167,7 @@ class ReportReader:
         await self._check_count(window, text, listed)
         self.unknown.update(text.unknown)
         self.lacking = tuple(sorted({*self.lacking, *text.lacking}))
-        rows = sorted_rows((page.batch for page in text.pages), self._columns, window)
+        rows = text.rows(window)
         misfits = list(quarantined_in(text.pages, window))
         if self._redaction is not None:
             misfits = [replace(item, raw=self._redaction.text(item.raw)) for item in misfits]

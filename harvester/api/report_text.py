@@ -13,6 +13,7 @@ from harvester.datasets import Dataset
 from harvester.errors import ZoneError
 from harvester.records.redaction import Redaction
 from harvester.records.report_lines import ReportDecoder, ScatteredLinesError
+from harvester.records.schema import arrow_schema
 from harvester.window import Window
 
 
@@ -28,6 +29,7 @@ class Text:
         self.pages: list[ReadPage] = []
         self.unknown: Tally[str] = Tally()
         self._decoder = ReportDecoder(dataset, redaction)
+        self._schema = arrow_schema(dataset)
         self._columns = Columns(dataset.time_field, dataset.key, dataset.running)
 
     @property
@@ -80,13 +82,21 @@ class Text:
             found |= set(pc.unique(column.filter(inside)).to_pylist())
         return {second for second in found if after < second < before}
 
+    def rows(self, window: Window) -> list[pa.RecordBatch]:
+        """Its different records inside ``window``, by time, then key.
+
+        Raises:
+            ContradictionError: A record came twice with different times.
+        """
+        batches = [pa.RecordBatch.from_pylist([], schema=self._schema)]  # a report may hold nothing
+        return sorted_rows(batches + [page.batch for page in self.pages], self._columns, window)
+
     def count(self, window: Window, *, unplaced: bool = True) -> int:
         """Its different records in a span; ``unplaced`` says whether to count those without a time."""
-        rows = sorted_rows((page.batch for page in self.pages), self._columns, window)
         aside = [
             item.raw if item.key is None else item.key
             for page in self.pages
             for item in page.quarantined
             if (unplaced if item.second is None else item.second in window)
         ]
-        return sum(int(batch.num_rows) for batch in rows) + len(set(aside))
+        return sum(int(batch.num_rows) for batch in self.rows(window)) + len(set(aside))

@@ -39,6 +39,7 @@ def csv_of(
     ]
     if behaviour.order == "none":
         random.Random(seed).shuffle(lines)  # noqa: S311  (an order, not a secret)
+    with_header = with_header and (bool(lines) or behaviour.empty == "header")
     head = [";".join(f'"{name}"' for name, _ in columns)] if with_header else []
     text = "".join(f"{line}\r\n" for line in (*head, *lines))
     return (b"\xef\xbb\xbf" if behaviour.bom else b"") + text.encode()

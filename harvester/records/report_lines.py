@@ -61,8 +61,8 @@ class ReportDecoder:
         rows = _rows(pieces)
         self.lines = 0
         header = next(rows, None)
-        if header is None:
-            raise MalformedReportError("it is empty")
+        if header is None:  # a report without records may be without a header; the counts will tell
+            return
         columns = self.columns = columns_of(self._dataset, header)
         records = self._records(columns, rows, scattered=scattered)
         while chunk := list(islice(records, _CHUNK)):

@@ -130,6 +130,16 @@ async def test_brief_calls_are_the_sessions_that_the_calls_count(tmp_path: Path)
         assert (await it.harvest(START, START + 60 * DAY, dataset=BRIEF_CALLS)).covered
 
 
+@pytest.mark.parametrize("empty", ["header", "nothing"])
+async def test_a_month_without_records_is_proven_empty(tmp_path: Path, empty: Any) -> None:
+    """By a report that holds a header, or not even that."""
+    behaviour = Behaviour(reports=ReportBehaviour(empty=empty))
+    async with bench(tmp_path, ListedAccount([CALL]), behaviour) as it:
+        report = await it.harvest(START, END + 90 * DAY, dataset=BRIEF_CALLS)
+        assert (report.outcome, report.rows, report.reports) == ("complete", 1, 4)
+        assert (await it.harvest(START, END + 90 * DAY, dataset=BRIEF_CALLS)).covered
+
+
 async def test_a_slow_report_is_waited_for_with_growing_patience(tmp_path: Path) -> None:
     """Half an hour takes some thirty looks, not a thousand."""
     behaviour = Behaviour(reports=ReportBehaviour(seconds=1_800))
