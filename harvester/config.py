@@ -83,16 +83,13 @@ class Job:
         self._check_way()
 
     def _check_way(self) -> None:
-        name = self.dataset.name
+        name, beyond = self.dataset.name, " and ".join(self._beyond_reports)
         if self.via == "pages" and not self.dataset.paged:
             raise ConfigError(f"{name} can be had by report only: leave out --via pages")
         if self.via == "reports" and self.dataset.report is None:
             raise ConfigError(f"the vendor makes no reports of {name}: leave out --via reports")
-        if self.via == "reports" and self._beyond_reports:
-            raise ConfigError(
-                f"--via reports needs {' and '.join(self._beyond_reports)} for {name}: no column of a"
-                " report is known that would carry what is asked for"
-            )
+        if self.via == "reports" and beyond:
+            raise ConfigError(f"--via reports needs {beyond} for {name}: its columns are not known")
 
     def _check_hiding(self) -> None:
         if self.keep_raw and (self.redact_urls or self.number_key):

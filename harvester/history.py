@@ -38,6 +38,11 @@ class Field:
     content: Content | None = None
 
 
+def fields_of(kind: Kind, names: str, content: Content | None = None) -> tuple[Field, ...]:
+    """Fields of one kind, by their names with spaces between."""
+    return tuple(Field(name, kind, content=content) for name in names.split())
+
+
 @dataclass(frozen=True, slots=True)
 class Switch:
     """A parameter that widens a record.

@@ -87,12 +87,7 @@ def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
 
 
 def judged(reply: Reply, server_now: float, content: Callable[[Reply], T]) -> T:
-    """What the ``content`` of a good reply says; of any other, the error that it is.
-
-    Args:
-        reply: From the API, or from whatever stands before it.
-        server_now: The server's Unix time, for a ``Retry-After`` that names a moment.
-        content: Reads a reply with status 200.
+    """What ``content`` says of a reply with status 200; of any other, the error that it is.
 
     Raises:
         HarvestError: As ``read``, or what ``content`` raises.

@@ -28,6 +28,12 @@ class Reply:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+    @property
+    def is_file(self) -> bool:
+        """Whether its body is neither the API's JSON nor a gateway's page, and its status is good."""
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return self.status == HTTPStatus.OK and media_type not in {"application/json", "text/html"}
+
 
 class Receiver(Protocol):
     """Takes a file piece by piece, and bounds it."""

@@ -8,7 +8,7 @@ import orjson
 
 from harvester.api.protocol import Answer, answer_of, envelope_of, judged, parse, unpack
 from harvester.api.reply import Reply
-from harvester.errors import MalformedAnswerError
+from harvester.errors import MalformedAnswerError, UnavailableError
 
 PENDING = 356
 FAILED = 357
@@ -47,6 +47,15 @@ class Listed:
     zone: str | None
     store_until: str | None
 
+    def is_of(self, history_type: str, parameters: Mapping[str, str]) -> bool:
+        """Whether it was ordered with these parameters, as far as the list says; the range it must say."""
+        filters = self.filters
+        if self.history_type != history_type or not {"from_date", "to_date"} <= filters.keys():
+            return False
+        return all(
+            _as_sent(filters[name]) == sent.lower() for name, sent in parameters.items() if name in filters
+        )
+
 
 def order_of(reply: Reply, server_now: float) -> tuple[Answer, int]:
     """The answer to an order, and the number of the report.
@@ -64,11 +73,13 @@ def number_of(answer: Answer) -> int:
     """The number in the answer to an order.
 
     Raises:
-        HarvestError: The error that the answer holds; ``MalformedAnswerError`` if there is no number.
+        UnavailableError: There is no number.
+        HarvestError: The error that the answer holds.
     """
     number = envelope_of(answer).get("history_report_id")
     if type(number) is not int:
-        raise MalformedAnswerError("the answer to an order names no report")
+        # Not worth another try: that might be another order.
+        raise UnavailableError("the answer to the order of a report names none")
     return number
 
 
@@ -135,7 +146,7 @@ def _listed(record: Mapping[str, object]) -> Listed:
 
 
 def _file(reply: Reply) -> None:
-    if reply.body:  # JSON: no file went elsewhere
+    if not reply.is_file:
         envelope_of(answer_of(reply))
         raise MalformedAnswerError("the answer is no file")
 
@@ -149,6 +160,10 @@ def _code(reply: Reply) -> int | None:
             case _:
                 pass
     return None
+
+
+def _as_sent(value: object) -> str:
+    return ";".join(map(str, value)).lower() if isinstance(value, list) else str(value).lower()
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -2,9 +2,12 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from harvester.api.page_source import AnswerFile
-from harvester.errors import RangeTooWideError
+from harvester.api.pages import ContradictionError
+from harvester.api.protocol import Answer, envelope_of
+from harvester.errors import MalformedAnswerError, RangeTooWideError
 from harvester.records.report_columns import MalformedReportError
 
 _PIECE = 1 << 20  # bytes of one entry of the spool
@@ -145,3 +148,21 @@ def _inflated(*streams: Iterable[bytes]) -> Iterator[bytes]:
         raise MalformedReportError("the gzip file is damaged") from None
     if not inflate.eof:
         raise MalformedReportError("the gzip file is cut short")
+
+
+def check_is_file(beginning: bytes) -> None:
+    """A file that begins as an object is an answer of the API; as a tag, a gateway's page; in disguise.
+
+    Raises:
+        ContradictionError: It is no error either.
+        HarvestError: The error that it is.
+    """
+    try:
+        text = b"".join(unpacked(iter([beginning])))
+    except MalformedReportError:  # it is longer than its beginning
+        return
+    if not text.lstrip().startswith((b"{", b"<")):
+        return
+    with suppress(MalformedAnswerError):
+        envelope_of(Answer(text, "identity"))
+    raise ContradictionError("what was downloaded is no file")

@@ -13,7 +13,7 @@ import structlog
 
 from harvester.api.page_source import AnswerFile
 from harvester.api.pages import ContradictionError
-from harvester.api.protocol import Answer, envelope_of
+from harvester.api.protocol import Answer
 from harvester.api.question import Question
 from harvester.api.reply import Receiver, Reply
 from harvester.api.report_answers import (
@@ -28,10 +28,9 @@ from harvester.api.report_answers import (
     order_of,
     reports_in,
 )
-from harvester.api.report_file import Incoming, is_whole, unpacked
+from harvester.api.report_file import Incoming, check_is_file, is_whole
 from harvester.datasets import Dataset
-from harvester.errors import MalformedAnswerError, RequestError, UnavailableError
-from harvester.records.report_columns import MalformedReportError
+from harvester.errors import RequestError, UnavailableError
 from harvester.window import as_text
 
 T = TypeVar("T")
@@ -168,10 +167,9 @@ class ReportSource:
         wanted = (
             report.id
             for report in reports
-            if report.history_type == self._method.history_type
+            if report.is_of(self._method.history_type, parameters)
             and report.error is None
             and report.id not in self._spent
-            and _is_same(report.filters, parameters)
         )
         return next(wanted, None)
 
@@ -214,7 +212,7 @@ class ReportSource:
         into = Incoming(file, name)
         try:
             await self._api.ask(_DOWNLOAD, {"history_report_id": str(number)}, file_of, into=into)
-            _check_is_file(into.beginning)
+            check_is_file(into.beginning)
             into.end()
         except RequestError as error:
             if error.code == PENDING:
@@ -235,31 +233,5 @@ class ReportSource:
         }
 
 
-def _check_is_file(beginning: bytes) -> None:
-    """A file whose text is an object is an answer of the API, under a wrong media type."""
-    try:
-        text = b"".join(unpacked(iter([beginning])))
-    except MalformedReportError:  # it is longer than its beginning
-        return
-    if not text.lstrip().startswith(b"{"):
-        return
-    with suppress(MalformedAnswerError):
-        envelope_of(Answer(text, "identity"))
-    raise ContradictionError("what was downloaded is no file")
-
-
 def _number(kept: tuple[str, bytes] | None) -> int | None:
     return None if kept is None else number_of(Answer(body=kept[1], encoding=kept[0]))
-
-
-def _is_same(filters: Mapping[str, object], parameters: Mapping[str, str]) -> bool:
-    """Whether a report was ordered with these parameters, as far as the list says; the range it must say."""
-    if not {"from_date", "to_date"} <= filters.keys():
-        return False
-    return all(
-        _plain(filters[name]) == value.lower() for name, value in parameters.items() if name in filters
-    )
-
-
-def _plain(value: object) -> str:
-    return ";".join(map(str, value)).lower() if isinstance(value, list) else str(value).lower()

@@ -26,7 +26,6 @@ from harvester.errors import ConfigError, HarvestError, MalformedAnswerError, Tr
 
 __all__ = ["Limits", "Reply", "Transport"]
 
-_JSON = "application/json"
 
 _REDIRECTS = range(300, 400)
 _KINDS: Mapping[type[Exception], str] = {
@@ -142,16 +141,17 @@ class Transport:
     async def _exchange(
         self, url: str, form: Mapping[str, str], token: str, clock: "_Clock", into: Receiver | None
     ) -> Reply:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"}
+        sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"}
         async with self._session.post(
-            url, data=urlencode(form).encode(), headers=headers, allow_redirects=False
+            url, data=urlencode(form).encode(), headers=sent, allow_redirects=False
         ) as response:
             if response.status in _REDIRECTS:
                 raise self._redirected(response.headers.get("Location", ""))
             clock.progress()
-            if into is not None and response.ok and response.content_type != _JSON:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            if into is not None and Reply(response.status, headers, b"").is_file:
                 await _received(response, clock, into)
-                return Reply(response.status, _lower(response), b"")
+                return Reply(response.status, headers, b"")
             pieces, room = [], self._limits.body_bytes
             async for piece in response.content.iter_any():
                 clock.progress()
@@ -161,7 +161,7 @@ class Transport:
                         f"the answer is larger than {self._limits.body_bytes >> 20} MiB as received"
                     )
                 pieces.append(piece)
-            return Reply(response.status, _lower(response), b"".join(pieces))
+            return Reply(response.status, headers, b"".join(pieces))
 
     def _untrusted(self, error: Exception) -> ConfigError:
         reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
@@ -218,10 +218,6 @@ async def _received(response: aiohttp.ClientResponse, clock: _Clock, into: Recei
     async for piece in response.content.iter_any():
         clock.progress()
         into.write(piece)
-
-
-def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:

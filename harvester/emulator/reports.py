@@ -3,7 +3,7 @@
 import asyncio
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import orjson
@@ -186,6 +186,8 @@ def _records(
     else:
         selection, parts = selection_of(dataset, setting, parameters, asker), parts_of(dataset, parameters)
         indexes = range(account.total) if selection is None else account.matching(selection)
+    if (inclusive := behaviour.reports.inclusive) is not None:
+        behaviour = replace(behaviour, from_inclusive=inclusive[0], to_inclusive=inclusive[1])
     start, end = bounds(account, behaviour, asked)
     low, high = bisect_left(indexes, start), bisect_left(indexes, end)
     first = low + (integer(parameters, "offset") or 0)

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,16 @@ import pytest
 from harvester import spans
 from harvester.api.credentials import load_credentials
 from harvester.datasets import AUDIT, BRIEF_CALLS, CALLS, TRANSACTIONS, Dataset
-from harvester.emulator import Account, Behaviour, Emulator, ListedAccount, ReportBehaviour, SyntheticAccount
+from harvester.emulator import (
+    Account,
+    Behaviour,
+    Emulator,
+    Fault,
+    Faults,
+    ListedAccount,
+    ReportBehaviour,
+    SyntheticAccount,
+)
 from harvester.errors import ReportUnusableError, UnavailableError
 from harvester.examination import examine
 from harvester.forecast import forecast
@@ -452,3 +461,88 @@ async def test_evidence_is_kept_of_reports_too(tmp_path: Path) -> None:
         kept = b"".join(body for _, body in file.answers())
         assert b"history_report_id" in kept
         assert b"calculated_data" in kept
+
+
+@pytest.mark.parametrize("of_pages", [True, False], ids=["pages inclusive", "pages exclusive"])
+@pytest.mark.parametrize("of_reports", [(True, True), (True, False), (False, True), (False, False)])
+@pytest.mark.parametrize("dense", [True, False], ids=["dense", "sparse"])
+async def test_bounds_may_mean_anything(
+    tmp_path: Path,
+    of_pages: bool,  # noqa: FBT001
+    of_reports: tuple[bool, bool],
+    dense: bool,  # noqa: FBT001
+) -> None:
+    """Of reports and of counts, each: with a record in every second, or on the bounds alone."""
+    start, end = SPRING - 600, SPRING - 400
+    seconds = range(start - 200, end + 200) if dense else (start - 1, start, end - 1, end)
+    stamp = "%Y-%m-%d %H:%M:%S"
+    calls = ListedAccount(
+        {**CALL, "call_session_history_id": at, "start_date": datetime.fromtimestamp(at, UTC).strftime(stamp)}
+        for at in seconds
+    )
+    behaviour = Behaviour(
+        from_inclusive=of_pages, to_inclusive=of_pages, reports=ReportBehaviour(inclusive=of_reports)
+    )
+    async with bench(tmp_path, calls, behaviour) as it:
+        report = await it.harvest(start, end, dataset=BRIEF_CALLS)
+        assert (report.outcome, report.rows, report.reports) == ("complete", 200 if dense else 2, 1)
+
+
+FETCHING = "DownloadHistoryReport"
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "reports"),
+    [
+        ("cut_body", FETCHING, 1),
+        ("http_503", FETCHING, 1),
+        ("html_200", FETCHING, 1),
+        ("empty_200", FETCHING, 1),
+        ("reset", FETCHING, 1),
+        ("reset", "GetBriefCallHistory", 1),
+        ("html_200", "GetBriefCallHistory", 1),
+        ("error_code", "GetHistoryReports", 1),
+        ("empty_200", "GetHistoryReports", 1),
+    ],
+)
+async def test_passing_faults_cost_time(tmp_path: Path, kind: str, method: str, reports: int) -> None:
+    """What fails once is tried again; a damaged file is fetched again before it is ordered again."""
+    fault = Fault(kind, share=1.0, when=lambda parameters: parameters["cmd"] == method)
+    calls = SyntheticAccount(300, START, END, seed=4)
+    async with bench(tmp_path, calls, Behaviour(reports=ReportBehaviour(seconds=5))) as it:
+
+        def watch(parameters: Mapping[str, str]) -> None:
+            first = parameters["cmd"] == method and not any(item.fault for item in it.emulator.requests)
+            it.emulator.faults = Faults((fault,) if first else ())
+
+        it.emulator._watch = watch
+        report = await it.harvest(START, END, dataset=BRIEF_CALLS)
+        assert (report.outcome, report.rows) == ("complete", 300)
+        assert any(item.fault for item in it.emulator.requests)
+        assert report.reports == reports
+
+
+async def test_a_running_session_is_left_to_a_later_run(tmp_path: Path) -> None:
+    """If the report has a column that says so."""
+    running = {**CALL, "call_session_history_id": 8, "start_date": "2024-03-30 10:00:00", "active": True}
+    calls = ListedAccount([CALL, running])
+    async with bench(tmp_path, calls) as it:
+        report = await it.harvest(START, END, dataset=BRIEF_CALLS, active_lag=10**9)
+        assert (report.outcome, len(report.running)) == ("complete", 1)
+        calls.replace({**running, "active": False, "duration": 77})
+        report = await it.harvest(START, END, dataset=BRIEF_CALLS, active_lag=10**9)
+        assert (report.outcome, report.rows, report.running) == ("complete", 1, ())
+        (row,) = duckdb.execute(
+            f"SELECT count(*), max(duration) FROM read_parquet('{tmp_path}/lake/brief_calls/**/*.parquet')"
+        ).fetchall()
+        assert row == (2, 77)
+
+
+async def test_filters_narrow_reports_as_they_narrow_pages(tmp_path: Path) -> None:
+    """They go along with the order and with the count."""
+    calls = SyntheticAccount(1_200, START, END, seed=4)
+    async with bench(tmp_path, calls) as it:
+        filters = {"application_id": "10733205"}
+        paged = await it.harvest(START, END, filters=filters, name="some")
+        report = await it.harvest(START, END, dataset=BRIEF_CALLS, filters=filters)
+        assert 0 < report.rows == paged.rows < 1_200
