@@ -2,9 +2,11 @@
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
 
 import orjson
 
@@ -20,7 +22,7 @@ from harvester.emulator.question import Setting
 from harvester.emulator.refusals import Code, Refusal
 from harvester.emulator.render import DAY, Parts, gzipped
 from harvester.emulator.report_csv import csv_of
-from harvester.emulator.shelf import Ordered
+from harvester.emulator.shelf import Made, Ordered
 
 OCTETS = "application/octet-stream"
 _STORED_DAYS = 30
@@ -53,28 +55,22 @@ class Order:
         assert dataset.report is not None  # noqa: S101  (tells the type checker what the methods are made of)
         behaviour, kind = setting.behaviour.reports, dataset.report.history_type
         _check_order(dataset, parameters)
-        records, total = _records(setting, dataset, parameters, self.asker)
-        at = asyncio.get_running_loop().time()
-        setting.shelf.check_repeated(behaviour, kind, parameters, at)
+        chosen = _chosen(setting, dataset, parameters, self.asker)
+        with_header = truth(parameters, "with_header", default=True)
+        loop = asyncio.get_running_loop()
+        setting.shelf.check_repeated(behaviour, kind, parameters, loop.time())
         number, fails = setting.shelf.next_number(behaviour)
-        file = csv_of(
-            dataset,
-            records,
-            behaviour,
-            setting.behaviour.seed,
-            with_header=truth(parameters, "with_header", default=True),
-        )
+        make = partial(_made, setting, dataset, chosen, with_header=with_header)
         report = Ordered(
             id=number,
             history_type=kind,
             filters=parameters,
             account_id=self.asker,
             created=setting.now(),
-            ordered=at,
-            file=file,
-            packed=gzipped(file),
-            rows=len(records),
-            total=total,
+            ordered=loop.time(),
+            # In a thread: a large one takes longer than clients wait for the answer to their order.
+            making=loop.run_in_executor(None, make),
+            total=chosen.total,
             fails=fails,
         )
         setting.shelf.put(report)
@@ -155,10 +151,11 @@ class Download:
         if report.fails:
             raise Refusal(Code.CALL_HISTORY_REPORT_GENERATION_FAILED, "The report generation failed.")
         report.downloads += 1
+        made = report.making.result()
         if behaviour.compressed == "no":
-            return Answer(report.file, rows=report.rows, content_type=OCTETS)
+            return Answer(made.file, rows=made.rows, content_type=OCTETS)
         encoded = behaviour.compressed == "encoding"
-        return Answer(report.packed, rows=report.rows, gzip=encoded, content_type=OCTETS)
+        return Answer(made.packed, rows=made.rows, gzip=encoded, content_type=OCTETS)
 
 
 def _check_order(dataset: Dataset, parameters: Parameters) -> None:
@@ -170,10 +167,18 @@ def _check_order(dataset: Dataset, parameters: Parameters) -> None:
             raise Refusal(Code.FORBIDDEN_PARAMETER, f"The '{name}' parameter is not allowed.")
 
 
-def _records(
-    setting: Setting, dataset: Dataset, parameters: Parameters, asker: int
-) -> tuple[list[Mapping[str, object]], int]:
-    """The records of the report, and how many there are in all."""
+class _Chosen(NamedTuple):
+    """The records of a report: those at the places ``[first, last)`` of ``indexes``."""
+
+    indexes: Sequence[int]
+    first: int
+    last: int
+    total: int
+    parts: Parts
+    descending: bool
+
+
+def _chosen(setting: Setting, dataset: Dataset, parameters: Parameters, asker: int) -> _Chosen:
     account, behaviour = setting.account, setting.behaviour
     asked = span(parameters, behaviour, setting.now, zoned=dataset.zoned)
     parts: Parts
@@ -191,14 +196,20 @@ def _records(
     start, end = bounds(account, behaviour, asked)
     low, high = bisect_left(indexes, start), bisect_left(indexes, end)
     first = low + (integer(parameters, "offset") or 0)
-    most = min(
-        (most for most in (integer(parameters, "count"), behaviour.reports.most_rows) if most is not None),
-        default=high - low,
-    )
-    entries = ordered(account, indexes, first, min(high, first + most))
-    if truth(parameters, "desc_order", default=False):
+    limits = (integer(parameters, "count"), behaviour.reports.most_rows)
+    most = min((most for most in limits if most is not None), default=high - low)
+    descending = truth(parameters, "desc_order", default=False)
+    return _Chosen(indexes, first, min(high, first + most), high - low, parts, descending)
+
+
+def _made(setting: Setting, dataset: Dataset, chosen: _Chosen, *, with_header: bool) -> Made:
+    entries = ordered(setting.account, chosen.indexes, chosen.first, chosen.last)
+    if chosen.descending:
         entries.reverse()
-    return [orjson.loads(row) for row in account.render(entries, parts)], high - low
+    records = [orjson.loads(row) for row in setting.account.render(entries, chosen.parts)]
+    behaviour = setting.behaviour
+    file = csv_of(dataset, records, behaviour.reports, behaviour.seed, with_header=with_header)
+    return Made(file, gzipped(file), len(records))
 
 
 def _shown(report: Ordered, setting: Setting, at: float) -> dict[str, object]:
@@ -215,14 +226,14 @@ def _shown(report: Ordered, setting: Setting, at: float) -> dict[str, object]:
     if report.fails:
         failed = {"code": Code.CALL_HISTORY_REPORT_GENERATION_FAILED, "msg": "The report generation failed."}
         return shown | ({"error": failed} if behaviour.failed_look == "error" else {})
-    completed = report.created + behaviour.seconds
+    made, completed = report.making.result(), report.created + behaviour.seconds
     noun = _COUNTED[report.history_type]
-    counted = {f"{noun}_count": report.rows, f"total_{noun}_count": report.total, "timezone": "Etc/GMT"}
+    counted = {f"{noun}_count": made.rows, f"total_{noun}_count": report.total, "timezone": "Etc/GMT"}
     return shown | {
         "completed": _text(completed),
         "file_name": f"{report.history_type}_{report.id}.csv",
-        "file_size": len(report.file),
-        "download_size": len(report.packed),
+        "file_size": len(made.file),
+        "download_size": len(made.packed),
         "download_count": report.downloads,
         "store_until": _text(completed + (behaviour.kept or _STORED_DAYS * DAY))[:10],
         **({"calculated_data": counted} if behaviour.counted else {}),

@@ -1,5 +1,6 @@
 """The reports that were ordered, and what became of them."""
 
+from asyncio import Future
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -7,6 +8,21 @@ from harvester.emulator.behaviour import ReportBehaviour
 from harvester.emulator.refusals import Code, Refusal
 
 FIRST_ID = 319_215
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A report that is made.
+
+    Attributes:
+        file: Its CSV.
+        packed: The same, compressed.
+        rows: Records in it.
+    """
+
+    file: bytes
+    packed: bytes
+    rows: int
 
 
 @dataclass(slots=True)
@@ -20,9 +36,7 @@ class Ordered:
         account_id: Who ordered it.
         created: When, by the server's clock, Unix seconds.
         ordered: When, by the loop's clock.
-        file: Its CSV.
-        packed: The same, compressed.
-        rows: Records in it.
+        making: Its content, once it is made.
         total: Records that it should hold.
         fails: Whether it will fail.
         downloads: How often it was fetched.
@@ -34,16 +48,14 @@ class Ordered:
     account_id: int
     created: float
     ordered: float
-    file: bytes
-    packed: bytes
-    rows: int
+    making: Future[Made]
     total: int
     fails: bool
     downloads: int = 0
 
     def is_ready(self, behaviour: ReportBehaviour, at: float) -> bool:
         """Whether it is made, or has failed."""
-        return at - self.ordered >= behaviour.seconds
+        return (self.fails or self.making.done()) and at - self.ordered >= behaviour.seconds
 
 
 class Shelf:

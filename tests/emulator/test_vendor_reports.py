@@ -42,6 +42,15 @@ def emulator(reports: ReportBehaviour | None = None) -> Emulator:
     )
 
 
+def ready(client: VoximplantAPI, number: int) -> Any:
+    """Look at the list until the report is completed; a thread of the emulator makes it meanwhile."""
+    for _ in range(1_000):
+        listed = client.get_history_reports(history_report_id=number)
+        if "completed" in listed["result"][0]:
+            return listed
+    raise AssertionError("it was never made")
+
+
 @pytest.fixture
 def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Run the client against an emulator."""
@@ -54,7 +63,7 @@ async def test_the_whole_way(ask: Ask, kind: str) -> None:
 
     def task(client: VoximplantAPI) -> tuple[Any, Any, Any]:
         order = ORDERS[kind](client)
-        listed = client.get_history_reports(history_report_id=order["history_report_id"])
+        listed = ready(client, order["history_report_id"])
         return order, listed, client.download_history_report(order["history_report_id"])
 
     order, listed, file = await ask(emulator(), task)
