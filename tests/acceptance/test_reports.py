@@ -13,6 +13,8 @@ import pytest
 
 from harvester import spans
 from harvester.api.credentials import load_credentials
+from harvester.cli.exit_codes import ExitCode
+from harvester.cli.main import main
 from harvester.datasets import AUDIT, BRIEF_CALLS, CALLS, TRANSACTIONS, Dataset
 from harvester.emulator import (
     Account,
@@ -33,7 +35,9 @@ from harvester.todo import damaged
 from harvester.window import Window
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
+from tests.acceptance.process import served_beside
 from tests.acceptance.test_datasets import verify
+from tests.keys import PRIVATE_KEY
 
 START, END = SPRING - 4 * DAY, SPRING
 LEAVING_OUT: Mapping[str, Mapping[str, bool]] = {
@@ -486,6 +490,22 @@ async def test_bounds_may_mean_anything(
     async with bench(tmp_path, calls, behaviour) as it:
         report = await it.harvest(start, end, dataset=BRIEF_CALLS)
         assert (report.outcome, report.rows, report.reports) == ("complete", 200 if dense else 2, 1)
+
+
+def test_the_command_reads_by_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As users type it; whose key may order but not download is told which roles may."""
+    days = ("--from", "2024-05-01", "--to", "2024-05-03")
+    order = ["backfill", *days, "--lake", str(tmp_path / "lake"), "--dataset", "brief_calls", "--quiet"]
+    calls = SyntheticAccount(200, 1_714_521_600, 1_714_694_400, seed=4)
+    emulator = Emulator(calls, private_key=PRIVATE_KEY)
+    with served_beside(tmp_path, emulator) as served:
+        served.credentials.write_text(json.dumps(emulator.credentials("Support")))
+        assert main([*order, *served.options]) == ExitCode.REFUSED
+        assert "needs one of Owner, Admin, Supervisor, Accountant, Payer" in capsys.readouterr().err
+        served.credentials.write_text(json.dumps(emulator.credentials("Supervisor")))
+        assert main([*order, *served.options]) == ExitCode.COMPLETE
+        assert "0 ordered" not in capsys.readouterr().out
+    assert orders(emulator) == 1, "the second run picks up what the first one ordered"
 
 
 FETCHING = "DownloadHistoryReport"

@@ -35,9 +35,13 @@ def test_every_dataset_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     for dataset in DATASETS.values():
         assert f"{dataset.name}  ({dataset.method})" in text
         assert all(f"\n    {item.name}  " in text for item in dataset.fields)
+    assert "\n  report   GetCallHistoryAsync, with --no-records --no-resources\n" in text
+    assert "\n  report   GetBriefCallHistory\n" in text
     assert main(["datasets", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert listed["acd"]["columns"]["events"]["type"] == "string"
+    assert [name for name, item in listed.items() if not item["paged"]] == ["brief_calls"]
+    assert listed["acd"]["report"] is None
     assert listed["audit"]["filters"]["cmd_name"] == "filtered_cmd"
 
 
