@@ -41,6 +41,7 @@ class ReportBehaviour:
         zoned: Whether the names of columns with a time end with ``(UTC)``.
         order: Lines by time, or in no order at all.
         counted: Whether ``calculated_data`` says how many records there are.
+        miscounted: How many more than there are.
         inclusive: Whether the bounds of the range belong to it, if not as they do for pages.
         empty: What a report without records holds.
         lacking: Columns left out.
@@ -59,6 +60,7 @@ class ReportBehaviour:
     zoned: bool = True
     order: Literal["time", "none"] = "time"
     counted: bool = True
+    miscounted: int = 0
     inclusive: tuple[bool, bool] | None = None
     empty: Literal["header", "nothing"] = "header"
     lacking: frozenset[str] = frozenset()

@@ -228,7 +228,11 @@ def _shown(report: Ordered, setting: Setting, at: float) -> dict[str, object]:
         return shown | ({"error": failed} if behaviour.failed_look == "error" else {})
     made, completed = report.making.result(), report.created + behaviour.seconds
     noun = _COUNTED[report.history_type]
-    counted = {f"{noun}_count": made.rows, f"total_{noun}_count": report.total, "timezone": "Etc/GMT"}
+    counted = {
+        f"{noun}_count": made.rows + behaviour.miscounted,
+        f"total_{noun}_count": report.total,
+        "timezone": "Etc/GMT",
+    }
     return shown | {
         "completed": _text(completed),
         "file_name": f"{report.history_type}_{report.id}.csv",

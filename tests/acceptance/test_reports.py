@@ -31,6 +31,7 @@ from harvester.examination import examine
 from harvester.forecast import forecast
 from harvester.inspection import damages, holdings
 from harvester.lake.spool import SpoolFile
+from harvester.number_key import NumberKey
 from harvester.todo import damaged
 from harvester.window import Window
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
@@ -566,3 +567,48 @@ async def test_filters_narrow_reports_as_they_narrow_pages(tmp_path: Path) -> No
         paged = await it.harvest(START, END, filters=filters, name="some")
         report = await it.harvest(START, END, dataset=BRIEF_CALLS, filters=filters)
         assert 0 < report.rows == paged.rows < 1_200
+
+
+MISFITS = [{**CALL, "call_session_history_id": number, "duration": "a while"} for number in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("records", "reports", "faults", "reason"),
+    [
+        ([CALL], ReportBehaviour(miscounted=1), Faults(), "holds 1 records, and the list says 2"),
+        (MISFITS, ReportBehaviour(), Faults(), "no record of the report fits the schema"),
+        (
+            [CALL],
+            ReportBehaviour(),
+            Faults((Fault("cut_body", share=1.0, when=lambda asked: asked["cmd"] == FETCHING),)),
+            "the report cannot be read: the gzip file is cut short",
+        ),
+    ],
+    ids=["miscounted", "misfits", "cut"],
+)
+async def test_a_report_that_cannot_be_believed_is_a_gap(
+    tmp_path: Path, records: list[dict[str, object]], reports: ReportBehaviour, faults: Faults, reason: str
+) -> None:
+    """With what is wrong with it; that a few records do not fit is another matter."""
+    async with bench(tmp_path, ListedAccount(records), Behaviour(reports=reports), faults) as it:
+        start = SPRING - 3 * DAY + 36_000  # the second of the records
+        report = await it.harvest(start, start + 1, dataset=BRIEF_CALLS)
+        assert (report.outcome, len(report.gaps)) == ("gaps", 1)
+        assert reason in report.gaps[0].reason
+
+
+async def test_numbers_are_hidden_in_reports_too(tmp_path: Path) -> None:
+    """In the rows, and in quarantine."""
+    odd = {**CALL, "call_session_history_id": 8, "duration": "a while"}
+    calls = ListedAccount([{**item, "calls": [{"remote_number": "79991234567"}]} for item in (CALL, odd)])
+    async with bench(tmp_path, calls) as it:
+        report = await it.harvest(START, END, dataset=BRIEF_CALLS, number_key=NumberKey(b"k" * 32))
+        assert (report.rows, report.quarantined) == (1, 1)
+        (row,) = duckdb.execute(
+            f"SELECT calls[1].remote_number FROM read_parquet('{tmp_path}/lake/brief_calls/**/*.parquet')"
+        ).fetchall()
+        hashed = NumberKey(b"k" * 32).hashed(b"79991234567")
+        assert row == (hashed,)
+        (path,) = (tmp_path / "lake" / "_harvester" / "quarantine" / "brief_calls").iterdir()
+        assert hashed in path.read_text()
+        assert "79991234567" not in path.read_text()
