@@ -136,7 +136,7 @@ class Lake:
 
     def files(self) -> dict[str, bytes]:
         """What readers see, by its path below the dataset's folder."""
-        table = self.layout.table
+        table = self.layout.folder()
         return {str(path.relative_to(table)): path.read_bytes() for path in sorted(table.rglob("*.*"))}
 
     def drafts(self) -> list[Path]:
@@ -150,7 +150,7 @@ class Lake:
         query = """SELECT key, epoch(start_date)::BIGINT, text FROM read_parquet(?, hive_partitioning = false)
                    ORDER BY filename, file_row_number"""
         with duckdb.connect() as connection:
-            return connection.execute(query, [f"{self.layout.table}/**/*.parquet"]).fetchall()
+            return connection.execute(query, [f"{self.layout.folder()}/**/*.parquet"]).fetchall()
 
     def proven_rows(self) -> list[Row]:
         """What readers should find: the history of the covered seconds."""

@@ -87,7 +87,7 @@ def test_readers_never_see_the_workshop() -> None:
     layout = Layout(Path("/lake"), "calls")
     private = [layout.ledger, layout.lock, layout.spool, layout.tmp, layout.quarantine, layout.raw]
     draft = layout.draft(partition_at(Granularity.DAY, 0), 7)
-    assert layout.table == Path("/lake/calls")
+    assert layout.folder() == Path("/lake/calls")
     assert {path.relative_to("/lake").parts[0] for path in (*private, draft)} == {"_harvester"}
     assert draft.name == "calls-1970-01-01.7.draft"
     assert len(set(private)) == len(private)
@@ -100,7 +100,7 @@ def test_the_folders_are_made_once(tmp_path: Path) -> None:
         layout.make()
         assert list(layout.tmp.iterdir()) == []
         (layout.spool / "1.spool").touch()
-    for folder in (layout.table, layout.spool, layout.tmp, layout.quarantine):
+    for folder in (layout.folder(), layout.spool, layout.tmp, layout.quarantine):
         assert folder.is_dir()
 
 

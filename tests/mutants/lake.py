@@ -148,17 +148,19 @@ LAKE = (
     Mutant(
         "damaged-file-carried-over",
         "rows of a damaged file are carried over into its replacement",
-        (
-            Edit(
-                f"{_LAKE}/assembly.py", "page_checksum_verification=True", "page_checksum_verification=False"
-            ),
-        ),
+        (Edit(f"{_LAKE}/rows.py", "page_checksum_verification=True", "page_checksum_verification=False"),),
         ("tests/lake/test_sink_failure.py::test_a_damaged_file_is_not_carried_over",),
     ),
     Mutant(
         "undecided-draft-shown",
         "a start renames what an earlier owner left, whatever it holds",
-        (Edit(f"{_LAKE}/publish.py", "if _hash(intent.draft) == wanted:", "if intent.draft.exists():"),),
+        (
+            Edit(
+                f"{_LAKE}/publish.py",
+                "_hash(draft) == file.sha256 for draft, file",
+                "draft.exists() for draft, file",
+            ),
+        ),
         ("tests/lake/test_publish.py::test_a_draft_that_is_not_what_was_decided_is_not_shown",),
     ),
     Mutant(
