@@ -87,9 +87,12 @@ class Lake:
     """A lake whose ledger is open.
 
     Attributes:
+        table: What its files have in common.
         history: What its account holds.
         replayed: The windows whose answers were decoded again, in order.
     """
+
+    table = TABLE
 
     def __init__(self, layout: Layout, database: Database, thread: Executor) -> None:
         self.layout = layout
@@ -109,7 +112,7 @@ class Lake:
         """The sink of a new run that is to prove ``todo``."""
         return Sink(
             self.layout,
-            TABLE,
+            self.table,
             self.catalog,
             self.spool,
             todo=todo,
@@ -162,12 +165,12 @@ class Lake:
 
 
 @contextmanager
-def opened(root: Path) -> Iterator[Lake]:
+def opened(root: Path, kind: type[Lake] = Lake) -> Iterator[Lake]:
     """Open the lake at ``root`` for the length of the block, making it if it is not there."""
-    layout = Layout(root, "calls")
+    layout = Layout(root, "calls", tuple(kind.table.flat.schemas) if kind.table.flat else ("",))
     layout.make()
     with Database.open(layout.ledger) as database, ThreadPoolExecutor(1) as thread:
-        yield Lake(layout, database, thread)
+        yield kind(layout, database, thread)
 
 
 def covered(lake: Lake, span: Window) -> list[Window]:
