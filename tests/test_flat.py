@@ -135,7 +135,7 @@ def test_an_element_without_value_is_a_row_of_nulls() -> None:
     "dataset", [item for item in DATASETS.values() if item.tables], ids=lambda item: item.name
 )
 def test_no_table_has_two_columns_of_one_name(dataset: Any) -> None:
-    """What is added – key, time, position, counts – is called as nothing that the vendor sends."""
+    """Key, time, position and counts are called as nothing that the vendor sends."""
     for schema in Flat.of(dataset).schemas.values():
         assert len(set(schema.names)) == len(schema.names)
         assert not any(pa.types.is_list(field.type) for field in schema)

@@ -88,7 +88,9 @@ def tables_of(lake: Lake) -> dict[str, list[tuple[object, ...]]]:
 
 def wanted(rows: list[Row]) -> dict[str, list[tuple[object, ...]]]:
     """The tables that records are to become."""
-    sessions, calls, records = [], [], []
+    sessions: list[tuple[object, ...]] = []
+    calls: list[tuple[object, ...]] = []
+    records: list[tuple[object, ...]] = []
     for key, second, text in rows:
         first, other = lists_of(key)
         sessions.append((key, second, text, None if first is None else len(first), len(other or ())))
@@ -163,9 +165,9 @@ async def test_a_kill_between_two_renames(tmp_path: Path, after: int) -> None:
     """P4: who reads from the sessions never misses what belongs to a new one, and the next start ends it."""
     with opened(tmp_path, FlatLake) as lake:
         await lake.harvest(OLD)
-    with killed_at(Path, "replace", after=after) if after < 6 else killed_at(publish, "_sync"):
-        with opened(tmp_path, FlatLake) as lake:
-            await lake.harvest(REST)
+    end = killed_at(Path, "replace", after=after) if after < 6 else killed_at(publish, "_sync")
+    with end, opened(tmp_path, FlatLake) as lake:
+        await lake.harvest(REST)
     with opened(tmp_path, FlatLake) as lake:
         seen = tables_of(lake)
         keys = {row[0] for row in seen["sessions"]}

@@ -1,0 +1,90 @@
+"""Flat tables, killed and cut off from power everywhere: the next run shows all files of a partition."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.disk.bench import PARTS, SCALE, Case, Mode, Server, fresh
+from tests.disk.log import changes
+from tests.disk.power import cuts
+from tests.disk.small import CALLING
+
+pytestmark = pytest.mark.large
+
+WANTED = {item.key: item.calls for item in CALLING}
+STATES = 200 * SCALE
+_database = duckdb.connect()
+
+
+def look(lake: Path) -> tuple[Mapping[int, int | None], Mapping[int, list[int]]]:
+    """The sessions with the number of calls that they claim, and the calls of each; no key or place twice."""
+    tables = []
+    for table, columns in (
+        ("sessions", "call_session_history_id, calls_count"),
+        ("calls", "call_session_history_id, position, call_id"),
+    ):
+        files = f"{lake}/calls.{table}/**/*.parquet"
+        query = f"SELECT {columns} FROM read_parquet('{files}', hive_partitioning = false) ORDER BY ALL"
+        there = list(lake.glob(f"calls.{table}/**/*.parquet"))
+        tables.append(_database.execute(query).fetchall() if there else [])
+    sessions, calls = tables
+    assert max(Counter(key for key, _ in sessions).values(), default=1) == 1
+    found: dict[int, list[int]] = {}
+    for key, position, call in calls:
+        assert position == len(found.setdefault(key, []))
+        found[key].append(call)
+    return dict(sessions), found
+
+
+def misses_nothing(lake: Path) -> bool:
+    """Whether each session that readers see has its calls."""
+    sessions, calls = look(lake)
+    return all(
+        count == (None if WANTED[key] is None else len(WANTED[key] or ()))
+        and calls.get(key, []) == (WANTED[key] or [])
+        for key, count in sessions.items()
+    )
+
+
+def is_whole(case: Case) -> bool:
+    """Whether all is there, in both tables, and nothing left over."""
+    sessions, calls = look(case.lake)
+    workshop = case.lake / "_harvester"
+    left = [*workshop.glob("tmp/calls/*"), *workshop.glob("spool/calls/*")]
+    here = {key: ids for key, ids in WANTED.items() if ids}
+    return misses_nothing(case.lake) and sessions.keys() == WANTED.keys() and calls == here and not left
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_before_every_change(server: Server, part: int) -> None:
+    """P4, P5: a session that readers see has its calls at any moment, and nothing is lost or doubled."""
+    at = 1 + part
+    while True:
+        with fresh(server) as case:
+            if not case.attempt(Mode.KILL, at, tables="flat").killed:
+                return
+            assert misses_nothing(case.lake)
+            assert case.attempt(tables="flat").complete
+            assert is_whole(case)
+        at += PARTS if SCALE > 1 else 2 * PARTS
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_any_disk_that_a_power_cut_leaves(server: Server, part: int) -> None:
+    """P5: whichever of the renames reached it, the next run carries out the others."""
+    with fresh(server) as case:
+        assert case.attempt(log=str(case.log), tables="flat").complete
+        assert is_whole(case)
+        log = list(changes(case.log))
+        step = max(1, PARTS * len(log) // STATES)
+        for moment, disk, _ in cuts(case.lake, log):
+            if moment % step != part * step // PARTS:
+                continue
+            with fresh(server) as after:
+                disk.after(str(moment), after.lake)
+                look(after.lake)
+                assert after.attempt(tables="flat").complete, moment
+                assert is_whole(after), moment
