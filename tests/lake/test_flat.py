@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from harvester.lake import publish, sink
+from harvester.lake import flat, publish, sink
 from harvester.lake.catalog import Catalog
 from harvester.lake.entries import Intent, Part, Publication
 from harvester.lake.flat import FlatWriter
@@ -249,6 +249,14 @@ async def test_files_that_do_not_belong_together_are_not_carried_over(lake: Lake
         await lake.give(run, hours(4, 6))
     run.abort()
     assert (lake.catalog.coverage(), lake.drafts()) == ((hours(0, 4),), [])
+
+
+def test_the_names_of_drafts_are_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before they are decided on: a power cut between two renames must not take away the next draft."""
+    synced: list[Path] = []
+    monkeypatch.setattr(flat, "sync_folder", synced.append)
+    drafts = FlatWriter([tmp_path / table for table in TABLES], FLAT).finish({})
+    assert ([draft.path.name for draft in (drafts, *drafts.others)], synced) == (list(TABLES), [tmp_path])
 
 
 @pytest.mark.parametrize("failing", range(3))
