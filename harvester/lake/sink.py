@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from harvester.lake.assembly import Assembly, HarvestedPiece, PublishedPiece
 from harvester.lake.catalog import Catalog
-from harvester.lake.entries import Intent, Part, Publication
+from harvester.lake.entries import Intent, Publication
 from harvester.lake.footer import sealed
 from harvester.lake.layout import Layout, Partition, partition_at, partitions
 from harvester.lake.publish import show
@@ -222,18 +222,9 @@ class Sink:
 
     def _intent(self, assembly: Assembly, draft: Draft, *, complete: bool) -> Intent:
         path, *paths = self._layout.files(assembly.partition)
+        parts, span = tuple(map(Draft.shown_at, draft.others, paths)), assembly.partition.span
         publication = Publication(
-            span=assembly.partition.span,
-            path=path,
-            rows=draft.rows,
-            bytes=draft.bytes,
-            sha256=draft.sha256,
-            complete=complete,
-            covers=assembly.covers,
-            parts=tuple(
-                Part(path, other.rows, other.bytes, other.sha256)
-                for path, other in zip(paths, draft.others, strict=True)
-            ),
+            span, path, draft.rows, draft.bytes, draft.sha256, complete, assembly.covers, parts
         )
         return Intent(publication, draft.path, tuple(other.path for other in draft.others))
 
@@ -249,8 +240,7 @@ class Sink:
             assembly.drop()
 
     def _beginning(self, assembly: Assembly) -> Callable[[], Writer]:
-        paths = self._layout.drafts_of(assembly.partition, self._catalog.epoch)
-        return partial(self._table.begin, paths)
+        return partial(self._table.begin, self._layout.drafts_of(assembly.partition, self._catalog.epoch))
 
     async def _in_thread(self, function: Callable[..., T], *values: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *values)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harvester.errors import HarvestError
+from harvester.lake.entries import Part
 
 ROW_GROUP = 131_072  # rows
 
@@ -37,6 +38,10 @@ class Draft:
     bytes: int
     sha256: str
     others: tuple["Draft", ...] = ()
+
+    def shown_at(self, path: Path) -> Part:
+        """What it becomes at ``path``, relative to the lake."""
+        return Part(path, self.rows, self.bytes, self.sha256)
 
 
 class Writer(Protocol):

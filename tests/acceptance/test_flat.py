@@ -230,9 +230,7 @@ HARMS: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(
     ("harm", "table", "complaint"), [(name, *what) for name, what in HARMS.items()], ids=HARMS
 )
-async def test_tables_that_do_not_belong_together_are_not_recovered(
-    tmp_path: Path, harm: str, table: str, complaint: str
-) -> None:
+async def test_tables_apart_are_not_recovered(tmp_path: Path, harm: str, table: str, complaint: str) -> None:
     """All files of the day are left aside; the next backfill replaces them, and the lake is whole."""
     async with bench(tmp_path, _account(300)) as it:
         await _harvest(it)
