@@ -22,6 +22,7 @@ from tests.acceptance.unnested import compare
 
 START, END = SPRING - 3 * DAY, SPRING
 TABLES = CALLS.tables
+README = Path(__file__).parents[2] / "README.md"
 
 
 def _account(sessions: int = 1_500) -> SyntheticAccount:
@@ -79,6 +80,21 @@ async def test_flat_tables_hold_the_rows_of_nested_ones(tmp_path: Path) -> None:
         assert {path.relative_to(tmp_path / "flat").parts[0] for path in files} == {
             f"calls.{table}" for table in TABLES
         }
+
+
+async def test_the_tables_are_joined_as_the_readme_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By DuckDB, with the readme's own lines."""
+    (query,) = re.findall(r"```sql\n([^`]*calls\.sessions[^`]*)```", README.read_text(encoding="utf-8"))
+    async with bench(tmp_path, _account(200)) as it:
+        await it.harvest(START, END, lake="lake", tables="flat")
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect() as database:
+        rows = database.execute(query).fetchall()
+    assert sum(calls for _, calls, _ in rows) == _number(
+        "SELECT count(*) FROM 'lake/calls.calls/**/*.parquet'"
+    )
 
 
 async def test_events_are_a_table_too(tmp_path: Path) -> None:

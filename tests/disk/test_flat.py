@@ -1,5 +1,6 @@
-"""Flat tables, killed and cut off from power everywhere: the next run shows all files of a partition."""
+"""Flat tables, killed, refused and cut off from power everywhere: the next run shows all files."""
 
+import errno
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,7 +72,23 @@ def test_killed_before_every_change(server: Server, part: int) -> None:
             assert misses_nothing(case.lake)
             assert case.attempt(tables="flat").complete
             assert is_whole(case)
-        at += HALVES if SCALE > 1 else 3 * HALVES
+        at += HALVES if SCALE > 1 else 4 * HALVES
+
+
+@pytest.mark.parametrize("mode", [Mode.FAIL_ONCE, Mode.FAIL_ON], ids=str)
+def test_calls_are_refused(server: Server, mode: Mode) -> None:
+    """P5, P10: also between two renames; no success is claimed, and the next run shows all files."""
+    at = 1
+    while True:
+        with fresh(server) as case:
+            ended = case.attempt(mode, at, errno=errno.EIO, tables="flat")
+            if ended.changes < at:
+                return
+            assert misses_nothing(case.lake)
+            assert is_whole(case) if ended.complete else ended.error
+            assert case.attempt(tables="flat").complete
+            assert is_whole(case)
+        at += 13 // SCALE or 1
 
 
 @pytest.mark.parametrize("part", range(HALVES))
