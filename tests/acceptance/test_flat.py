@@ -238,6 +238,7 @@ HARMS: dict[str, tuple[str, str]] = {
     "sessions gone": ("sessions", "its records were not taken, or are not there"),
     "calls gone": ("calls", "calls.calls-.* is not there"),
     "calls flipped": ("calls", "is not sound"),
+    "records in the place of calls": ("calls", "it is of the table 'records'"),
     "calls of an earlier run": ("calls", "calls.calls-.* was not published with it"),
     "sessions of an earlier run": ("sessions", r"calls\.\w+-.* was not published with it"),
 }
@@ -256,6 +257,8 @@ async def test_tables_apart_are_not_recovered(tmp_path: Path, harm: str, table: 
             await it.harvest(START, END, lake="flat", tables="flat", scope=lambda *_: (second,))
             assert path.read_bytes() != earlier
             path.write_bytes(earlier)
+        elif "place" in harm:
+            path.write_bytes(_file(it, "records").read_bytes())
         elif "gone" in harm:
             path.unlink()
         else:
