@@ -30,6 +30,7 @@ from harvester.pipeline import Pipeline, fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
 from harvester.plan.frontier import Frontier
+from harvester.records.flat import Flat
 from harvester.records.redaction import Redaction
 from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
@@ -63,7 +64,7 @@ class Backfill:
         self._credentials = credentials
         self._now = now
         self._random = random
-        self._layout = Layout(job.lake, job.name)
+        self._layout = Layout(job.lake, job.name, job.table_names)
         self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
@@ -202,6 +203,7 @@ class Backfill:
                 "harvester.account_id": str(self._credentials.account_id),
                 "harvester.identity": to_json(self._job.identity),
             },
+            flat=Flat.of(dataset) if self._job.tables == "flat" else None,
         )
 
     def _report(self, pipeline: Pipeline, report: Report) -> Report:

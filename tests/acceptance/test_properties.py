@@ -236,9 +236,7 @@ def test_an_api_that_always_lies_in_one_way(vendor: Vendor, lie: str) -> None:
     truth = list(vendor.sessions)
     crowds = Counter(session.second for session in truth)
     hidden = vendor.order == "shuffled" and lie == "total below"
-    judged = [
-        session for session in truth if not hidden or crowds[session.second] <= vendor.dataset.reach
-    ]
+    judged = [session for session in truth if not hidden or crowds[session.second] <= vendor.dataset.reach]
     try:
         outcome = run(vendor)
     except ExceptionGroup:
