@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from harvester.datasets import DATASETS, Content, Dataset
 from harvester.errors import ConfigError
+from harvester.links import TABLE
 from harvester.number_key import NumberKey
 from harvester.window import Window, as_text
 
@@ -71,6 +72,8 @@ class Job:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ConfigError(f"--name {self.name!r} is not usable: lower-case letters, digits and _ only")
+        if self.name == TABLE:
+            raise ConfigError(f"--name {self.name!r} is not usable: the files of calls lie in that folder")
         if self.concurrency < 1:
             raise ConfigError("--concurrency must be at least 1")
         if self.rate is not None and not self.rate > 0:

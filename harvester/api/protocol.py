@@ -5,10 +5,11 @@ The vendor's envelope: ``{"result": [...], "count": n, "total_count": n, "timezo
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TypeVar
 
 import orjson
 
@@ -23,12 +24,15 @@ __all__ = [
     "Reply",
     "answer_of",
     "check_status",
+    "confirm",
     "failure",
     "parse",
     "read",
     "retry_after",
     "unpack",
 ]
+
+T = TypeVar("T")
 
 _DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
 
@@ -79,13 +83,29 @@ def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
         HarvestError: What ``answer_of``, ``parse`` and ``check_status`` raise. A transient one knows of the
             reply's ``Retry-After``.
     """
+
+    def understood(answer: Answer) -> tuple[Answer, Page]:
+        return answer, parse(answer)
+
+    return _judged(reply, server_now, understood)
+
+
+def confirm(reply: Reply, server_now: float) -> None:
+    """Make sure that a command was carried out: its answer has ``result: 1``, and nothing else will do.
+
+    Raises:
+        HarvestError: As ``read``.
+    """
+    _judged(reply, server_now, _check_done)
+
+
+def _judged(reply: Reply, server_now: float, understood: Callable[[Answer], T]) -> T:
     try:
         if reply.status == HTTPStatus.OK:
-            answer = answer_of(reply)
-            return answer, parse(answer)
+            return understood(answer_of(reply))
         # An error of the API says more than the status it came with; a gateway's page says less.
         with suppress(MalformedAnswerError):
-            parse(answer_of(reply))
+            understood(answer_of(reply))
         check_status(reply, server_now)
         raise MalformedAnswerError(f"the HTTP status {reply.status} is not one the API uses")
     except TransientError as error:
@@ -93,6 +113,18 @@ def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
         if asked is not None:
             error.retry_after = max(asked, error.retry_after or 0.0)
         raise
+
+
+def _check_done(answer: Answer) -> None:
+    try:
+        envelope = orjson.loads(unpack(answer, _DECODED_LIMIT))
+    except orjson.JSONDecodeError:
+        raise MalformedAnswerError("the answer is not JSON") from None
+    if not isinstance(envelope, dict):
+        raise MalformedAnswerError("the answer is not a JSON object")
+    _raise_error(envelope)
+    if envelope.get("result") != 1:
+        raise MalformedAnswerError("the answer does not say that it was done")
 
 
 def answer_of(reply: Reply) -> Answer:
