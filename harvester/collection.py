@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from harvester.api.download import Downloader, Fetched
-from harvester.api.routes import Route, Routes, UnroutableError
+from harvester.api.routes import Routes, UnroutableError
 from harvester.lake.attachments import Attachment, Day, plain
 from harvester.lake.database import Database
-from harvester.lake.manifest import FAILED, GONE, STORED, Entries, Entry, Notes, Shelf, suffix_of
+from harvester.lake.manifest import FAILED, GONE, STORED, Entries, Entry
 from harvester.lake.partial import NotWholeError, Partial, Proof
+from harvester.lake.shelf import Notes, Shelf, suffix_of
 from harvester.tally import Tally
 
 
@@ -20,7 +22,7 @@ class Collection:
     Attributes:
         routes: Where files may be asked for.
         downloader: Asks for them.
-        database: The ledger: whoever takes the lake over takes it from this owner.
+        database: The ledger, which knows who owns the lake.
         tally: Counts.
         kinds: Which kinds of files are wanted.
         again: Whether to ask for what was gone, too.
@@ -73,50 +75,52 @@ class Collection:
         for item in waiting:
             if self.is_stopped():
                 return
-            entry = await self._stored(item, shelf, notes)
-            known[item.identity] = entry
-            self._count(entry)
+            before = known.get(item.identity)
+            failed_before = before is not None and before.status == FAILED
+            entry = await self._stored(item, shelf, notes, failed_before=failed_before)
+            if entry is not None:
+                known[item.identity] = entry
+                self._count(entry)
 
-    async def _stored(self, item: Attachment, shelf: Shelf, notes: Notes) -> Entry:
+    async def _stored(
+        self, item: Attachment, shelf: Shelf, notes: Notes, *, failed_before: bool
+    ) -> Entry | None:
+        """What became of a file; ``None`` if it is left to the next run."""
         try:
             route = self.routes.of(item.url, record_id=item.record_id if item.by_number else None)
         except UnroutableError as error:
             return self._noted(notes, self._without_file(item, Fetched(None, reason=str(error))))
         partial = await asyncio.to_thread(Partial, shelf.partials / str(item.identity))
         try:
-            return await self._received(item, route, partial, shelf, notes)
-        finally:
-            partial.pause()
-
-    async def _received(
-        self, item: Attachment, route: Route, partial: Partial, shelf: Shelf, notes: Notes
-    ) -> Entry:
-        # All bytes may be here already: a kill can come between the last one and the name.
-        fetched = Fetched(None, whole=True) if partial.is_whole else None
-        fetched = fetched or await self.downloader.fetch(route, partial)
-        if not fetched.whole:
+            # All bytes may be here already: a kill can come between the last one and the name.
+            fetched = Fetched(None, whole=True) if partial.is_whole else None
+            fetched = fetched or await self.downloader.fetch(route, partial, failed_before=failed_before)
+            if fetched.whole:
+                return await self._kept(item, partial, shelf, notes)
+            if fetched.left:
+                self.tally.left[fetched.reason] = self.tally.left.get(fetched.reason, 0) + 1
+                return None
             if fetched.gone:
                 partial.forget()
             return self._noted(notes, self._without_file(item, fetched))
+        finally:
+            partial.pause()
+
+    async def _kept(self, item: Attachment, partial: Partial, shelf: Shelf, notes: Notes) -> Entry:
         try:
             proof = await asyncio.to_thread(partial.finish)
         except NotWholeError as error:
-            return self._noted(notes, self._without_file(item, Fetched(fetched.status, reason=str(error))))
+            return self._noted(notes, self._without_file(item, Fetched(HTTPStatus.OK, reason=str(error))))
         target = shelf.path(item.identity, suffix_of(item.identity.kind, item.url, partial.content_type))
         entry = self._with_file(item, proof, partial, str(target.relative_to(shelf.root)))
-        self._check_owned()
         # In this order: a file under its final name is one of which everything is known.
         self._noted(notes, entry)
         shelf.show(partial.path, target)
         partial.moved()
         return entry
 
-    def _check_owned(self) -> None:
-        """A run that was paused and has been followed by another writes nothing more."""
-        with self.database.transaction():
-            pass
-
     def _noted(self, notes: Notes, entry: Entry) -> Entry:
+        self.database.check_owned()  # a run that was paused, and followed by another, writes nothing more
         notes.keep(entry)
         return entry
 
@@ -127,7 +131,7 @@ class Collection:
             record_id=item.record_id,
             url=plain(item.url),
             status=STORED,
-            http_status=200,
+            http_status=HTTPStatus.OK,
             path=path,
             bytes=proof.bytes,
             sha256=proof.sha256,

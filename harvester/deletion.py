@@ -9,6 +9,7 @@ from harvester.api.client import Client
 from harvester.errors import HarvestError, RefusedError, RequestError
 from harvester.lake.attachments import Attachment, Day
 from harvester.lake.audit import ABSENT, DELETED, INTENT, REFUSED, UNKNOWN, Audit
+from harvester.lake.database import Database
 from harvester.lake.manifest import FAILED, STORED, Entries, Entry
 from harvester.lake.partial import Proof, proof_of
 from harvester.links import DELETE_METHOD, DELETE_ROLES, RECORD, TRANSCRIPT
@@ -24,6 +25,7 @@ class Deletion:
 
     Attributes:
         root: The lake.
+        database: The ledger, which knows who owns the lake.
         audit: What was deleted, durable.
         client: Asks the API; ``None`` if nothing is to be deleted.
         tally: Counts.
@@ -31,6 +33,7 @@ class Deletion:
     """
 
     root: Path
+    database: Database
     audit: Audit
     client: Client | None
     tally: Tally
@@ -83,6 +86,7 @@ class Deletion:
         return sound
 
     async def _ask(self, client: Client, entry: Entry) -> None:
+        self.database.check_owned()
         self._write(INTENT, entry)
         event, detail = UNKNOWN, "no answer came"
         try:

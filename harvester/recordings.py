@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,67 +13,24 @@ from harvester.api.connection import connected, downloading
 from harvester.api.credentials import Credentials
 from harvester.api.routes import Routes
 from harvester.collection import Collection
-from harvester.config import VENDOR, Job
 from harvester.datasets import DATASETS
 from harvester.deletion import Deletion
-from harvester.errors import ConfigError, LakeError
+from harvester.errors import LakeError
 from harvester.lake.attachments import Day, days
 from harvester.lake.audit import Audit
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
 from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger, chosen
-from harvester.lake.manifest import Shelf
 from harvester.lake.opening import entered, has_begun
 from harvester.lake.publish import recover
-from harvester.links import KINDS, LINKS, TABLE, Link
+from harvester.lake.shelf import Shelf
+from harvester.links import TABLE
+from harvester.order import Order
 from harvester.tally import FilesReport, Tally
-from harvester.window import Window
+from harvester.window import Window, subtract
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What to fetch, from where, and what to do then.
-
-    Attributes:
-        lake: The lake's folder.
-        name: The dataset in it whose files are meant.
-        credentials: The vendor's key file.
-        window: The records meant; all that are published if it is ``None``.
-        kinds: Which kinds of files.
-        endpoint: Where the API is.
-        ca_file: Certificates to trust instead of the system's.
-        storage: Where the vendor's files are, as of ``Routes``.
-        others: Further hosts that are asked without a token.
-        rate: Requests for files per second at most; ``None`` for no limit.
-        concurrency: Files under way at most.
-        api_rate: Requests to the API per second at most, for deletions.
-        again: Ask again for what was gone.
-        delete: Have the vendor delete what is proven on disk.
-        confirmed: Really do.
-    """
-
-    lake: Path
-    name: str
-    credentials: Path
-    window: Window | None = None
-    kinds: tuple[str, ...] = KINDS
-    endpoint: str = VENDOR
-    ca_file: Path | None = None
-    storage: str | None = None
-    others: tuple[str, ...] = ()
-    rate: float | None = 8.0
-    concurrency: int = 8
-    api_rate: float | None = 8.0
-    again: bool = False
-    delete: bool = False
-    confirmed: bool = False
-
-    def __post_init__(self) -> None:
-        if self.confirmed and not self.delete:
-            raise ConfigError("--yes confirms --delete-after, which was not given")
 
 
 class Recordings:
@@ -124,12 +79,12 @@ class Recordings:
             chosen(database, order.name)
             ledger, catalog = Ledger(database, order.name), Catalog(database, order.name)
             identity = ledger.identity() or {}
-            links = available(order, identity)
+            links = order.links(identity)
             ledger.claim(self._credentials.account_id, identity, started)
             for name in (order.name, TABLE):  # what a crash left in the middle
                 recover(Layout(order.lake, name), Catalog(database, name))
             collection = await self._collection(stack, database, routes, identity)
-            deletion = await self._deletion(stack, identity)
+            deletion = await self._deletion(stack, database, identity)
             dataset = DATASETS[identity["dataset"]]
             for window in self._windows(catalog):
                 for day in days(order.lake, catalog, dataset, links, window):
@@ -153,7 +108,7 @@ class Recordings:
         finally:
             # Also when something failed: what was stored until then is worth being listed.
             if known != before:
-                shelf.publish(known.values(), collection.database.epoch)
+                shelf.publish(known.values(), collection.database)
         self.tally.days += 1
         _log.info("day done", day=day.label, settled=self.tally.settled, failed=len(self.tally.failed))
 
@@ -161,7 +116,7 @@ class Recordings:
         self, stack: AsyncExitStack, database: Database, routes: Routes, identity: Mapping[str, Any]
     ) -> Collection:
         order = self._order
-        job = _job(order, identity, rate=order.rate, concurrency=order.concurrency)
+        job = order.job(identity, rate=order.rate, concurrency=order.concurrency)
         way = downloading(job, self._credentials, self.meter, now=self._now, random=self._random)
         return Collection(
             routes=routes,
@@ -175,7 +130,9 @@ class Recordings:
             is_stopped=lambda: self._stopped,
         )
 
-    async def _deletion(self, stack: AsyncExitStack, identity: Mapping[str, Any]) -> Deletion:
+    async def _deletion(
+        self, stack: AsyncExitStack, database: Database, identity: Mapping[str, Any]
+    ) -> Deletion:
         order, client = self._order, None
         audit = Audit.of(order.lake)
         self.tally.unknown = len(audit.dangling)
@@ -185,61 +142,18 @@ class Recordings:
                 records=sorted(audit.dangling),
             )
         if order.confirmed:
-            job = _job(order, identity, rate=order.api_rate, concurrency=1)
+            job = order.job(identity, rate=order.api_rate, concurrency=1)
             way = connected(job, self._credentials, Meter(), now=self._now, random=self._random)
             client = await stack.enter_async_context(way)
-        return Deletion(root=order.lake, audit=audit, client=client, tally=self.tally, now=self._now)
+        return Deletion(
+            root=order.lake, database=database, audit=audit, client=client, tally=self.tally, now=self._now
+        )
 
     def _windows(self, catalog: Catalog) -> Iterator[Window]:
         """What to look at: all that is published, or what the order names of it."""
-        coverage = catalog.coverage()
-        if coverage:
-            whole = Window(coverage[0].start, coverage[-1].end)
-            asked = whole.overlap(self._order.window or whole)
-            yield from [asked] if asked else []
-
-
-def available(order: Order, identity: Mapping[str, Any]) -> tuple[Link, ...]:
-    """The links that the records of a dataset have.
-
-    Raises:
-        ConfigError: There are none of a kind that is wanted: they were not harvested, or not kept.
-    """
-    dataset = DATASETS.get(str(identity.get("dataset")))
-    links = LINKS.get(dataset.name, ()) if dataset else ()
-    if dataset is None or not links:
-        raise ConfigError(f"the records of {order.name!r} have no files; those of {', '.join(LINKS)} do")
-    if identity.get("redact_urls"):
-        raise ConfigError(
-            f"{order.name!r} was harvested with --redact-urls, so the lake does not know where its files are:"
-            " harvest it under another --name, or into another lake, without"
-        )
-    left_out = {
-        field: name
-        for name, switch in dataset.switches.items()
-        if not identity.get(name, True)
-        for field in switch.adds
-    }
-    links = tuple(link for link in links if link.top not in left_out)
-    for kind in order.kinds:
-        if not any(link.kind == kind for link in links):
-            others = ",".join(f"{other}s" for other in order.kinds if other != kind)
-            raise ConfigError(
-                f"{order.name!r} was harvested with --no-{' --no-'.join(sorted(set(left_out.values())))}, so"
-                f" the lake knows no {kind}s; leave them out with --what {others or 'logs'}"
-            )
-    return links
-
-
-def _job(order: Order, identity: Mapping[str, Any], *, rate: float | None, concurrency: int) -> Job:
-    return Job.of_identity(
-        identity,
-        name=order.name,
-        window=order.window or Window(0, 1),  # nothing is asked by it
-        lake=order.lake,
-        credentials=order.credentials,
-        endpoint=order.endpoint,
-        ca_file=order.ca_file,
-        rate=rate,
-        concurrency=concurrency,
-    )
+        coverage, asked = catalog.coverage(), self._order.window
+        if asked is None:
+            asked = Window(coverage[0].start, coverage[-1].end) if coverage else None
+        else:
+            self.tally.unharvested = subtract(asked, coverage)
+        yield from [asked] if asked else []

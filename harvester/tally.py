@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from harvester.api.client import Meter
 from harvester.lake.manifest import Entry
+from harvester.window import Window, as_text
 
 
 @dataclass(slots=True)
@@ -11,6 +12,7 @@ class Tally:
     """A run so far.
 
     Attributes:
+        unharvested: Spans asked for that the lake does not hold: which files they have is not known.
         days: Days done.
         held: Files that an earlier run had stored.
         known_gone: Files that an earlier run found gone, and that were not asked for again.
@@ -18,6 +20,7 @@ class Tally:
         stored_bytes: Their size.
         gone: Files that are not there, or not for this key: 403, 404 or 410.
         failed: What could not be had, for the time being.
+        left: Files that were not asked for, since their host is down, by the reason to believe that.
         deletable: Recordings that could be deleted; counted when that is asked for and not confirmed.
         deletable_bytes: Their size.
         deleted: Recordings that the vendor deleted.
@@ -26,6 +29,7 @@ class Tally:
         unknown: Deletions begun by an earlier run of which nobody wrote down how they ended.
     """
 
+    unharvested: tuple[Window, ...] = ()
     days: int = 0
     held: int = 0
     known_gone: int = 0
@@ -33,6 +37,7 @@ class Tally:
     stored_bytes: int = 0
     gone: int = 0
     failed: list[Entry] = field(default_factory=list)
+    left: dict[str, int] = field(default_factory=dict)
     deletable: int = 0
     deletable_bytes: int = 0
     deleted: int = 0
@@ -66,7 +71,8 @@ class FilesReport:
     @classmethod
     def of(cls, tally: Tally, meter: Meter, *, seconds: float, stopped: bool) -> "FilesReport":
         """The report of a run that came to its end, by itself or because it was stopped."""
-        outcome = "failures" if tally.failed or tally.spared else "interrupted" if stopped else "complete"
+        unhad = tally.failed or tally.left or tally.spared
+        outcome = "failures" if unhad else "interrupted" if stopped else "complete"
         return cls(outcome, tally, meter, seconds)
 
     def as_json(self) -> dict[str, object]:
@@ -74,6 +80,9 @@ class FilesReport:
         plain = {name: getattr(self.tally, name) for name in self.tally.__slots__}
         return plain | {
             "outcome": self.outcome,
+            "unharvested": [
+                {"from": as_text(span.start), "to": as_text(span.end)} for span in self.tally.unharvested
+            ],
             "seconds": round(self.seconds, 3),
             "requests": self.meter.requests,
             "retries": self.meter.retries,

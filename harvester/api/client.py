@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 
 from harvester.api.auth import TokenSource
-from harvester.api.breaker import Breaker
+from harvester.api.breaker import Breaker, OutagePolicy
 from harvester.api.budget import RetryBudget
 from harvester.api.failures import refusal
 from harvester.api.pacing import Pace
@@ -24,6 +24,7 @@ T = TypeVar("T")
 Way = TypeVar("Way")
 
 _log = structlog.get_logger()
+_OUTAGES = OutagePolicy()
 _ISSUED_IN_FUTURE = 455
 _LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
 _MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
@@ -98,6 +99,7 @@ class Persistent(Generic[Way]):
         rate: float | None,
         concurrency: int,
         policy: RetryPolicy = RetryPolicy(),
+        outages: OutagePolicy = _OUTAGES,
         random: Random,
         now: Callable[[], float],
         meter: Meter,
@@ -110,6 +112,7 @@ class Persistent(Generic[Way]):
             rate: Most requests in any second, repeated ones included; no limit if ``None``.
             concurrency: Most requests at a time.
             policy: When to give up.
+            outages: When to give up for everyone.
             random: Spreads the delays.
             now: The local wall clock, Unix seconds.
             meter: Counts.
@@ -117,7 +120,7 @@ class Persistent(Generic[Way]):
         self._transport = transport
         self._tokens = tokens
         self._pace = Pace(rate)
-        self._breaker = Breaker(self._pace)
+        self._breaker = Breaker(self._pace, outages)
         self._budget = RetryBudget()
         self._slots = asyncio.Semaphore(concurrency)
         self._policy = policy

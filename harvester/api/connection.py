@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from random import Random
 
 from harvester.api.auth import TokenSource
+from harvester.api.breaker import OutagePolicy
 from harvester.api.client import Client, Meter
 from harvester.api.credentials import Credentials
 from harvester.api.download import Downloader
@@ -12,6 +13,7 @@ from harvester.api.file_transport import FileTransport
 from harvester.api.transport import Limits, Transport
 from harvester.config import Job
 
+_LONGEST_OUTAGE = 600  # seconds; then the files of other hosts have their turn
 _LONGEST_FILE = 3_600  # seconds from a request to the last byte; what is left then is asked for as a range
 
 
@@ -77,6 +79,7 @@ async def downloading(
             TokenSource(credentials, now=now),
             rate=job.rate,
             concurrency=job.concurrency,
+            outages=OutagePolicy(patience=_LONGEST_OUTAGE),
             random=random or Random(),  # noqa: S311  (spreads retries; guards nothing)
             now=now,
             meter=meter,

@@ -12,7 +12,8 @@ from harvester.errors import ConfigError
 from harvester.links import KINDS
 
 if TYPE_CHECKING:
-    from harvester.recordings import Order, Recordings
+    from harvester.order import Order
+    from harvester.recordings import Recordings
     from harvester.tally import FilesReport
 
 _MOST_LISTED = 20
@@ -106,7 +107,7 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
 
 def _order(values: dict[str, Any]) -> "Order":
     from harvester import config
-    from harvester.recordings import Order
+    from harvester.order import Order
 
     start, end = values["from_"], values["to"]
     if (start is None) != (end is None):
@@ -153,8 +154,12 @@ def _lines(report: "FilesReport", order: "Order") -> Iterator[str]:
         f"  asked    {count(report.meter.requests)} times in {duration(report.seconds)},"
         f" {count(report.meter.retries)} of them again; {amount(report.meter.bytes_received)} received"
     )
+    for window in tally.unharvested[:_MOST_LISTED]:
+        yield f"  {window} is not harvested, so its files are not known"
     for entry in tally.failed[:_MOST_LISTED]:
         yield f"  {entry.identity}: {entry.reason}"
+    for reason, files in tally.left.items():
+        yield f"  {count(files)} more were not asked for: {reason}; the next run does"
     if len(tally.failed) > _MOST_LISTED:
         yield f"  … and {count(len(tally.failed) - _MOST_LISTED)} more; the table lists all"
     yield from _deletions(report, order)

@@ -1,53 +1,20 @@
-"""The table of the files of a lake: one Parquet file a day, replaced by a rename, beside the files.
+"""The table of the files of a lake: one Parquet file a day, replaced as a whole."""
 
-::
-
-    <lake>/recordings/date=2024-05-29/manifest.parquet          what readers see
-    <lake>/recordings/date=2024-05-29/_files/…                  the files
-    <lake>/_harvester/recordings/2024-05-29.jsonl               what is not in the manifest yet
-    <lake>/_harvester/recordings/partial/…                      files being received
-
-Readers that glob ``**/*.parquet`` see manifests alone, for no file ends so; those that take all of a folder
-pass over names that begin with ``_``.
-"""
-
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harvester import __version__
+from harvester.errors import LakeError
 from harvester.lake.attachments import Identity
-from harvester.lake.folders import make_folders, sync_folder, sync_folders
-from harvester.lake.layout import Layout
 from harvester.lake.writer import DraftWriter
-from harvester.links import LOG, RECORD, TABLE, TRANSCRIPT
-
-_SUFFIXES = {
-    "audio/mpeg": ".mp3",
-    "audio/mp3": ".mp3",
-    "audio/flac": ".flac",
-    "audio/ogg": ".ogg",
-    "audio/wav": ".wav",
-    "audio/x-wav": ".wav",
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-    "text/plain": ".txt",
-    "application/json": ".json",
-    "text/x-log": ".log",
-}
-
-_USUAL = {RECORD: ".bin", LOG: ".log", TRANSCRIPT: ".txt"}
+from harvester.links import TABLE
 
 STORED, GONE, FAILED = "stored", "gone", "failed"
-_NAME = "manifest.parquet"  # no dataset's: ``place_of`` must not take it for one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,166 +86,51 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """Where the files of one day and all that is known of them lie.
+def read(path: Path, key: str) -> Entries:
+    """The rows of a manifest.
 
-    Attributes:
-        root: The lake.
-        label: The day, as ``2024-05-29``.
-        key: What the key is called in the table.
+    Args:
+        path: The file.
+        key: What the key is called in it.
+
+    Raises:
+        OSError: It cannot be read.
+        LakeError: It is damaged.
     """
-
-    root: Path
-    label: str
-    key: str
-
-    @property
-    def layout(self) -> Layout:
-        """Of the table."""
-        return Layout(self.root, TABLE)
-
-    @property
-    def folder(self) -> Path:
-        """The day's partition."""
-        return self.layout.table / f"date={self.label}"
-
-    @property
-    def files(self) -> Path:
-        """The day's files."""
-        return self.folder / "_files"
-
-    @property
-    def partials(self) -> Path:
-        """Files being received, of all days."""
-        return partials(self.root)
-
-    @property
-    def journal(self) -> Path:
-        """What is known and not in the manifest yet."""
-        return self.layout.workshop / TABLE / f"{self.label}.jsonl"
-
-    def make(self) -> None:
-        """Create the folders, and make them durable.
-
-        Raises:
-            OSError: The disk refuses it.
-        """
-        make_folders(self.root, (self.files, self.partials, self.layout.tmp))
-
-    def entries(self) -> Entries:
-        """All that is known, of the manifest and of what a run that was killed left beside it.
-
-        Raises:
-            OSError: It cannot be read.
-            pa.ArrowException: The manifest is damaged.
-        """
-        known: Entries = {}
-        manifest = self.folder / _NAME
-        if manifest.exists():
-            with pq.ParquetFile(manifest, page_checksum_verification=True) as file:
-                table = file.read()
-            times = {
-                name: table[name].cast(_INSTANT).cast(pa.int64()) for name in ("fetched_at", "deleted_at")
-            }
-            for name, column in times.items():
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
+        for name, kind in _TYPES.items():
+            if kind == _INSTANT:
+                column = table[name].cast(_INSTANT).cast(pa.int64())
                 table = table.set_column(table.schema.get_field_index(name), name, column)
-            for row in table.to_pylist():
-                entry = Entry.of({**row, "key": row[self.key]})
-                known[entry.identity] = entry
-        return known | {entry.identity: entry for entry in _journalled(self.journal)}
-
-    @contextmanager
-    def noting(self) -> Iterator["Notes"]:
-        """Keep what becomes known, line by line, until it is in the manifest."""
-        with self.journal.open("ab") as file:
-            if file.tell():
-                file.write(b"\n")  # behind what a crash may have torn; an empty line says nothing
-            yield Notes(file)
-
-    def publish(self, entries: Iterable[Entry], epoch: int) -> None:
-        """Replace the manifest in one step.
-
-        Args:
-            entries: Its rows, in any order.
-            epoch: Of the owner: its drafts are its own, and gone when another has taken the lake over.
-
-        Raises:
-            DraftError: The disk does not give back what was written.
-            OSError: The disk refuses it.
-        """
-        rows = sorted(entries, key=lambda entry: (entry.key, entry.kind, entry.identity.mark))
-        schema = pa.schema([pa.field(self.key, pa.int64(), nullable=False), *_TYPES.items()])
-        values = [{self.key: entry.key, **entry.as_values()} for entry in rows]
-        draft = DraftWriter(
-            self.layout.tmp / f"manifest-{self.label}.{epoch}.draft", schema, sorted_by=(self.key, "kind")
-        )
-        try:
-            draft.write(pa.RecordBatch.from_pylist(values, schema))
-            done = draft.finish({"harvester.version": __version__, "harvester.table": TABLE})
-        except BaseException:
-            draft.abort()
-            raise
-        done.path.replace(self.folder / _NAME)
-        sync_folders(self.root, (self.folder,))
-        self.journal.unlink(missing_ok=True)
-
-    def path(self, identity: Identity, suffix: str) -> Path:
-        """Where a file lies for good; made of numbers and words of this program, so no URL can steer it."""
-        return self.files / f"{identity}{suffix}"
-
-    def show(self, partial: Path, target: Path) -> None:
-        """Give a whole file its final name.
-
-        Raises:
-            OSError: The disk refuses it.
-        """
-        partial.replace(target)
-        sync_folder(target.parent)
-
-    def lies_there(self, entry: Entry) -> bool:
-        """Whether a stored file is where it should be, and as large."""
-        if entry.status != STORED or entry.path is None:
-            return False
-        try:
-            return (self.root / entry.path).stat().st_size == entry.bytes
-        except FileNotFoundError:
-            return False
+        entries = [Entry.of({**row, "key": row[key]}) for row in table.to_pylist()]
+    except (pa.ArrowException, KeyError) as error:
+        raise LakeError(
+            f"{path} is damaged; move it away, and the files of that day are asked for again"
+        ) from error
+    return {entry.identity: entry for entry in entries}
 
 
-class Notes:
-    """The journal of a day while it is written."""
+def write(path: Path, entries: Iterable[Entry], key: str) -> Path:
+    """Write a manifest, durable and read back.
 
-    def __init__(self, file: Any) -> None:  # noqa: ANN401  (a binary file)
-        self._file = file
+    Args:
+        path: Where, until it is given its name.
+        entries: Its rows, in any order.
+        key: What the key is to be called.
 
-    def keep(self, entry: Entry) -> None:
-        """Write an entry down; durable when it returns.
-
-        Raises:
-            OSError: The disk refuses it.
-        """
-        self._file.write(orjson.dumps(entry.as_values(), option=orjson.OPT_APPEND_NEWLINE))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-
-def partials(root: Path) -> Path:
-    """Where files are received; on the lake's own file system, so that a rename is atomic."""
-    return Layout(root, TABLE).workshop / TABLE / "partial"
-
-
-def suffix_of(kind: str, url: str, content_type: str) -> str:
-    """The end of a file's name: as the URL has it, if that is a known one; else by media type or kind."""
-    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-    return suffix if suffix in _SUFFIXES.values() else _SUFFIXES.get(content_type, _USUAL[kind])
-
-
-def _journalled(path: Path) -> Iterator[Entry]:
-    if not path.exists():
-        return
-    for line in path.read_bytes().splitlines():
-        try:
-            yield Entry.of(orjson.loads(line))
-        except (orjson.JSONDecodeError, TypeError):  # torn by a crash: what it told is asked for again
-            continue
+    Raises:
+        DraftError: The disk does not give back what was written.
+        OSError: The disk refuses it.
+    """
+    rows = sorted(entries, key=lambda entry: (entry.key, entry.kind, entry.identity.mark))
+    schema = pa.schema([pa.field(key, pa.int64(), nullable=False), *_TYPES.items()])
+    values = [{key: entry.key, **entry.as_values()} for entry in rows]
+    draft = DraftWriter(path, schema, sorted_by=(key, "kind"))
+    try:
+        draft.write(pa.RecordBatch.from_pylist(values, schema))
+        return draft.finish({"harvester.version": __version__, "harvester.table": TABLE}).path
+    except BaseException:
+        draft.abort()
+        raise
