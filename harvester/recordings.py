@@ -24,7 +24,7 @@ from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger, chosen
 from harvester.lake.opening import entered, has_begun
 from harvester.lake.publish import recover
-from harvester.lake.shelf import Shelf
+from harvester.lake.shelf import Shelf, tidy
 from harvester.links import TABLE
 from harvester.order import Order
 from harvester.tally import FilesReport, Tally
@@ -83,6 +83,7 @@ class Recordings:
             ledger.claim(self._credentials.account_id, identity, started)
             for name in (order.name, TABLE):  # what a crash left in the middle
                 recover(Layout(order.lake, name), Catalog(database, name))
+            tidy(order.lake)
             collection = await self._collection(stack, database, routes, identity)
             deletion = await self._deletion(stack, database, identity)
             dataset = DATASETS[identity["dataset"]]

@@ -184,8 +184,9 @@ def _read_marks(path: Path) -> tuple[Mapping[str, Any], list[tuple[int, str]]]:
         except orjson.JSONDecodeError:
             break
     match lines:
-        case [{"total": _, "validator": _, "content_type": _} as head, *marks]:
-            return head, [(mark["bytes"], mark["sha256"]) for mark in marks if "sha256" in mark]
+        case [{"total": int() | None, "validator": str() | None, "content_type": str()} as head, *marks]:
+            pairs = [(mark.get("bytes"), mark.get("sha256")) for mark in marks if isinstance(mark, dict)]
+            return head, [(size, str(digest)) for size, digest in pairs if isinstance(size, int)]
         case _:
             return {}, []
 

@@ -178,6 +178,17 @@ def partials(root: Path) -> Path:
     return Layout(root, TABLE).workshop / TABLE / "partial"
 
 
+def tidy(root: Path) -> None:
+    """Remove marks whose file has its final name: a kill came between the two.
+
+    Raises:
+        OSError: The disk refuses it.
+    """
+    for marks in (Layout(root, TABLE).workshop / TABLE / "partial").glob("*.marks"):
+        if not marks.with_suffix("").exists():
+            marks.unlink()
+
+
 def suffix_of(kind: str, url: str, content_type: str) -> str:
     """The end of a file's name: as the URL has it, if that is a known one; else by media type or kind."""
     suffix = PurePosixPath(urlsplit(url).path).suffix.lower()

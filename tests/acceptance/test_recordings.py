@@ -1,4 +1,4 @@
-"""The files of a lake: all of them, once, whole, listed, whatever the server does and whenever it is cut off."""
+"""The files of a lake: all of them, once and whole, whatever the server does and wherever it is cut off."""
 
 import asyncio
 import json
