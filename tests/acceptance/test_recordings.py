@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from harvester.emulator import Behaviour, Fault, Faults, SyntheticAccount
-from harvester.errors import ConfigError, LakeError, RefusedError
+from harvester.errors import ConfigError, LakeError, LakeLockedError, RefusedError
+from harvester.lake.database import Database
 from harvester.window import Window
 from tests.acceptance.files import (
     END,
@@ -217,6 +218,26 @@ async def test_stopped_it_ends_well_and_the_next_run_goes_on(tmp_path: Path) -> 
         assert (done.result().outcome, check_stored(it)) == ("interrupted", 4)
         assert (await collect(it)).outcome == "complete"
         assert (check_stored(it), len(it.emulator.files.asked)) == (FILES, FILES)
+
+
+async def test_a_run_that_is_followed_by_another_writes_nothing_more(tmp_path: Path) -> None:
+    """P6: when the lake was taken over, no file, no note and no table comes from the owner before."""
+    async with bench(tmp_path, account()) as it:
+        await it.harvest(START, END)
+        it.emulator.files.faults = Faults((Fault("slow", requests=range(4, 99), seconds=10),))
+        run = run_of(it, concurrency=1)
+        with pytest.RaisesGroup(pytest.RaisesExc(LakeLockedError), flatten_subgroups=True):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(run.run())
+                await asyncio.sleep(5)
+                with Database.open(tmp_path / "lake" / "_harvester" / "ledger.sqlite"):
+                    pass
+        lake = tmp_path / "lake"
+        assert len(list(lake.glob("recordings/*/_files/*"))) == 3
+        assert rows_if_any(tmp_path) == 0
+        it.emulator.files.faults = Faults()
+        assert (await collect(it)).tally.held == 3
+        assert check_stored(it) == FILES
 
 
 async def test_the_budget_of_files_holds(tmp_path: Path) -> None:

@@ -101,11 +101,10 @@ def test_failures_and_gone_files_by_exit_code(
     assert main(options(served, tmp_path, "--what", "logs")) == 0
     assert "gone     6 files" in capsys.readouterr().out
     emulator.behaviour = Behaviour(ranges=False)
-    emulator.files.faults = Faults(
-        (Fault("short_body", share=1.0, when=lambda asked: "leg" in asked["path"]),)
-    )
+    moved = Fault("redirect", share=1.0, when=lambda asked: "leg" in asked["path"])
+    emulator.files.faults = Faults((moved,))
     assert main(options(served, tmp_path)) == 3
-    assert "1-record-101: the body ends early" in (out := capsys.readouterr().out)
+    assert "1-record-101: redirected to 127.0.0.2" in (out := capsys.readouterr().out)
     assert "failed   6 files" in out
 
 
@@ -152,7 +151,7 @@ def test_the_folder_is_no_datasets(
 def test_other_commands_leave_the_files_alone(
     served: Served, emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Verify finds no stray, recover takes no manifest for a dataset, and afterwards nothing is asked again."""
+    """Verify finds no stray, recover takes no manifest for a dataset, and nothing is asked again then."""
     lake = tmp_path / "lake"
     assert main(options(served, tmp_path)) == 0
     assert main(["verify", "--lake", str(lake)]) == 0
@@ -173,8 +172,7 @@ def test_killed_in_the_middle_it_goes_on(served: Served, emulator: Emulator, tmp
     command = [sys.executable, "-m", "harvester", *options(served, tmp_path, "--file-concurrency", "3")]
     partials = tmp_path / "lake" / "_harvester" / "recordings" / "partial"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603  (our own program)
-        halves = lambda: [path for path in partials.glob("*") if path.stat().st_size == SIZE // 2]  # noqa: E731
-        until(lambda: len(halves()) == 3)
+        until(lambda: [path.stat().st_size for path in partials.glob("*")].count(SIZE // 2) == 3)
         process.send_signal(signal.SIGKILL)
     assert len(emulator.files.asked) == 9
     assert rows_of(tmp_path) == 0  # no manifest yet, and no reader sees a part
@@ -192,23 +190,24 @@ def test_killed_in_the_middle_it_goes_on(served: Served, emulator: Emulator, tmp
 
 @pytest.mark.large
 @pytest.mark.parametrize(
-    ("owner", "name", "moment", "again"),
+    ("place", "again"),
     [
-        ("Partial", "finish", "before", 1),  # too small for a mark, and not closed
-        ("Partial", "finish", "after", 0),
-        ("Notes", "keep", "after", 0),
-        ("Shelf", "show", "after", 0),
-        ("Shelf", "publish", "before", 0),
-        ("Shelf", "publish", "after", 0),
+        (("Partial", "finish", "before"), 1),  # too small for a mark, and not closed
+        (("Partial", "finish", "after"), 0),
+        (("Notes", "keep", "after"), 0),
+        (("Shelf", "show", "after"), 0),
+        (("Shelf", "publish", "before"), 0),
+        (("Shelf", "publish", "after"), 0),
     ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_killed_at_any_step(
-    served: Served, emulator: Emulator, tmp_path: Path, owner: str, name: str, moment: str, again: int
+    served: Served, emulator: Emulator, tmp_path: Path, place: tuple[str, str, str], again: int
 ) -> None:
     """Each file is stored once, whole and listed, wherever the kill came; what was whole is not asked for."""
     command = options(served, tmp_path, "--file-concurrency", "1")
     killed = subprocess.run(  # noqa: S603  (our own program)
-        [sys.executable, "-c", KILLING, owner, name, moment, *command], check=False, capture_output=True
+        [sys.executable, "-c", KILLING, *place, *command], check=False, capture_output=True
     )
     assert killed.returncode == -signal.SIGKILL
     assert main(command) == 0
@@ -218,6 +217,7 @@ def test_killed_at_any_step(
     assert left == []
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_well(served: Served, emulator: Emulator, tmp_path: Path, number: int) -> None:
     """The files under way are finished and listed; the exit code says which signal it was."""
