@@ -60,7 +60,7 @@ def answer(status: str, body: bytes = CONTENT, *headers: str, length: int | None
 
 
 async def fetched(box: Box, *answers: bytes) -> tuple[Fetched, Sequence[bytes]]:
-    """What comes of a file whose server gives these answers, the last one over and over; what it was asked."""
+    """What comes of a file whose server gives these answers, the last over and over; what it was asked."""
     asked: list[bytes] = []
 
     async def script(visit: Visit) -> None:
