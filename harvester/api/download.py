@@ -14,7 +14,7 @@ from harvester.api.file_transport import Answered, FileTransport
 from harvester.api.reply import retry_after
 from harvester.api.routes import Route
 from harvester.api.transport import REDIRECTS, target_of
-from harvester.errors import RateLimitedError, TokenError, TransportError, UnavailableError
+from harvester.errors import RateLimitedError, RefusedError, TokenError, TransportError, UnavailableError
 
 __all__ = ["Downloader", "Fetched", "Receiver"]
 
@@ -23,6 +23,10 @@ _GONE = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _MOST_TRIES = 20  # that end early, each with some new bytes: what is left is for the next run
 _FRUITLESS = 4  # tries in a row that bring nothing new
 _MOST_FAILED = 25  # files in a row, none of which failed in an earlier run: the host is down
+_ROLES = (
+    "Check that the key still exists, and its role: logs need Owner, Admin, Developer, Supervisor or Support;"
+    " --what leaves them out."
+)
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.SERVICE_UNAVAILABLE}
 _LONGEST_DELAY = 8.0  # seconds
 
@@ -56,6 +60,8 @@ class Downloader(Persistent[FileTransport]):
             return Fetched(None, left=True, reason=host.down)
         try:
             fetched = await self._tried(route, receiver)
+        except RefusedError as error:
+            raise RefusedError(error.code, f"{error.message}.", _ROLES) from None
         except UnavailableError as error:
             if not failed_before:
                 host.down = str(error)

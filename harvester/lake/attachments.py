@@ -19,6 +19,7 @@ from harvester.links import RECORD, Link
 from harvester.window import Window
 
 _DAY = 86_400
+_ROWS = 8_192  # records as Python objects at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,10 @@ class Day:
 
 def plain(url: str) -> str:
     """A URL without what may be secret in it: user, query and fragment."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all; nobody will ask for it, but it has to be listed
+        return url.partition("?")[0].rpartition("@")[2]
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -122,11 +126,27 @@ def _records(
     for path in paths:
         try:
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                batches = file.iter_batches(columns=columns)
+                groups = _groups(file, dataset.time_field, window)
+                batches = file.iter_batches(_ROWS, row_groups=groups, columns=columns)
                 for batch in TimeColumn(dataset.time_field).cut(batches, window):
                     yield from batch.to_pylist()
-        except pa.ArrowException as error:
+        except FileNotFoundError as error:
+            raise LakeError(f"{path} is not there: harvester verify, then harvester repair") from error
+        except (OSError, pa.ArrowException) as error:
+            if getattr(error, "errno", None):  # of the system; Arrow calls some damage an OSError, too
+                raise
             raise LakeError(f"{path} is damaged: harvester verify, then harvester repair") from error
+
+
+def _groups(file: pq.ParquetFile, time: str, window: Window) -> list[int]:
+    """The row groups that may have rows of ``window``: a month is looked at once for each of its days."""
+    place = file.schema.names.index(time)  # among all leaves, those of lists too
+    found = []
+    for number in range(file.num_row_groups):
+        known = file.metadata.row_group(number).column(place).statistics
+        if known is None or (known.min.timestamp() < window.end and known.max.timestamp() >= window.start):
+            found.append(number)
+    return found
 
 
 def _columns(links: Iterable[Link]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from harvester.lake.folders import make_folders
+from harvester.lake.folders import make_folders, sync_folder
 from harvester.lake.layout import Layout
 from harvester.lake.manifest import Entry
 from harvester.window import as_text
@@ -74,6 +74,7 @@ class Audit:
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
             file.flush()
             os.fsync(file.fileno())
+        sync_folder(self.path.parent)
         self._learn(event, entry.record_id, int(now))
 
     def _learn(self, event: str, record_id: int | None, at: int) -> None:

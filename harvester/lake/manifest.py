@@ -105,7 +105,9 @@ def read(path: Path, key: str) -> Entries:
                 column = table[name].cast(_INSTANT).cast(pa.int64())
                 table = table.set_column(table.schema.get_field_index(name), name, column)
         entries = [Entry.of({**row, "key": row[key]}) for row in table.to_pylist()]
-    except (pa.ArrowException, KeyError) as error:
+    except (OSError, pa.ArrowException, KeyError) as error:
+        if getattr(error, "errno", None):  # of the system; Arrow calls some damage an OSError, too
+            raise
         raise LakeError(
             f"{path} is damaged; move it away, and the files of that day are asked for again"
         ) from error

@@ -110,6 +110,7 @@ class Shelf:
         with self.journal.open("ab") as file:
             if file.tell():
                 file.write(b"\n")  # behind what a crash may have torn; an empty line says nothing
+            sync_folder(self.journal.parent)
             yield Notes(file)
 
     def publish(self, entries: Iterable[Entry], database: Database) -> None:
@@ -198,7 +199,7 @@ def suffix_of(kind: str, url: str, content_type: str) -> str:
 def _journalled(path: Path) -> Iterator[Entry]:
     if not path.exists():
         return
-    for line in path.read_bytes().splitlines():
+    for line in filter(None, path.read_bytes().splitlines()):
         try:
             yield Entry.of(orjson.loads(line))
         except (orjson.JSONDecodeError, TypeError):  # torn by a crash: what it told is asked for again

@@ -263,6 +263,21 @@ async def test_a_lost_file_is_fetched_again(tmp_path: Path) -> None:
         assert check_stored(it) == FILES
 
 
+@pytest.mark.parametrize("content", [b"", b"PAR1" + bytes(90) + b"PAR1"])
+async def test_a_damaged_table_is_said_and_can_be_made_anew(tmp_path: Path, content: bytes) -> None:
+    """Nothing is guessed of files that nobody vouches for: they are asked for again."""
+    async with bench(tmp_path, account()) as it:
+        await it.harvest(START, END)
+        await collect(it)
+        manifest = min((tmp_path / "lake").glob("recordings/*/manifest.parquet"))
+        manifest.write_bytes(content)
+        with pytest.raises(LakeError, match="is damaged; move it away"):
+            await collect(it)
+        manifest.unlink()
+        assert (await collect(it)).tally.stored == 11
+        assert check_stored(it) == FILES
+
+
 async def test_a_token_that_is_refused_ends_the_run(tmp_path: Path) -> None:
     """A key that was revoked is no reason to list every file as gone."""
     async with bench(tmp_path, account()) as it:
