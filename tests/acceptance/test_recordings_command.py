@@ -15,6 +15,7 @@ from harvester.cli.main import main
 from harvester.emulator import Behaviour, Emulator, Fault, Faults
 from tests.acceptance.files import FILES, account, audit, rows
 from tests.acceptance.process import Served, served_beside
+from tests.keys import PRIVATE_KEY
 
 SIZE = 1_000_000
 STEP = 64 << 10
@@ -44,7 +45,7 @@ main(sys.argv[4:])
 
 @pytest.fixture(name="emulator")
 def _emulator() -> Emulator:
-    return Emulator(account())
+    return Emulator(account(), private_key=PRIVATE_KEY)
 
 
 @pytest.fixture(name="served")
