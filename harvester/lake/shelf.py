@@ -68,7 +68,7 @@ class Shelf:
     @property
     def folder(self) -> Path:
         """The day's partition."""
-        return self.layout.table / f"date={self.label}"
+        return self.layout.folder() / f"date={self.label}"
 
     @property
     def files(self) -> Path:

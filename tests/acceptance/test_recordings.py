@@ -347,6 +347,11 @@ async def test_what_the_lake_cannot_know_is_refused(tmp_path: Path) -> None:
         await it.harvest(START, END, name="hidden", redact_urls=True)
         with pytest.raises(ConfigError, match="was harvested with --redact-urls, so the lake does not know"):
             await collect(it, name="hidden")
+        await it.harvest(START, END, name="flat", tables="flat")
+        with pytest.raises(
+            ConfigError, match="was harvested with --tables flat, whose links are not followed"
+        ):
+            await collect(it, name="flat")
         await it.harvest(START, END, name="lean", switches={"records": False})
         with pytest.raises(
             ConfigError, match="--no-records, so the lake knows no transcripts; leave them out"
