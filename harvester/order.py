@@ -71,8 +71,8 @@ class Order:
             )
         if identity.get("tables") == "flat":
             raise ConfigError(
-                f"{self.name!r} was harvested with --tables flat, whose links are not followed: harvest it under"
-                " another --name, with --tables nested"
+                f"{self.name!r} was harvested with --tables flat, whose links are not followed: harvest it"
+                " under another --name, with --tables nested"
             )
         left_out = {
             field: name

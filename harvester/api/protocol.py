@@ -18,19 +18,8 @@ from harvester.api.reply import Reply, check_status, retry_after
 from harvester.errors import HarvestError, MalformedAnswerError, TransientError
 from harvester.records.salvage import Damaged, slices, split
 
-__all__ = [
-    "Answer",
-    "Page",
-    "Reply",
-    "answer_of",
-    "check_status",
-    "confirm",
-    "failure",
-    "parse",
-    "read",
-    "retry_after",
-    "unpack",
-]
+__all__ = ["Answer", "Page", "Reply", "answer_of", "check_status", "confirm", "failure", "parse", "read"]
+__all__ += ["retry_after", "unpack"]
 
 T = TypeVar("T")
 
