@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from harvester.datasets import DATASETS, Content, Dataset
 from harvester.errors import ConfigError
+from harvester.links import TABLE
 from harvester.number_key import NumberKey
 from harvester.window import Window, as_text
 
@@ -35,6 +36,7 @@ class Job:
         rate: Requests per second at most; ``None`` for no limit.
         concurrency: Requests in flight at most.
         partition: ``hour``, ``day`` or ``month``.
+        tables: ``nested`` or ``flat``.
         settle: How old, in seconds, a second must be before its history counts as final.
         active_lag: How old, in seconds, a record that is not final yet must be to be taken as it is.
         switches: Which nested parts of a record are asked for.
@@ -57,6 +59,7 @@ class Job:
     rate: float | None = 8.0
     concurrency: int = 8
     partition: str = "day"
+    tables: str = "nested"
     settle: int = 3_600
     active_lag: int = 86_400
     switches: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
@@ -71,10 +74,17 @@ class Job:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ConfigError(f"--name {self.name!r} is not usable: lower-case letters, digits and _ only")
+        if self.name == TABLE:
+            raise ConfigError(f"--name {self.name!r} is not usable: the files of calls lie in that folder")
         if self.concurrency < 1:
             raise ConfigError("--concurrency must be at least 1")
         if self.rate is not None and not self.rate > 0:
             raise ConfigError("--rate must be above 0 requests per second, or 'none'")
+        if self.tables == "flat" and not self.dataset.tables:
+            raise ConfigError(
+                f"--tables flat is for records with lists; {self.dataset.name} have none, so nested is flat:"
+                " leave it out"
+            )
         for name in self.filters:
             known = self.dataset.filters[name]
             if known.needs is not None and known.needs not in self.filters:
@@ -105,12 +115,14 @@ class Job:
     @property
     def identity(self) -> dict[str, object]:
         """What makes two datasets different: the lake refuses to mix them under one name."""
+        form = {} if self.tables == "nested" else {"tables": self.tables}
         hiding: dict[str, object] = {"redact_urls": True} if self.redact_urls else {}
         if self.number_key is not None:
             hiding["hash_numbers"] = f"key {self.number_key.fingerprint}"
         return {
             "dataset": self.dataset.name,
             "partition": self.partition,
+            **form,
             **{name: self.switches.get(name, True) for name in self.dataset.switches},
             **self.filters,
             **hiding,
@@ -132,6 +144,7 @@ class Job:
             dataset = DATASETS[str(identity["dataset"])]
             shape: dict[str, Any] = {
                 "partition": str(identity["partition"]),
+                "tables": str(identity.get("tables", "nested")),
                 "switches": {name: bool(identity[name]) for name in dataset.switches},
                 "filters": {name: str(identity[name]) for name in dataset.filters if name in identity},
                 "redact_urls": bool(identity.get("redact_urls")),
@@ -157,6 +170,11 @@ class Job:
         report = self.dataset.report
         asked = [name for name in (report.without if report else ()) if self.switches.get(name, True)]
         return [_option(f"no_{name}") for name in asked]
+
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        """The tables that it fills, that of the records first; one without a name if records are nested."""
+        return ("",) if self.tables == "nested" else self.dataset.tables
 
     @property
     def shared(self) -> dict[str, str]:

@@ -72,7 +72,7 @@ CALLS = Dataset(
         *fields_of(Kind.TEXT, "finish_reason custom_data audio_quality"),
         Field("active", Kind.BOOLEAN),
         Field("calls", Kind.LIST, CALL),
-        Field("other_resource_usage", Kind.LIST, RESOURCE_USAGE),
+        Field("other_resource_usage", Kind.LIST, RESOURCE_USAGE, table="resources"),
         Field("records", Kind.LIST, RECORD),
     ),
 )

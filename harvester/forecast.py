@@ -97,5 +97,5 @@ def _known(job: Job) -> tuple[tuple[Window, ...], float, dict[str, Any]]:
         catalog = Catalog(database, job.name)
         files = catalog.published()
         rows = sum(item.rows for item in files)
-        row_bytes = sum(item.bytes for item in files) / rows if rows else job.dataset.row_bytes
+        row_bytes = sum(item.size for item in files) / rows if rows else job.dataset.row_bytes
         return catalog.coverage(), row_bytes, Ledger(database, job.name).facts()

@@ -28,6 +28,7 @@ from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
 from harvester.plan.frontier import Frontier, Lease
 from harvester.readers import reader_of
+from harvester.records.flat import Flat
 from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
 from harvester.todo import Scope, leases, missing
@@ -60,7 +61,7 @@ class Backfill:
         self._credentials = credentials
         self._now = now
         self._random = random
-        self._layout = Layout(job.lake, job.name)
+        self._layout = Layout(job.lake, job.name, job.table_names)
         self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
@@ -196,6 +197,7 @@ class Backfill:
                 "harvester.account_id": str(self._credentials.account_id),
                 "harvester.identity": to_json(self._job.identity),
             },
+            flat=Flat.of(dataset) if self._job.tables == "flat" else None,
         )
 
     def _report(self, pipeline: Pipeline, report: Report) -> Report:

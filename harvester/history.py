@@ -30,12 +30,21 @@ class Content(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One key of a record; ``fields`` are the keys of the nested object(s) of an OBJECT or a LIST."""
+    """One key of a record.
+
+    Attributes:
+        name: The vendor's name of it.
+        kind: What its values are.
+        fields: The keys of the nested object(s) of an OBJECT or a LIST.
+        content: What its text holds.
+        table: What the elements of a LIST are called as a table of their own, if not as the field.
+    """
 
     name: str
     kind: Kind
     fields: tuple["Field", ...] = ()
     content: Content | None = None
+    table: str = ""
 
 
 def fields_of(kind: Kind, names: str, content: Content | None = None) -> tuple[Field, ...]:
@@ -170,6 +179,16 @@ class Dataset:
     def reach(self) -> int:
         """How many records of one question can be paged to, from one end."""
         return self.max_offset + self.page_size
+
+    @property
+    def lists(self) -> dict[str, Field]:
+        """Its lists, by the names of the tables that their elements are when they are not nested."""
+        return {item.table or item.name: item for item in self.fields if item.kind is Kind.LIST}
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables of its records when nothing is nested, that of the records first; none without lists."""
+        return (self.noun, *self.lists) if self.lists else ()
 
     @property
     def contents(self) -> dict[str, Content | None]:

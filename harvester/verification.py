@@ -22,6 +22,7 @@ from harvester.lake.opening import entered, has_begun
 from harvester.lake.publish import recover
 from harvester.lake.quarantine import quarantined
 from harvester.lake.verify import Expected, Finding, strays
+from harvester.records.flat import Flat
 from harvester.recount import Count, Held, recount
 from harvester.window import Gap, Window, merged, shares, subtract
 
@@ -102,24 +103,24 @@ class Verify:
 
     async def _dataset(self, database: Database, name: str) -> Verification:
         ledger, catalog = Ledger(database, name), Catalog(database, name)
-        recover(Layout(self.lake, name), catalog)  # what a crash left in the middle is no finding
+        expected = _expected(self.lake, ledger)
+        layout = Layout(self.lake, name, expected.tables)
+        recover(layout, catalog)  # what a crash left in the middle is no finding
         coverage = catalog.coverage()
         files = [replace(file, covers=tuple(shares(coverage, file.span))) for file in catalog.published()]
-        expected = _expected(self.lake, ledger)
-        findings = await asyncio.to_thread(self._look, expected, Layout(self.lake, name).table, files)
+        findings = await asyncio.to_thread(self._look, expected, layout.folders, files)
         ledger.accuse("file", _suspects("file", ((item.windows, item.text) for item in findings)), self.now())
         result = Verification(
             name=name,
-            files=len(files),
+            files=sum(len(file.files) for file in files),
             rows=sum(file.rows for file in files),
-            bytes=sum(file.bytes for file in files),
+            bytes=sum(file.size for file in files),
             findings=tuple(findings),
             gaps=tuple(ledger.gaps()),
         )
         if self.job is None or self.credentials is None or not coverage:
             return result
-        damaged = {finding.path for finding in findings}
-        sound = [file for file in files if file.path not in damaged]
+        sound = _sound(files, findings)
         spans = _spans(coverage, files, sound)
         job = self.job(name, ledger.identity() or {}, Window(coverage[0].start, coverage[-1].end))
         bounds = Bounds(ledger.facts())
@@ -127,7 +128,7 @@ class Verify:
             job,
             self.credentials,
             spans,
-            Held(expected, sound, quarantined(Layout(self.lake, name).quarantine)),
+            Held(expected, sound, quarantined(layout.quarantine)),
             bounds,
             step=lambda done: self.step("counts", done, len(spans)),
             now=self.now,
@@ -138,16 +139,23 @@ class Verify:
         ledger.accuse("count", _suspects("count", texts), self.now())
         return result
 
-    def _look(self, expected: Expected, table: Path, files: Sequence[Publication]) -> list[Finding]:
+    def _look(
+        self, expected: Expected, folders: Sequence[Path], files: Sequence[Publication]
+    ) -> list[Finding]:
         """Every file, side by side: hashing and decoding leave the interpreter alone."""
         findings: list[Finding] = []
         with ThreadPoolExecutor(self.jobs, thread_name_prefix="verify") as pool:
             for done, finding in enumerate(pool.map(expected.examine, files), start=1):
                 findings += [finding] if finding else []
                 self.step("files", done, len(files))
-        wrong = {finding.path for finding in findings}
-        sound = [file for file in files if file.path not in wrong]
-        return [*findings, *expected.doubled(sound), *strays(self.lake, table, files)]
+        doubled = expected.doubled(_sound(files, findings))
+        return [*findings, *doubled, *strays(self.lake, folders, files)]
+
+
+def _sound(files: Iterable[Publication], findings: Iterable[Finding]) -> list[Publication]:
+    """Those of which no file is damaged."""
+    damaged = {finding.path for finding in findings}
+    return [file for file in files if damaged.isdisjoint(part.path for part in file.files)]
 
 
 def _expected(lake: Path, ledger: Ledger) -> Expected:
@@ -162,7 +170,8 @@ def _expected(lake: Path, ledger: Ledger) -> Expected:
         "harvester.account_id": str(ledger.account()),
         "harvester.identity": to_json(identity),
     }
-    return Expected(lake, dataset.time_field, dataset.key, metadata)
+    flat = Flat.of(dataset) if identity.get("tables") == "flat" else None
+    return Expected(lake, dataset.time_field, dataset.key, metadata, flat)
 
 
 def _spans(

@@ -3,24 +3,28 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
 from harvester.api.auth import TokenSource
-from harvester.api.breaker import Breaker
+from harvester.api.breaker import Breaker, OutagePolicy
 from harvester.api.budget import RetryBudget
 from harvester.api.failures import refusal
 from harvester.api.pacing import Pace
-from harvester.api.protocol import Answer, Page, read
+from harvester.api.protocol import Answer, Page, confirm, read
 from harvester.api.reply import Receiver, Reply
 from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
 
-__all__ = ["Client", "Meter", "Poster", "RetryPolicy"]
+__all__ = ["Client", "Meter", "Persistent", "Poster", "RetryPolicy"]
 
 T = TypeVar("T")
+Way = TypeVar("Way")
+
 _log = structlog.get_logger()
+_OUTAGES = OutagePolicy()
 _ISSUED_IN_FUTURE = 455
 _LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
 _MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
@@ -90,17 +94,18 @@ class Meter:
     last_error: str = ""
 
 
-class Client:
-    """Asks the API for pages, within its budget. Any number of tasks may call it."""
+class Persistent(Generic[Way]):
+    """Tries again what fails, within its budget; what a try is, its heirs know."""
 
     def __init__(
         self,
-        transport: Poster,
+        transport: Way,
         tokens: TokenSource,
         *,
         rate: float | None,
         concurrency: int,
         policy: RetryPolicy = RetryPolicy(),
+        outages: OutagePolicy = _OUTAGES,
         random: Random,
         now: Callable[[], float],
         meter: Meter,
@@ -113,6 +118,7 @@ class Client:
             rate: Most requests in any second, repeated ones included; no limit if ``None``.
             concurrency: Most requests at a time.
             policy: When to give up.
+            outages: When to give up for everyone.
             random: Spreads the delays.
             now: The local wall clock, Unix seconds.
             meter: Counts.
@@ -120,7 +126,7 @@ class Client:
         self._transport = transport
         self._tokens = tokens
         self._pace = Pace(rate)
-        self._breaker = Breaker(self._pace)
+        self._breaker = Breaker(self._pace, outages)
         self._budget = RetryBudget()
         self._slots = asyncio.Semaphore(concurrency)
         self._policy = policy
@@ -133,15 +139,89 @@ class Client:
         """How far the vendor's clock is ahead of the local one, in seconds, by the last answer."""
         return self._tokens.skew
 
+    async def _persist(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What ``attempt`` brings, however often it takes; the errors are those of ``Client.fetch``."""
+        clock = self._pace.clock
+        deadline = clock() + self._policy.deadline
+        failures, renewed, first = 0, False, True
+        while True:
+            try:
+                async with self._slots, self._breaker.passage():
+                    if first:
+                        self._budget.first_try()
+                    first = False
+                    return await attempt()
+            except TokenError as error:
+                self._meter.last_error = str(error)
+                if renewed:
+                    raise refusal(error) from None
+                renewed = True
+            except TransientError as error:
+                self._meter.last_error = str(error)
+                failures += not self._breaker.outage
+                _log.debug("failed", method=method, failures=failures, reason=str(error))
+                await self._back_off(method, error, failures, deadline)
+            finally:
+                self._meter.pauses = self._pace.paused
+            queued = clock()
+            await self._budget.repeat()
+            deadline += max(0.0, clock() - queued)
+            self._meter.retries += 1
+
+    async def _back_off(self, method: str, error: TransientError, failures: int, deadline: float) -> None:
+        policy, asked = self._policy, error.retry_after
+        if asked is not None and asked > policy.longest_pause:
+            raise UnavailableError(
+                f"{method}: the API asks for a pause of {asked:.0f} s, more than the"
+                f" {policy.longest_pause:.0f} s allowed: {error}"
+            ) from error
+        if self._breaker.outage:  # what comes next is its probe's turn, not this request's
+            self._pace.freeze(asked or 0.0)
+            return
+        ceiling = min(policy.cap, policy.base * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
+        if failures >= policy.attempts or self._pace.clock() + delay > deadline:
+            raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error
+        if asked is None and not isinstance(error, RateLimitedError):
+            await asyncio.sleep(delay)
+            return
+        # The whole account is meant: what the others ask meanwhile would only lengthen the ban.
+        self._pace.freeze(max(delay, asked or 0.0))
+
+
+class Client(Persistent[Poster]):
+    """Asks the API for pages, within its budget. Any number of tasks may call it."""
+
     async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
-        """The answer to one question, which is a page of records.
+        """The answer to one question.
+
+        Args:
+            method: The vendor's method.
+            parameters: Its parameters, already as text.
 
         Raises:
-            HarvestError: As ``ask``.
+            RefusedError: The key, its role or the account is not accepted, with a fresh token either.
+            RequestError: The API rejects a parameter, or answers with an unknown code.
+            RangeTooWideError: The range of dates must be narrower.
+            ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
+            UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
+                lasts too long.
         """
         answer, page = await self.ask(method, parameters, read)
         self._meter.bytes_decoded += len(page.text)
         return answer, page
+
+    async def command(self, method: str, parameters: Mapping[str, str]) -> None:
+        """Have something done that may be done twice without harm, since it may be asked for again.
+
+        Args:
+            method: The vendor's method; one that answers with ``result: 1``.
+            parameters: Its parameters, already as text.
+
+        Raises:
+            HarvestError: As ``fetch``. Whether it was done is unknown after ``UnavailableError``.
+        """
+        await self.ask(method, parameters, confirm)
 
     async def ask(
         self,
@@ -160,40 +240,9 @@ class Client:
             into: Takes a file, if one is asked for; each try sends it from its beginning.
 
         Raises:
-            HarvestError: What ``judge`` says another try cannot mend.
-            RefusedError: The key, its role or the account is not accepted, with a fresh token either.
-            RequestError: The API rejects a parameter, or answers with an unknown code.
-            RangeTooWideError: The range of dates must be narrower.
-            ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
-            UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
-                lasts too long.
+            HarvestError: As ``fetch``, or what ``judge`` says another try cannot mend.
         """
-        clock = self._pace.clock
-        deadline = clock() + self._policy.deadline
-        failures, renewed, first = 0, False, True
-        while True:
-            try:
-                async with self._slots, self._breaker.passage():
-                    if first:
-                        self._budget.first_try()
-                    first = False
-                    return await self._attempt(method, parameters, judge, into)
-            except TokenError as error:
-                self._meter.last_error = str(error)
-                if renewed:
-                    raise refusal(error) from None
-                renewed = True
-            except TransientError as error:
-                self._meter.last_error = str(error)
-                failures += not self._breaker.outage
-                _log.debug("failed", method=method, failures=failures, reason=str(error))
-                await self._back_off(method, error, failures, deadline)
-            finally:
-                self._meter.pauses = self._pace.paused
-            queued = clock()
-            await self._budget.repeat()
-            deadline += max(0.0, clock() - queued)
-            self._meter.retries += 1
+        return await self._persist(method, partial(self._attempt, method, parameters, judge, into))
 
     async def _attempt(
         self,
@@ -217,23 +266,3 @@ class Client:
         except TokenError as error:
             self._tokens.renew(token, earlier=error.code == _ISSUED_IN_FUTURE)
             raise
-
-    async def _back_off(self, method: str, error: TransientError, failures: int, deadline: float) -> None:
-        policy, asked = self._policy, error.retry_after
-        if asked is not None and asked > policy.longest_pause:
-            raise UnavailableError(
-                f"{method}: the API asks for a pause of {asked:.0f} s, more than the"
-                f" {policy.longest_pause:.0f} s allowed: {error}"
-            ) from error
-        if self._breaker.outage:  # what comes next is its probe's turn, not this request's
-            self._pace.freeze(asked or 0.0)
-            return
-        ceiling = min(policy.cap, policy.base * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
-        delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
-        if failures >= policy.attempts or self._pace.clock() + delay > deadline:
-            raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error
-        if asked is None and not isinstance(error, RateLimitedError):
-            await asyncio.sleep(delay)
-            return
-        # The whole account is meant: what the others ask meanwhile would only lengthen the ban.
-        self._pace.freeze(max(delay, asked or 0.0))

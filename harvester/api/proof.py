@@ -110,9 +110,9 @@ class Prover:
 
     async def _shortened(self, opening: Opening) -> Opening | None:
         """The opening of this window, if it was of a longer one: its page stays true, its total does not."""
-        end = self._bounds.question(self._window).end
-        if opening.question.end == end:
+        if opening.question.end <= self._window.end:
             return opening
+        end = self._bounds.question(self._window).end
         size, page = self._source.page_size, opening.page
         if page.youngest is not None and page.youngest < end and self._source.reach > 3 * size:
             question = replace(opening.question, end=end)

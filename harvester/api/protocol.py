@@ -18,22 +18,11 @@ from harvester.api.reply import Reply, check_status, retry_after
 from harvester.errors import HarvestError, MalformedAnswerError, TransientError
 from harvester.records.salvage import Damaged, slices, split
 
-__all__ = [
-    "Answer",
-    "Page",
-    "Reply",
-    "answer_of",
-    "check_status",
-    "envelope_of",
-    "failure",
-    "judged",
-    "parse",
-    "read",
-    "retry_after",
-    "unpack",
-]
+__all__ = ["Answer", "Page", "Reply", "answer_of", "check_status", "confirm", "envelope_of", "failure"]
+__all__ += ["judged", "parse", "read", "retry_after", "unpack"]
 
 T = TypeVar("T")
+
 _DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -83,7 +72,21 @@ def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
         HarvestError: What ``answer_of``, ``parse`` and ``check_status`` raise. A transient one knows of the
             reply's ``Retry-After``.
     """
-    return judged(reply, server_now, _read)
+
+    def content(good: Reply) -> tuple[Answer, Page]:
+        answer = answer_of(good)
+        return answer, parse(answer)
+
+    return judged(reply, server_now, content)
+
+
+def confirm(reply: Reply, server_now: float) -> None:
+    """Make sure that a command was carried out: its answer has ``result: 1``, and nothing else will do.
+
+    Raises:
+        HarvestError: As ``read``.
+    """
+    judged(reply, server_now, _check_done)
 
 
 def judged(reply: Reply, server_now: float, content: Callable[[Reply], T]) -> T:
@@ -97,7 +100,7 @@ def judged(reply: Reply, server_now: float, content: Callable[[Reply], T]) -> T:
             return content(reply)
         # An error of the API says more than the status it came with; a gateway's page says less.
         with suppress(MalformedAnswerError):
-            parse(answer_of(reply))
+            envelope_of(answer_of(reply))
         check_status(reply, server_now)
         raise MalformedAnswerError(f"the HTTP status {reply.status} is not one the API uses")
     except TransientError as error:
@@ -107,9 +110,9 @@ def judged(reply: Reply, server_now: float, content: Callable[[Reply], T]) -> T:
         raise
 
 
-def _read(reply: Reply) -> tuple[Answer, Page]:
-    answer = answer_of(reply)
-    return answer, parse(answer)
+def _check_done(reply: Reply) -> None:
+    if envelope_of(answer_of(reply)).get("result") != 1:
+        raise MalformedAnswerError("the answer does not say that it was done")
 
 
 def answer_of(reply: Reply) -> Answer:
@@ -192,7 +195,7 @@ def envelope_of(answer: Answer) -> dict[str, object]:
     except orjson.JSONDecodeError:
         raise MalformedAnswerError("the answer is not JSON") from None
     if not isinstance(envelope, dict):
-        raise MalformedAnswerError("the answer is not an object")
+        raise MalformedAnswerError("the answer is not a JSON object")
     _raise_error(envelope)
     return envelope
 

@@ -49,6 +49,8 @@ def _lines(dataset: Dataset) -> Iterator[str]:
     if dataset.switches:
         yield f"  leave out  {', '.join(flag(f'no_{name}') for name in dataset.switches)}"
     yield f"  filters  {', '.join(map(flag, dataset.filters))}"
+    if dataset.tables:
+        yield f"  tables   {', '.join(dataset.tables)} (with --tables flat)"
     yield "  columns"
     yield from _columns(dataset.fields, "    ")
     yield "    extra  string, the JSON text of what has no column"
@@ -74,6 +76,7 @@ def _plain(dataset: Dataset) -> dict[str, Any]:
         "rate": dataset.rate,
         "switches": {name: switch.parameter for name, switch in dataset.switches.items()},
         "filters": {name: item.parameter for name, item in dataset.filters.items()},
+        "tables": dataset.tables,
         "columns": _tree(dataset.fields),
     }
 

@@ -80,6 +80,13 @@ SHAPE = (
         help="Time span of one file; fixed by a dataset's first run.",
     ),
     option(
+        "--tables",
+        type=click.Choice(["nested", "flat"]),
+        default="nested",
+        show_default=True,
+        help="One table with nested lists, or flat ones, one a list; fixed by a dataset's first run.",
+    ),
+    option(
         "--settle",
         default="1h",
         show_default=True,
@@ -163,6 +170,7 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
         "lake": values["lake"],
         "partition": values["partition"],
         "via": values["via"],
+        "tables": values["tables"],
         "settle": config.duration("--settle", values["settle"]),
         "switches": MappingProxyType({name: values[name] is not False for name in dataset.switches}),
         "filters": MappingProxyType(chosen(values, dataset.filters)),
@@ -176,7 +184,8 @@ def jobs(values: Mapping[str, Any], **more: bool) -> list[Job]:
     """The jobs that the options describe: one, or with ``--dataset all`` one of each dataset.
 
     Brief calls are left out: they hold nothing that the calls do not. Of the others, a switch is for those
-    that know it; a filter must be known to each, or the others would be harvested whole.
+    that know it, and flat tables are for those with lists; a filter must be known to each, or the others
+    would be harvested whole.
 
     Raises:
         ConfigError: They do not describe one.
@@ -187,7 +196,11 @@ def jobs(values: Mapping[str, Any], **more: bool) -> list[Job]:
         raise ConfigError(f"--name is the name of one dataset: leave it out with --dataset {EVERY}")
     orders = []
     for dataset in (item for item in DATASETS.values() if item.paged):
-        others = dict.fromkeys(dataset_options.SWITCHES.keys() - dataset.switches.keys())
+        others: dict[str, str | None] = dict.fromkeys(
+            dataset_options.SWITCHES.keys() - dataset.switches.keys()
+        )
+        if not dataset.tables:
+            others["tables"] = "nested"
         orders.append(job({**values, "dataset": dataset.name, **others}, **more))
     return orders
 

@@ -95,6 +95,13 @@ class Behaviour:
         reports: How reports are made.
         activated: Whether the account is (code 131 for every request if not).
         seed: Of latencies and orders.
+        file_bytes: Size of every file in the storage; drawn from its path if ``None``.
+        ranges: Whether the storage knows ranges.
+        etags: Whether it names the state of a file, so that a client may go on with it.
+        lengths: Whether it says how large a file is, or sends it in chunks.
+        recording_days: How many days after its own a recording is kept; for ever if ``None``.
+        log_days: Likewise of a log.
+        gone_status: HTTP status in place of a file that is not kept any more.
     """
 
     from_inclusive: bool = True
@@ -120,6 +127,13 @@ class Behaviour:
     reports: ReportBehaviour = ReportBehaviour()
     activated: bool = True
     seed: int = 0
+    file_bytes: int | None = None
+    ranges: bool = True
+    etags: bool = True
+    lengths: bool = True
+    recording_days: int | None = None
+    log_days: int | None = None
+    gone_status: int = 404
 
     def status(self, code: int) -> int:
         """HTTP status of an envelope with this error code."""

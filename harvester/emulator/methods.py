@@ -9,6 +9,7 @@ import orjson
 
 from harvester.datasets import ACD, AUDIT, BRIEF_CALLS, CALLS, TRANSACTIONS, Dataset
 from harvester.emulator.calls import CallQuestion
+from harvester.emulator.deletions import RecordDeletion
 from harvester.emulator.histories import HistoryQuestion
 from harvester.emulator.parameters import Parameters
 from harvester.emulator.question import Action, Body, Question, Setting
@@ -26,7 +27,7 @@ class Method:
         history: Name of the dataset that it answers from; ``None`` if from none.
     """
 
-    read: Callable[[Setting, Parameters, int], Question | Action]
+    read: Callable[[Setting, Parameters, int], Question | Action | RecordDeletion]
     roles: frozenset[str] | None = None
     history: str | None = None
 
@@ -69,6 +70,7 @@ def _ordering(dataset: Dataset, history: Dataset) -> dict[str, Method]:
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "GetAccountInfo": Method(AccountQuestion.read),
+        "DeleteRecord": Method(RecordDeletion.read, frozenset({"Owner", "Admin"})),
         CALLS.method: Method(CallQuestion.read, frozenset(CALLS.roles), CALLS.name),
         **{dataset.method: _listing(dataset) for dataset in (TRANSACTIONS, ACD, AUDIT)},
         **_ordering(CALLS, CALLS),

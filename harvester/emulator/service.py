@@ -10,6 +10,7 @@ from harvester.datasets import CALLS
 from harvester.emulator.account import Account
 from harvester.emulator.answers import Answer, AnswerCache, refused
 from harvester.emulator.behaviour import Behaviour
+from harvester.emulator.deletions import RecordDeletion
 from harvester.emulator.methods import METHODS
 from harvester.emulator.parameters import Parameters
 from harvester.emulator.question import Action, Question, Setting
@@ -44,14 +45,19 @@ class Service:
         now: Callable[[], float],
         cache_bytes: int,
         private_key: RSAPrivateKey | None,
+        removed: set[int],
     ) -> None:
-        """Answer from ``histories``, calls among them; ``now`` is the server's clock, Unix seconds."""
+        """Answer from ``histories``, calls among them; ``now`` is the server's clock, Unix seconds.
+
+        Ids of recordings that are deleted go into ``removed``.
+        """
         account = histories[CALLS.name]
         self.keys = Keys(account.account_id, account.children, now, private_key)
         self._histories = histories
         self._now = now
         self._cache = AnswerCache(cache_bytes)
         self._shelf = Shelf()
+        self._removed = removed
 
     async def answer(self, behaviour: Behaviour, caller: Caller, parameters: Parameters) -> Answer:
         """Answer a request; what is wrong with it is an answer too."""
@@ -65,7 +71,7 @@ class Service:
 
     def _question(
         self, behaviour: Behaviour, parameters: Parameters, caller: Caller
-    ) -> tuple[Setting, Question | Action]:
+    ) -> tuple[Setting, Question | Action | RecordDeletion]:
         """Judge the request in this order: its method, its token, its parameters."""
         name = parameters.get("cmd")
         if not name:
@@ -82,7 +88,9 @@ class Service:
         setting = Setting(account, behaviour, self._now, self._shelf)
         return setting, method.read(setting, parameters, asker.account_id)
 
-    async def _answer(self, setting: Setting, question: Question, caller: Caller) -> Answer:
+    async def _answer(self, setting: Setting, question: Question | RecordDeletion, caller: Caller) -> Answer:
+        if isinstance(question, RecordDeletion):
+            return question.carry_out(self._removed)  # each time, so no answer is kept
         turn = caller.turn if setting.behaviour.order == "shuffled" else 0
         key: Hashable = (setting.account.version, setting.behaviour, turn, question, caller.gzip)
         answer = self._cache.get(key)

@@ -2,15 +2,13 @@
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from harvester.lake.layout import Partition
 from harvester.lake.rows import TimeColumn
-from harvester.lake.writer import ROW_GROUP, Draft, DraftError, DraftWriter
+from harvester.lake.writer import ROW_GROUP, Draft, DraftError, Writer
 from harvester.window import Window, merged, subtract
 
 
@@ -28,22 +26,22 @@ class Piece(Protocol):
 
 
 class PublishedPiece:
-    """Rows that the partition's published file already holds; streamed, never held."""
+    """Rows that are published already; streamed, never held.
 
-    def __init__(self, file: Path | None, window: Window, time: TimeColumn, schema: pa.Schema) -> None:
+    Attributes:
+        window: The span.
+    """
+
+    def __init__(
+        self, window: Window, time: TimeColumn, read: Callable[[], Iterable[pa.RecordBatch]]
+    ) -> None:
         self.window = window
-        self._file = file
         self._time = time
-        self._schema = schema
+        self._read = read
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Its rows, in order."""
-        if self._file is None:  # the seconds are proven, and hold no record
-            return
-        with pq.ParquetFile(self._file, page_checksum_verification=True) as file:
-            # Parquet has no whole-second timestamps: they come back as milliseconds.
-            batches = (batch.cast(self._schema) for batch in file.iter_batches())
-            yield from self._time.cut(batches, self.window)
+        yield from self._time.cut(self._read(), self.window)
 
 
 class HarvestedPiece:
@@ -100,7 +98,7 @@ class Assembly:
         self._pieces: list[Piece] = sorted(published, key=_start)
         self._harvested: list[HarvestedPiece] = []
         self._written = 0  # pieces that are in the draft already: always a prefix
-        self._writer: DraftWriter | None = None
+        self._writer: Writer | None = None
 
     def add(self, piece: HarvestedPiece) -> None:
         """Take one more piece; its place is before every unwritten piece that is younger."""
@@ -134,27 +132,25 @@ class Assembly:
         rows: int = sum(piece.rows for piece in self._ready() if isinstance(piece, HarvestedPiece))
         return rows >= ROW_GROUP
 
-    def write_ready(self, path: Path, schema: pa.Schema, sorted_by: tuple[str, ...]) -> None:
-        """Write the pieces whose turn has come and free their memory.
+    def write_ready(self, begin: Callable[[], Writer]) -> None:
+        """Write the pieces whose turn has come and free their memory; ``begin`` begins the draft.
 
         Raises:
             OSError: The disk refuses it.
         """
         if self._writer is None:
-            self._writer = DraftWriter(path, schema, sorted_by=sorted_by)
+            self._writer = begin()
         for piece in self._ready():
             self._write(self._writer, piece)
 
-    def finish(
-        self, path: Path, schema: pa.Schema, sorted_by: tuple[str, ...], metadata: Mapping[str, str]
-    ) -> Draft:
+    def finish(self, begin: Callable[[], Writer], metadata: Mapping[str, str]) -> Draft:
         """Write what is left, in time order, and close the draft. Pieces that are missing stay missing.
 
         Raises:
             OSError: The disk refuses it.
             DraftError: The draft is not what was written.
         """
-        writer = self._writer = self._writer or DraftWriter(path, schema, sorted_by=sorted_by)
+        writer = self._writer = self._writer or begin()
         for piece in self._pieces[self._written :]:
             self._write(writer, piece)
         return writer.finish(metadata)
@@ -177,7 +173,7 @@ class Assembly:
                 return
             yield piece
 
-    def _write(self, writer: DraftWriter, piece: Piece) -> None:
+    def _write(self, writer: Writer, piece: Piece) -> None:
         for batch in piece.batches():
             writer.write(batch)
         self._written += 1

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from harvester.lake.database import Database, to_json
-from harvester.lake.entries import Intent, Publication
+from harvester.lake.entries import Intent, Part, Publication
 from harvester.window import Window, merged, shares, subtract
 
-_FILE = "start, stop, path, rows, bytes, sha256, complete"
+_FILE = "start, stop, path, rows, bytes, sha256, complete, parts"
 
 
 class Catalog:
@@ -51,7 +51,9 @@ class Catalog:
         with self._database.transaction():
             for intent in intents:
                 covers = to_json([(window.start, window.end) for window in intent.publication.covers])
-                values = (*self._values(intent.publication, run), str(intent.draft), covers)
+                *values, parts = self._values(intent.publication, run)
+                drafts = to_json([str(draft) for draft in intent.drafts])
+                values += [str(intent.draft), covers, parts, drafts]
                 self._database.insert("intent", *values)
 
     def intents(self) -> list[tuple[Intent, int]]:
@@ -60,16 +62,26 @@ class Catalog:
         Raises:
             LakeLockedError: Another owner has taken the lake over: they are its business.
         """
-        query = f"SELECT {_FILE}, run, draft, covers FROM intent WHERE name = ?"  # noqa: S608  (a constant)
+        query = f"SELECT {_FILE}, covers, run, draft, drafts FROM intent WHERE name = ?"  # noqa: S608  (constants)
         with self._database.transaction():
             rows = self._database.all(query, self._name)
-        return [(Intent(_publication(file, covers), Path(draft)), run) for *file, run, draft, covers in rows]
+        return [
+            (Intent(_publication(file, covers), Path(draft), tuple(map(Path, json.loads(drafts)))), run)
+            for *file, covers, run, draft, drafts in rows
+        ]
 
     def withdraw(self, intents: Iterable[Intent]) -> None:
         """Take decisions back: these files did not become visible."""
         with self._database.transaction():
             for intent in intents:
                 self._delete("intent", intent.publication.span)
+
+    def retract(self, span: Window) -> None:
+        """Nothing that readers see of the partition ``span`` is known any more, and nothing of it covered."""
+        kept = [rest for window in self.coverage() for rest in subtract(window, [span])]
+        with self._database.transaction():
+            self._delete("published", span)
+            self._cover(kept)
 
     def publish(
         self,
@@ -105,13 +117,16 @@ class Catalog:
             for item in publications:
                 self._database.insert("published", *self._values(item, run))
                 self._delete("intent", item.span)
-            self._database.write("DELETE FROM coverage WHERE name = ?", self._name)
-            for window in covered:
-                self._database.insert("coverage", self._name, window.start, window.end)
+            self._cover(covered)
             suspects = self._acquit([share for window in news for share in shares(anew, window)])
             done = [rest for window in covered for rest in subtract(window, suspects)]
             self._forget_done("gap", done)
             return self._forget_done("window", [*done, *left])
+
+    def _cover(self, windows: Iterable[Window]) -> None:
+        self._database.write("DELETE FROM coverage WHERE name = ?", self._name)
+        for window in windows:
+            self._database.insert("coverage", self._name, window.start, window.end)
 
     def _acquit(self, anew: Sequence[Window]) -> list[Window]:
         """Suspect these seconds no more; returns what still is suspect."""
@@ -142,10 +157,12 @@ class Catalog:
 
     def _values(self, item: Publication, run: int) -> tuple[object, ...]:
         file = (str(item.path), item.rows, item.bytes, item.sha256, int(item.complete))
-        return (self._name, item.span.start, item.span.end, *file, run)
+        parts = [(str(part.path), part.rows, part.bytes, part.sha256) for part in item.parts]
+        return (self._name, item.span.start, item.span.end, *file, run, to_json(parts))
 
 
 def _publication(row: Sequence[Any], covers: str = "[]") -> Publication:
-    start, stop, path, rows, size, sha256, complete = row
+    start, stop, path, rows, size, sha256, complete, parts = row
     windows = tuple(Window(*cover) for cover in json.loads(covers))
-    return Publication(Window(start, stop), Path(path), rows, size, sha256, bool(complete), windows)
+    others = tuple(Part(Path(path), *facts) for path, *facts in json.loads(parts))
+    return Publication(Window(start, stop), Path(path), rows, size, sha256, bool(complete), windows, others)

@@ -9,6 +9,7 @@ from typing import Any, Self
 from harvester.datasets import DATASETS, Dataset
 from harvester.lake.database import to_json
 from harvester.lake.layout import Granularity
+from harvester.records.flat import Flat
 from harvester.window import Window, as_second
 
 _PREFIX = "harvester."
@@ -38,6 +39,8 @@ class Footer:
         covers: The proven seconds: disjoint, oldest first.
         complete: False if a gap was let through.
         run: The run that wrote it.
+        table: The table of which it is; none if records are nested.
+        rows: How many rows the file of each table has; nothing if records are nested.
     """
 
     dataset: Dataset
@@ -46,6 +49,13 @@ class Footer:
     covers: tuple[Window, ...]
     complete: bool
     run: int
+    table: str
+    rows: Mapping[str, int]
+
+    @property
+    def flat(self) -> Flat | None:
+        """The tables that records became; ``None`` if they are nested."""
+        return Flat.of(self.dataset) if self.identity.get("tables") == "flat" else None
 
     @classmethod
     def of(cls, metadata: Mapping[bytes, bytes]) -> Self:
@@ -67,6 +77,8 @@ class Footer:
                 covers=tuple(Window(as_second(start), as_second(end)) for start, end in covers),
                 complete=bool(json.loads(told["harvester.complete"])),
                 run=int(told["harvester.run"]),
+                table=told.get("harvester.table", ""),
+                rows=json.loads(told.get("harvester.rows", "{}")),
             )
         except (KeyError, ValueError, TypeError) as error:
             raise FooterError(f"its metadata cannot be read: {error}") from error

@@ -68,11 +68,12 @@ def partitions(granularity: Granularity, window: Window) -> Iterator[Partition]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a published file's path says: of which dataset, how cut, which partition."""
+    """What a published file's path says: of which dataset, how cut, which partition, which table if any."""
 
     name: str
     granularity: Granularity
     partition: Partition
+    table: str
 
 
 _LABELS = {
@@ -84,16 +85,16 @@ _LABELS = {
 
 def place_of(path: Path) -> Place | None:
     """Read a path relative to the lake; ``None`` if no dataset puts a file there."""
-    found = re.fullmatch(r"([a-z][a-z0-9_]*)-([0-9T-]+)\.parquet", path.name)
+    found = re.fullmatch(r"([a-z][a-z0-9_]*)(?:\.([a-z_]+))?-([0-9T-]+)\.parquet", path.name)
     if found is None:
         return None
     for granularity, form in _LABELS.items():
         try:
-            second = int(datetime.strptime(found[2], form).replace(tzinfo=UTC).timestamp())
+            second = int(datetime.strptime(found[3], form).replace(tzinfo=UTC).timestamp())
         except ValueError:
             continue
-        place = Place(found[1], granularity, partition_at(granularity, second))
-        if Layout(Path(), place.name).file(place.partition) == path:
+        place = Place(found[1], granularity, partition_at(granularity, second), found[2] or "")
+        if Layout(Path(), place.name).file(place.partition, place.table) == path:
             return place
     return None
 
@@ -107,20 +108,30 @@ def has_files(root: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths of one dataset in one lake. Readers look below ``table`` only.
+    """The paths of one dataset in one lake. Readers look below its folders only.
 
     Attributes:
         root: The lake.
-        name: The dataset's name in this lake, and its folder.
+        name: The dataset's name in this lake.
+        tables: The tables of its records, the first of the records themselves. One without a name, if records
+            are nested.
     """
 
     root: Path
     name: str
+    tables: tuple[str, ...] = ("",)
+
+    def folder(self, table: str = "") -> Path:
+        """Published Parquet files and nothing else: readers glob even ``_x/`` folders and dotfiles.
+
+        One a table. No dataset has a dot in its name, so none is called as the table of another.
+        """
+        return self.root / self._called(table)
 
     @property
-    def table(self) -> Path:
-        """Published Parquet files and nothing else: readers glob even ``_x/`` folders and dotfiles."""
-        return self.root / self.name
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of all tables, in their order."""
+        return tuple(map(self.folder, self.tables))
 
     @property
     def workshop(self) -> Path:
@@ -157,16 +168,25 @@ class Layout:
         """Spool files kept as evidence (``--keep-raw``)."""
         return self.workshop / "raw" / self.name
 
-    def file(self, partition: Partition) -> Path:
+    def file(self, partition: Partition, table: str = "") -> Path:
         """The published file of a partition, relative to the lake."""
-        return Path(self.name, partition.folder, f"{self.name}-{partition.label}.parquet")
+        called = self._called(table)
+        return Path(called, partition.folder, f"{called}-{partition.label}.parquet")
 
-    def draft(self, partition: Partition, epoch: int) -> Path:
+    def files(self, partition: Partition) -> tuple[Path, ...]:
+        """Those of all tables, in their order."""
+        return tuple(self.file(partition, table) for table in self.tables)
+
+    def draft(self, partition: Partition, epoch: int, table: str = "") -> Path:
         """The same file while it is written, by the owner of ``epoch``; no two owners share a draft.
 
         Never ends in ``.parquet``: readers glob by that.
         """
-        return self.tmp / f"{self.name}-{partition.label}.{epoch}.draft"
+        return self.tmp / f"{self._called(table)}-{partition.label}.{epoch}.draft"
+
+    def drafts_of(self, partition: Partition, epoch: int) -> tuple[Path, ...]:
+        """Those of all tables, in their order."""
+        return tuple(self.draft(partition, epoch, table) for table in self.tables)
 
     def drafts(self, *, until: int) -> Iterator[Path]:
         """What owners up to the epoch ``until`` have begun to write, and those before there were epochs."""
@@ -182,19 +202,23 @@ class Layout:
             LakeError: The lake is not a writable folder, or lies on several file systems.
         """
         try:
-            make_folders(self.root, (self.table, self.spool, self.tmp, self.quarantine))
+            make_folders(self.root, (*self.folders, self.spool, self.tmp, self.quarantine))
             with suppress(PermissionError):  # a folder of someone else's, whose names may be beyond our reach
                 sync_folder(self.root.parent)
             probe = self.tmp / "probe"
             probe.write_bytes(b"")
             probe.unlink(missing_ok=True)  # another that starts at the same moment uses the same name
-            apart = self.table.stat().st_dev != self.tmp.stat().st_dev
+            device = self.tmp.stat().st_dev
+            apart = [folder for folder in self.folders if folder.stat().st_dev != device]
         except OSError as error:
             raise LakeError(
                 f"{self.root} cannot be written ({error.strerror}); give a folder you own with --lake"
             ) from error
         if apart:
             raise LakeError(
-                f"{self.table} and {self.tmp} lie on different file systems, so no file can replace another"
+                f"{apart[0]} and {self.tmp} lie on different file systems, so no file can replace another"
                 " in one step; let all of the lake lie on one"
             )
+
+    def _called(self, table: str) -> str:
+        return f"{self.name}.{table}" if table else self.name

@@ -5,6 +5,7 @@ Every method that writes is one transaction, durable when it returns.
 
 import json
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from harvester.errors import LakeError
@@ -190,7 +191,12 @@ def chosen(database: Database, name: str | None) -> list[str]:
     return held if name is None else [name]
 
 
+# What an identity does not say because it is as usual: it need not change when an option is new.
+_UNSAID: Mapping[str, object] = MappingProxyType({"tables": "nested"})
+
+
 def _compare(name: str, kept: Mapping[str, object], asked: Mapping[str, object]) -> None:
+    kept, asked = {**_UNSAID, **kept}, {**_UNSAID, **asked}
     differences = [
         f"{option.replace('_', '-')} is {_shown(kept.get(option))} there and {_shown(asked.get(option))} here"
         for option in sorted({*kept, *asked})

@@ -137,21 +137,27 @@ def _gather(root: Path, jobs: int, step: Callable[[int, int], None]) -> tuple[li
     paths = sorted(
         path.relative_to(root) for folder in folders for path in (root / folder).rglob("*.parquet")
     )
-    names = {place.name for path in paths if (place := place_of(path))}
-    paths = [path for path in paths if path.parts[0] in names]
+    own = {path.parts[0] for path in paths if place_of(path)}
+    paths = [path for path in paths if path.parts[0] in own]
     evidence: list[Evidence] = []
     aside: list[Finding] = []
     with ThreadPoolExecutor(jobs, thread_name_prefix="recover") as pool:
         for done, item in enumerate(pool.map(lambda path: inspect(root, path), paths), start=1):
             if isinstance(item, Finding):
                 aside.append(item)
-            else:
+            elif item is not None:
                 evidence.append(item)
             step(done, len(paths))
     evidence, others = _of_one_lake(evidence)
     doubled = list(_doubled(root, evidence))
     twice = {finding.path for finding in doubled}
-    return [item for item in evidence if item.file.path not in twice], [*aside, *others, *doubled]
+    evidence = [item for item in evidence if item.file.path not in twice]
+    aside += [*others, *doubled]
+    seen = {finding.path for finding in aside} | {part.path for item in evidence for part in item.file.files}
+    rest = [
+        Finding(path, "its records were not taken, or are not there") for path in paths if path not in seen
+    ]
+    return evidence, [*aside, *rest]
 
 
 def _of_one_lake(evidence: Sequence[Evidence]) -> tuple[list[Evidence], list[Finding]]:
@@ -212,5 +218,6 @@ def _dataset(
             for gap in gaps:
                 ledger.record(gap, gaps=[Gap(gap, None, 0, reason)], run=run)
     ledger.end(run, now, "recovered", {})
-    sizes = sum(file.rows for file in files), sum(file.bytes for file in files)
-    return Recovered(name, len(files), *sizes, catalog.coverage())
+    number_of_files = sum(len(file.files) for file in files)
+    sizes = sum(file.rows for file in files), sum(file.size for file in files)
+    return Recovered(name, number_of_files, *sizes, catalog.coverage())

@@ -1,13 +1,27 @@
-"""Cutting sorted record batches by time."""
+"""Rows of a file, and cutting sorted record batches by time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from harvester.lake.layout import Granularity
 from harvester.window import Window
+
+
+def stored(path: Path, schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
+    """The rows of a file with the columns of ``schema``, in order; streamed, never held.
+
+    Raises:
+        OSError: It cannot be read, or its checksums are wrong.
+        pa.ArrowException: It is damaged.
+    """
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        # Parquet has no whole-second timestamps: they come back as milliseconds.
+        yield from (batch.cast(schema) for batch in file.iter_batches())
 
 
 @dataclass(frozen=True, slots=True)

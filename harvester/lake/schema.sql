@@ -1,4 +1,4 @@
--- The ledger. Version 3. Instants are Unix seconds, spans half-open: [start, stop).
+-- The ledger. Version 4. Instants are Unix seconds, spans half-open: [start, stop).
 CREATE TABLE lake (
   account_id INTEGER NOT NULL,
   created REAL NOT NULL
@@ -60,7 +60,8 @@ CREATE TABLE gap (
   PRIMARY KEY (name, start)
 ) STRICT;
 
--- One row a file that readers see.
+-- One row a file that readers see; with flat tables, the files of the other tables are its parts, each with
+-- path, rows, bytes and hash.
 CREATE TABLE published (
   name TEXT NOT NULL,
   start INTEGER NOT NULL,
@@ -71,6 +72,7 @@ CREATE TABLE published (
   sha256 TEXT NOT NULL,
   complete INTEGER NOT NULL CHECK (complete IN (0, 1)),
   run INTEGER NOT NULL REFERENCES run (id),
+  parts TEXT NOT NULL DEFAULT '[]',
   PRIMARY KEY (name, start)
 ) STRICT;
 
@@ -98,5 +100,7 @@ CREATE TABLE intent (
   run INTEGER NOT NULL,
   draft TEXT NOT NULL,
   covers TEXT NOT NULL,
+  parts TEXT NOT NULL DEFAULT '[]',
+  drafts TEXT NOT NULL DEFAULT '[]',
   PRIMARY KEY (name, start)
 ) STRICT;

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from harvester.lake.layout import Layout, Partition, partition_at, partitions
 from harvester.lake.publish import show
 from harvester.lake.spool import Spool
 from harvester.lake.table import Table
-from harvester.lake.writer import Draft
+from harvester.lake.writer import Draft, Writer
 from harvester.window import Window, as_text, merged, shares, subtract
 
 T = TypeVar("T")
@@ -146,7 +146,7 @@ class Sink:
         seconds |= {item.span.start for item in self._catalog.published(share)}
         touched = {partition_at(granularity, second) for second in seconds}
         # A file that the ledger does not know of, as recover leaves it, is to be replaced.
-        touched |= {item for item in partitions(granularity, share) if self._path(item).exists()}
+        touched |= {item for item in partitions(granularity, share) if self._lies_there(item)}
         return sorted(touched | {item for item in self._assemblies if item.span.overlap(share)})
 
     def _add(
@@ -161,9 +161,11 @@ class Sink:
 
     def _assembly(self, partition: Partition) -> Assembly:
         """A new assembly, with what the published file keeps: its coverage, less what this run reads anew."""
-        file = self._path(partition) if self._catalog.has_file(partition.span) else None
+        files = [self._layout.root / file for file in self._layout.files(partition)]
+        # Without a file, the seconds are proven, and hold no record.
+        read = partial(self._table.read, files) if self._catalog.has_file(partition.span) else tuple
         kept = [
-            PublishedPiece(file, rest, self._table.time, self._table.schema)
+            PublishedPiece(rest, self._table.time, read)
             for share in shares(self._covered, partition.span)
             for rest in subtract(share, self._todo)
         ]
@@ -173,10 +175,10 @@ class Sink:
 
     def _is_seen(self, partition: Partition) -> bool:
         """Whether readers see a file of it, or should."""
-        return self._catalog.has_file(partition.span) or self._path(partition).exists()
+        return self._catalog.has_file(partition.span) or self._lies_there(partition)
 
-    def _path(self, partition: Partition) -> Path:
-        return self._layout.root / self._layout.file(partition)
+    def _lies_there(self, partition: Partition) -> bool:
+        return any((self._layout.root / file).exists() for file in self._layout.files(partition))
 
     def _abort(self) -> None:
         for assembly in self._assemblies.values():
@@ -191,7 +193,8 @@ class Sink:
             if draft.rows or self._is_seen(assembly.partition):
                 intents.append(self._intent(assembly, draft, complete=complete))
             else:
-                draft.path.unlink()
+                for item in (draft, *draft.others):
+                    item.path.unlink()
                 empty = [*empty, *assembly.covers]
         if not intents and not empty:
             return
@@ -205,7 +208,7 @@ class Sink:
             self._spool.free(window.start)
         self.published.partitions += len(news)
         self.published.rows += sum(item.rows for item in news)
-        self.published.bytes += sum(item.bytes for item in news)
+        self.published.bytes += sum(item.size for item in news)
 
     def _finish(self, assembly: Assembly, complete: object) -> Draft:
         covers = [[as_text(window.start), as_text(window.end)] for window in assembly.covers]
@@ -215,34 +218,29 @@ class Sink:
             "harvester.complete": json.dumps(complete),
             "harvester.run": str(self._run),
         }
-        return assembly.finish(*self._target(assembly), sealed(metadata))
+        return assembly.finish(self._beginning(assembly), sealed(metadata))
 
     def _intent(self, assembly: Assembly, draft: Draft, *, complete: bool) -> Intent:
+        path, *paths = self._layout.files(assembly.partition)
+        parts, span = tuple(map(Draft.shown_at, draft.others, paths)), assembly.partition.span
         publication = Publication(
-            span=assembly.partition.span,
-            path=self._layout.file(assembly.partition),
-            rows=draft.rows,
-            bytes=draft.bytes,
-            sha256=draft.sha256,
-            complete=complete,
-            covers=assembly.covers,
+            span, path, draft.rows, draft.bytes, draft.sha256, complete, assembly.covers, parts
         )
-        return Intent(publication, draft.path)
+        return Intent(publication, draft.path, tuple(other.path for other in draft.others))
 
     async def _relieve(self) -> None:
         """Give memory back: rows whose turn has come go to disk, then the youngest partitions are dropped."""
         assemblies = sorted(self._assemblies.values(), key=lambda assembly: assembly.partition)
         # Only the oldest may have a draft open, so that at most one unfinished row group is held.
         if assemblies and assemblies[0].has_row_group:
-            await self._in_thread(assemblies[0].write_ready, *self._target(assemblies[0]))
+            await self._in_thread(assemblies[0].write_ready, self._beginning(assemblies[0]))
         for assembly in reversed(assemblies):
             if self.held_bytes <= self._memory:
                 break
             assembly.drop()
 
-    def _target(self, assembly: Assembly) -> tuple[Path, pa.Schema, tuple[str, ...]]:
-        path = self._layout.draft(assembly.partition, self._catalog.epoch)
-        return path, self._table.schema, (self._table.time.name, self._table.key)
+    def _beginning(self, assembly: Assembly) -> Callable[[], Writer]:
+        return partial(self._table.begin, self._layout.drafts_of(assembly.partition, self._catalog.epoch))
 
     async def _in_thread(self, function: Callable[..., T], *values: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *values)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from harvester.errors import LakeError, LedgerDamagedError
 
 APPLICATION_ID = 0x48525653  # "HRVS"
-FORMAT = 3
+FORMAT = 4
 
 # From each earlier format to the next.
 _STEPS: Mapping[int, str] = MappingProxyType(
@@ -35,6 +35,11 @@ _STEPS: Mapping[int, str] = MappingProxyType(
               since REAL NOT NULL
             ) STRICT;
         """,
+        3: """
+            ALTER TABLE published ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
+            ALTER TABLE intent ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
+            ALTER TABLE intent ADD COLUMN drafts TEXT NOT NULL DEFAULT '[]';
+        """,
     }
 )
 
@@ -46,7 +51,10 @@ _STRUCTURES = (
     ("dataset", "identity", "object"),
     ("dataset", "facts", "object"),
     ("run", "summary", "object"),
+    ("published", "parts", "array"),
     ("intent", "covers", "array"),
+    ("intent", "parts", "array"),
+    ("intent", "drafts", "array"),
 )
 # Windows are left out: they may be by the hundred thousand, and all their text is checked otherwise.
 _WITH_TEXT = ("lake", "owner", "dataset", "run", "gap", "published", "suspect", "intent")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from harvester.lake.entries import Publication
+from harvester.lake.database import to_json
+from harvester.lake.entries import Part, Publication
+from harvester.records.flat import POSITION, Flat, TablesApartError
 from harvester.window import Window, as_text
 
 _HELD = 20_000_000  # keys in memory at once: 160 MB
@@ -41,23 +43,36 @@ class Expected:
         time: The column that rows are sorted by; whole seconds, UTC.
         key: The column that identifies a row.
         metadata: What every footer must say.
+        flat: The tables that records became; ``None`` if they are nested.
     """
 
     root: Path
     time: str
     key: str
     metadata: Mapping[str, str]
+    flat: Flat | None = None
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables, that of the records first; one without a name if records are nested."""
+        return ("",) if self.flat is None else tuple(self.flat.schemas)
 
     def examine(self, file: Publication) -> Finding | None:
-        """Look at one published file, from its hash to its rows.
+        """Look at one published file, or those of several tables, from their hashes to their rows.
 
         Returns:
             The first thing wrong with it, or ``None``.
         """
         wrong = next(self._wrong(file), None)
-        return None if wrong is None else Finding(file.path, wrong, file.covers)
+        return None if wrong is None else Finding(*wrong, file.covers)
 
-    def _wrong(self, file: Publication) -> Iterator[str]:
+    def _wrong(self, file: Publication) -> Iterator[tuple[Path, str]]:
+        for part in file.files:
+            yield from ((part.path, text) for text in self._changed(part))
+        for table, part in zip(self.tables, file.files, strict=True):
+            yield from ((part.path, text) for text in self._unsound(file, table, part))
+
+    def _changed(self, file: Part) -> Iterator[str]:
         path = self.root / file.path
         try:
             with path.open("rb") as content:
@@ -71,20 +86,31 @@ class Expected:
             return
         if (size, digest) != (file.bytes, file.sha256):
             yield f"the file was changed: {size} bytes, SHA-256 {digest}, were {file.bytes}, {file.sha256}"
-            return
+
+    def _unsound(self, file: Publication, table: str, part: Part) -> Iterator[str]:
         try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
-                yield from self._footer(file, parquet.metadata)
-                yield from self._rows(file, parquet)
+            with pq.ParquetFile(self.root / part.path, page_checksum_verification=True) as parquet:
+                yield from self._footer(file, table, part, parquet.metadata)
+                if self.flat is None or table == self.flat.main:
+                    yield from self._rows(file, parquet)
+                else:
+                    self.flat.check(
+                        table, self._counting(file, self.flat.lists[table].count), self._places(parquet)
+                    )
+        except TablesApartError as error:
+            yield str(error)
         except (OSError, pa.ArrowException) as error:
             yield f"the file is no sound Parquet: {' '.join(str(error).split())}"
 
-    def _footer(self, file: Publication, footer: pq.FileMetaData) -> Iterator[str]:
-        if footer.num_rows != file.rows:
-            yield f"the footer tells of {footer.num_rows} rows, the ledger of {file.rows}"
+    def _footer(self, file: Publication, table: str, part: Part, footer: pq.FileMetaData) -> Iterator[str]:
+        if footer.num_rows != part.rows:
+            yield f"the footer tells of {footer.num_rows} rows, the ledger of {part.rows}"
         told = {name.decode(): value.decode() for name, value in (footer.metadata or {}).items()}
         covers = [[as_text(window.start), as_text(window.end)] for window in file.covers]
         facts = {"harvester.covers": json.dumps(covers), "harvester.complete": json.dumps(file.complete)}
+        if self.flat is not None:
+            rows = {name: part.rows for name, part in zip(self.tables, file.files, strict=True)}
+            facts |= {"harvester.table": table, "harvester.rows": to_json(rows)}
         wanted = {**self.metadata, **facts}
         for name, value in wanted.items():
             if told.get(name) != value:
@@ -100,6 +126,15 @@ class Expected:
         tie = pc.and_(pc.equal(seconds[:-1], seconds[1:]), pc.less(keys[:-1], keys[1:]))
         if not pc.all(pc.or_(pc.less(seconds[:-1], seconds[1:]), tie), min_count=0).as_py():
             yield "the rows are not in order, or a key comes twice"
+
+    def _counting(self, file: Publication, count: str) -> pa.RecordBatch:
+        """Time and key of the records, and how many elements a list of each has."""
+        with pq.ParquetFile(self.root / file.path, page_checksum_verification=True) as parquet:
+            return _whole(parquet.read(columns=[self.time, self.key, count]))
+
+    def _places(self, parquet: pq.ParquetFile) -> pa.RecordBatch:
+        """To which record each element belongs, and where it stood."""
+        return _whole(parquet.read(columns=[self.time, self.key, POSITION.name]))
 
     def seconds(self, file: Publication) -> pa.Array:
         """When the rows of a file happened, Unix time, ascending.
@@ -141,14 +176,20 @@ class Expected:
         return keys.filter(pc.equal(pc.abs(rest), number))
 
 
-def strays(root: Path, table: Path, files: Sequence[Publication]) -> Iterator[Finding]:
-    """Parquet files that readers see and that nobody published."""
-    known = {root / file.path for file in files}
-    for path in sorted(table.rglob("*.parquet")):
+def strays(root: Path, folders: Iterable[Path], files: Sequence[Publication]) -> Iterator[Finding]:
+    """Parquet files that readers see in ``folders`` and that nobody published."""
+    known = {root / part.path for file in files for part in file.files}
+    for path in sorted(path for folder in folders for path in folder.rglob("*.parquet")):
         if path not in known:
             yield Finding(
                 path.relative_to(root), "readers see this file, but it was not published; move it away"
             )
+
+
+def _whole(table: pa.Table) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [column.combine_chunks() for column in table.columns], schema=table.schema
+    )
 
 
 def _count(seconds: pa.Array, window: Window) -> int:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harvester.errors import HarvestError
+from harvester.lake.entries import Part
 
 ROW_GROUP = 131_072  # rows
 
@@ -28,12 +30,34 @@ class Draft:
         rows: Its records, from its own footer.
         bytes: Its size.
         sha256: Its hash, hexadecimal.
+        others: With flat tables, the files of the other tables; this is that of the records.
     """
 
     path: Path
     rows: int
     bytes: int
     sha256: str
+    others: tuple["Draft", ...] = ()
+
+    def shown_at(self, path: Path) -> Part:
+        """What it becomes at ``path``, relative to the lake."""
+        return Part(path, self.rows, self.bytes, self.sha256)
+
+
+class Writer(Protocol):
+    """What becomes a draft."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append a batch."""
+        ...
+
+    def finish(self, metadata: Mapping[str, str]) -> Draft:
+        """Close, sync and read back."""
+        ...
+
+    def abort(self) -> None:
+        """Throw it away, finished or not."""
+        ...
 
 
 class DraftWriter:

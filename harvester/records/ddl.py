@@ -6,9 +6,6 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from harvester.datasets import Dataset
-from harvester.records.schema import arrow_schema
-
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -77,16 +74,17 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
 )
 
 
-def ddl(dataset: Dataset, dialect: str) -> str:
-    """The statement that makes an empty table of the dataset's columns.
+def ddl(table: str, schema: pa.Schema, dialect: str) -> str:
+    """The statement that makes an empty table.
 
     Args:
-        dataset: Gives the columns, and the table's name.
+        table: Its name.
+        schema: Its columns.
         dialect: ``duckdb`` or ``spark``.
     """
     words = DIALECTS[dialect]
     columns = [
         f"  {words.name(field.name)} {words.type_of(field.type)}{'' if field.nullable else ' NOT NULL'}"
-        for field in arrow_schema(dataset)
+        for field in schema
     ]
-    return f"CREATE TABLE {words.name(dataset.name)} (\n" + ",\n".join(columns) + f"\n){words.end};"
+    return f"CREATE TABLE {words.name(table)} (\n" + ",\n".join(columns) + f"\n){words.end};"

@@ -75,11 +75,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """Serve ``account`` on loopback, and its other ``histories``."""
     emulator = Emulator(
-        account,
-        behaviour or Behaviour(),
-        faults or Faults(),
-        private_key=PRIVATE_KEY,
-        histories=histories,
+        account, behaviour or Behaviour(), faults or Faults(), histories=histories, private_key=PRIVATE_KEY
     )
     async with serve(emulator) as endpoint:
         yield Bench(account, emulator, endpoint, folder, histories=histories)

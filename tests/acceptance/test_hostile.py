@@ -70,7 +70,7 @@ def test_a_date_is_a_date_or_in_quarantine(granularity: Granularity, text: str) 
     for moment in result.batch[CALLS.time_field].to_pylist():
         layout = Layout(Path("/lake"), "calls")
         path = layout.file(partition_at(granularity, int(moment.timestamp())))
-        assert path.is_relative_to(layout.table)
+        assert path.is_relative_to(layout.folder())
         assert ".." not in path.parts
         assert moment.strftime("%Y-%m") in str(path)
     assert result.batch.num_rows + len(result.quarantined) == 1

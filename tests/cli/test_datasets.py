@@ -66,7 +66,7 @@ def test_the_arrow_schema_is_printed(dataset: Dataset, capsys: pytest.CaptureFix
 
 def test_spark_s_types() -> None:
     """Lists are arrays, structs have colons, and moments are instants."""
-    text = ddl(DATASETS["acd"], "spark")
+    text = ddl("acd", arrow_schema(DATASETS["acd"]), "spark")
     assert "`begin_time` TIMESTAMP NOT NULL,\n" in text
     assert "`events` ARRAY<STRUCT<`acd_session_event_id`: BIGINT, `time`: TIMESTAMP, " in text
     assert text.endswith("\n) USING PARQUET;")

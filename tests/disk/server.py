@@ -82,7 +82,8 @@ def _harvest(case: dict[str, Any]) -> list[str]:
     notes = os.open(case["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     outcomes = []
     for window in small.RUNS:
-        outcomes.append(small.run(Path(case["lake"]), window, notes, keep_raw=case.get("keep_raw", False)))
+        options = {name: case[name] for name in ("keep_raw", "tables") if name in case}
+        outcomes.append(small.run(Path(case["lake"]), window, notes, **options))
         _disk.disk_mark(f"{outcomes[-1]} {window.end}".encode())
     return outcomes
 

@@ -11,7 +11,7 @@ from typing import Any
 from harvester import harvest
 from harvester.api.protocol import Answer, Page
 from harvester.config import Job
-from harvester.datasets import CALLS
+from harvester.datasets import CALLS, Field, Kind
 from harvester.harvest import Backfill
 from harvester.window import Window
 from tests.acceptance.vendor import Session, Vendor
@@ -31,6 +31,25 @@ DATASET = replace(
     running=None,
     switches={},
 )
+# The same with a list, so that it becomes two tables.
+FLAT = replace(
+    DATASET, fields=(*DATASET.fields, Field("calls", Kind.LIST, (Field("call_id", Kind.INTEGER),)))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Calling(Session):
+    """A session with calls."""
+
+    @property
+    def calls(self) -> list[int] | None:
+        """Their ids; there may be no list."""
+        return [10 * self.key + place for place in range(self.key % 4)] if self.key % 5 else None
+
+    def json(self) -> dict[str, object]:
+        """With the calls, if there is a list."""
+        calls = None if self.calls is None else [{"call_id": call} for call in self.calls]
+        return Session.json(self) | ({} if calls is None else {"calls": calls})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +70,7 @@ def _session(number: int) -> Session:
 
 ODD = frozenset({5, 14})  # one of either run
 HISTORY = [_session(number) for number in range(16)]
+CALLING = [Calling(1000 - number, _session(number).second) for number in range(16)]
 GOOD = {session.key: session for session in HISTORY if not isinstance(session, Odd)}
 
 
@@ -70,26 +90,28 @@ class Questioned:
         return answer
 
 
-def run(lake: Path, window: Window, notes: int, *, keep_raw: bool = False) -> str:
+def run(lake: Path, window: Window, notes: int, *, keep_raw: bool = False, tables: str = "nested") -> str:
     """One run in virtual time, the same way each time.
 
     Returns:
         How it ended.
     """
-    vendor = Questioned(Vendor(DATASET, HISTORY, order="reversed"), notes)
+    dataset, history = (DATASET, HISTORY) if tables == "nested" else (FLAT, CALLING)
+    vendor = Questioned(Vendor(dataset, history, order="reversed"), notes)
 
     @asynccontextmanager
     async def connected(*_: object, **__: object) -> AsyncIterator[Questioned]:
         yield vendor
 
     job = Job(
-        dataset=DATASET,
+        dataset=dataset,
         name="calls",
         window=window,
         lake=lake,
         credentials=Path("none"),
         partition="hour",
         keep_raw=keep_raw,
+        tables=tables,
     )
     account: Any = SimpleNamespace(account_id=1)
     loop = VirtualTimeLoop()

@@ -87,9 +87,12 @@ class Lake:
     """A lake whose ledger is open.
 
     Attributes:
+        table: What its files have in common.
         history: What its account holds.
         replayed: The windows whose answers were decoded again, in order.
     """
+
+    table = TABLE
 
     def __init__(self, layout: Layout, database: Database, thread: Executor) -> None:
         self.layout = layout
@@ -109,7 +112,7 @@ class Lake:
         """The sink of a new run that is to prove ``todo``."""
         return Sink(
             self.layout,
-            TABLE,
+            self.table,
             self.catalog,
             self.spool,
             todo=todo,
@@ -136,7 +139,7 @@ class Lake:
 
     def files(self) -> dict[str, bytes]:
         """What readers see, by its path below the dataset's folder."""
-        table = self.layout.table
+        table = self.layout.folder()
         return {str(path.relative_to(table)): path.read_bytes() for path in sorted(table.rglob("*.*"))}
 
     def drafts(self) -> list[Path]:
@@ -150,7 +153,7 @@ class Lake:
         query = """SELECT key, epoch(start_date)::BIGINT, text FROM read_parquet(?, hive_partitioning = false)
                    ORDER BY filename, file_row_number"""
         with duckdb.connect() as connection:
-            return connection.execute(query, [f"{self.layout.table}/**/*.parquet"]).fetchall()
+            return connection.execute(query, [f"{self.layout.folder()}/**/*.parquet"]).fetchall()
 
     def proven_rows(self) -> list[Row]:
         """What readers should find: the history of the covered seconds."""
@@ -162,12 +165,12 @@ class Lake:
 
 
 @contextmanager
-def opened(root: Path) -> Iterator[Lake]:
+def opened(root: Path, kind: type[Lake] = Lake) -> Iterator[Lake]:
     """Open the lake at ``root`` for the length of the block, making it if it is not there."""
-    layout = Layout(root, "calls")
+    layout = Layout(root, "calls", tuple(kind.table.flat.schemas) if kind.table.flat else ("",))
     layout.make()
     with Database.open(layout.ledger) as database, ThreadPoolExecutor(1) as thread:
-        yield Lake(layout, database, thread)
+        yield kind(layout, database, thread)
 
 
 def covered(lake: Lake, span: Window) -> list[Window]:

@@ -1,4 +1,5 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from harvester.lake.assembly import Assembly, HarvestedPiece, PublishedPiece
 from harvester.lake.layout import Granularity, partition_at
-from harvester.lake.writer import Draft, DraftError, DraftWriter
+from harvester.lake.rows import stored
+from harvester.lake.writer import Draft, DraftError, DraftWriter, Writer
 from harvester.window import Window
 from tests.lake.history import MONDAY, SCHEMA, TIME, Row, batches, hours, rows_of
 
@@ -19,6 +21,11 @@ SORTED_BY = ("start_date", "key")
 def path(tmp_path: Path) -> Path:
     """Where the partition's draft is written."""
     return tmp_path / "calls.draft"
+
+
+def begin(path: Path) -> Callable[[], Writer]:
+    """Begins its draft."""
+    return partial(DraftWriter, path, SCHEMA, sorted_by=SORTED_BY)
 
 
 def assembly(*needed: Window, published: Iterable[PublishedPiece] = ()) -> Assembly:
@@ -60,14 +67,17 @@ def test_pieces_are_written_in_time_order(path: Path, tmp_path: Path, order: lis
     for batch in batches(rows_of(hours(0, 24))):
         writer.write(batch)
     writer.finish({})
-    kept = [PublishedPiece(at, hours(*span), TIME, SCHEMA) for at, span in ((None, (20, 24)), (file, (6, 8)))]
+    kept = [
+        PublishedPiece(hours(*span), TIME, read)
+        for read, span in ((tuple, (20, 24)), (partial(stored, file, SCHEMA), (6, 8)))
+    ]
     partition = assembly(hours(0, 12), hours(20, 24), published=kept)
     for span in order:
         partition.add(piece(*span))
-        partition.write_ready(path, SCHEMA, SORTED_BY)
+        partition.write_ready(begin(path))
     assert partition.missing == (hours(5, 6), hours(8, 9))
     assert partition.covers == (hours(0, 5), hours(6, 8), hours(9, 12), hours(20, 24))
-    draft = partition.finish(path, SCHEMA, SORTED_BY, {})
+    draft = partition.finish(begin(path), {})
     assert rows_in(draft) == rows_of(hours(0, 5), hours(6, 8), hours(9, 12))
 
 
@@ -77,16 +87,16 @@ def test_only_what_nothing_older_is_missing_for_is_written(path: Path, row_group
     for span in ((4, 8), (12, 14)):
         partition.add(piece(*span))
     before = [partition.has_row_group]
-    partition.write_ready(path, SCHEMA, SORTED_BY)
+    partition.write_ready(begin(path))
     assert partition.held_bytes == size(hours(4, 8)) + size(hours(12, 14))
     partition.add(first := piece(2, 4))
     before.append(partition.has_row_group)
-    partition.write_ready(path, SCHEMA, SORTED_BY)
+    partition.write_ready(begin(path))
     assert (partition.held_bytes, first.bytes) == (size(hours(12, 14)), 0)
     before.append(partition.has_row_group)
     assert before == [False, True, False]
     partition.add(piece(8, 10))
-    partition.write_ready(path, SCHEMA, SORTED_BY)
+    partition.write_ready(begin(path))
     assert (partition.held_bytes, partition.missing) == (0, (hours(14, 20),))
     assert path.stat().st_size > row_group
     partition.abort()
@@ -102,7 +112,7 @@ def test_dropped_pieces_are_replayed_when_their_turn_comes(path: Path, row_group
     assert partition.has_row_group
     partition.drop()
     assert (partition.held_bytes, partition.has_row_group, replayed) == (0, False, [])
-    draft = partition.finish(path, SCHEMA, SORTED_BY, {})
+    draft = partition.finish(begin(path), {})
     assert replayed == [hours(0, 10), hours(10, 20)]
     assert rows_in(draft) == rows_of(hours(0, 20))
     assert pq.read_metadata(path).row_group(0).num_rows == row_group
@@ -130,7 +140,7 @@ def test_a_draft_that_fails_is_thrown_away(path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(DraftWriter, "finish", full)
     with pytest.raises(DraftError, match="full"):
-        partition.finish(path, SCHEMA, SORTED_BY, {})
+        partition.finish(begin(path), {})
     assert path.exists()
     partition.abort()
     assert not path.exists()

@@ -208,7 +208,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "an earlier version": (_another_version, "tables are not those of format 2"),
     "a version of nobody": (_statement("PRAGMA user_version = 0"), "tables are not those of format 0"),
     "another program's": (_statement("PRAGMA application_id = 7"), "not a ledger of this program"),
-    "a table gone": (_statement("DROP TABLE gap"), "tables are not those of format 3"),
+    "a table gone": (_statement("DROP TABLE gap"), "tables are not those of format 4"),
     "a log of another": (_strange_log, "lost or damaged"),
     "only the log": (lambda path: path.write_bytes(b""), "its write-ahead log is still there"),
     "a span": (_statement("UPDATE coverage SET stop = start"), "a span in coverage is none"),

@@ -254,7 +254,7 @@ def _assert_whole(root: Path) -> None:
         catalog = Catalog(database, "calls")
         recover(layout, catalog)
         published = {root / item.path: item.sha256 for item in catalog.published()}
-    files = {path: path.read_bytes() for path in layout.table.rglob("*.parquet")}
+    files = {path: path.read_bytes() for path in layout.folder().rglob("*.parquet")}
     assert {path: hashlib.sha256(content).hexdigest() for path, content in files.items()} == published
     assert list(layout.tmp.iterdir()) == []
 
@@ -269,8 +269,8 @@ def test_whoever_locks_finds_the_lock_in_its_place(tmp_path: Path) -> None:
             assert second.epoch == 2
             with pytest.raises(LakeLockedError, match=socket.gethostname()), entered(layout, started=0.0):
                 pytest.fail("three owners")
-    (layout.table / "date=2024-05-27").mkdir()
-    (layout.table / "date=2024-05-27" / "calls-2024-05-27.parquet").touch()
+    (layout.folder() / "date=2024-05-27").mkdir()
+    (layout.folder() / "date=2024-05-27" / "calls-2024-05-27.parquet").touch()
     layout.ledger.unlink()
     with pytest.raises(LakeError, match="harvester recover"), entered(layout, started=0.0):
         pytest.fail("a ledger was begun anew")

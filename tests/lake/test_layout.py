@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.errors import LakeError
-from harvester.lake.layout import Granularity, Layout, partition_at, partitions
+from harvester.lake.layout import (
+    Granularity,
+    Layout,
+    Place,
+    has_files,
+    partition_at,
+    partitions,
+    place_of,
+)
 from harvester.window import Window, as_text
 from tests.lake.history import STEADY
 
@@ -87,10 +95,51 @@ def test_readers_never_see_the_workshop() -> None:
     layout = Layout(Path("/lake"), "calls")
     private = [layout.ledger, layout.lock, layout.spool, layout.tmp, layout.quarantine, layout.raw]
     draft = layout.draft(partition_at(Granularity.DAY, 0), 7)
-    assert layout.table == Path("/lake/calls")
+    assert layout.folder() == Path("/lake/calls")
     assert {path.relative_to("/lake").parts[0] for path in (*private, draft)} == {"_harvester"}
     assert draft.name == "calls-1970-01-01.7.draft"
     assert len(set(private)) == len(private)
+
+
+@given(GRANULARITIES, SECONDS, st.sampled_from(["", "calls", "sessions"]))
+@STEADY
+def test_a_path_says_what_lies_there(granularity: Granularity, second: int, table: str) -> None:
+    """Of which dataset, partition and table; and of nothing else is it the path."""
+    partition = partition_at(granularity, second)
+    path = Layout(Path("/lake"), "sales").file(partition, table)
+    assert place_of(path) == Place("sales", granularity, partition, table)
+    assert place_of(Path("other", *path.parts[1:])) is None
+    assert place_of(path.with_name(f"other-{partition.label}.parquet")) is None
+
+
+def test_every_table_has_its_folder(tmp_path: Path) -> None:
+    """Beside those of nested records, which have one; files and drafts are called after it."""
+    layout = Layout(tmp_path, "calls", ("sessions", "calls"))
+    layout.make()
+    assert layout.folders == (tmp_path / "calls.sessions", tmp_path / "calls.calls")
+    assert all(folder.is_dir() for folder in layout.folders)
+    assert not (tmp_path / "calls").exists()
+    day = partition_at(Granularity.DAY, 0)
+    assert [str(path) for path in layout.files(day)] == [
+        f"calls.{table}/date=1970-01-01/calls.{table}-1970-01-01.parquet" for table in ("sessions", "calls")
+    ]
+    assert [path.name for path in layout.drafts_of(day, 7)] == [
+        "calls.sessions-1970-01-01.7.draft",
+        "calls.calls-1970-01-01.7.draft",
+    ]
+    for path in layout.drafts_of(day, 7):
+        path.touch()
+    assert set(layout.drafts(until=7)) == set(layout.drafts_of(day, 7))
+    assert not list(layout.drafts(until=6))
+
+
+def test_flat_tables_without_a_ledger_are_no_new_lake(tmp_path: Path) -> None:
+    """Their files are seen, as those of nested records are."""
+    assert not has_files(tmp_path)
+    path = tmp_path / Layout(tmp_path, "calls").file(partition_at(Granularity.HOUR, 0), "sessions")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert has_files(tmp_path)
 
 
 def test_the_folders_are_made_once(tmp_path: Path) -> None:
@@ -100,7 +149,7 @@ def test_the_folders_are_made_once(tmp_path: Path) -> None:
         layout.make()
         assert list(layout.tmp.iterdir()) == []
         (layout.spool / "1.spool").touch()
-    for folder in (layout.table, layout.spool, layout.tmp, layout.quarantine):
+    for folder in (layout.folder(), layout.spool, layout.tmp, layout.quarantine):
         assert folder.is_dir()
 
 

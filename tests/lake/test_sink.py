@@ -27,7 +27,7 @@ CUTS = [(0, 7), (7, 11), (11, 37), (37, 60), (60, 80), (80, 96)]  # within days,
 
 def footer(lake: Lake, path: str) -> dict[str, Any]:
     """What a file says about itself."""
-    metadata = pq.read_metadata(lake.layout.table / path).metadata
+    metadata = pq.read_metadata(lake.layout.folder() / path).metadata
     return {
         key.decode().removeprefix("harvester."): value.decode()
         for key, value in metadata.items()

@@ -47,7 +47,7 @@ def damage_unseen(path: Path) -> bytes:
 async def test_a_damaged_file_is_not_carried_over(lake: Lake) -> None:
     """P3: rewriting reads published rows back; if they are damaged the run fails and the file stays."""
     await lake.harvest(hours(0, 12))
-    path = lake.layout.table / MONDAYS_FILE
+    path = lake.layout.folder() / MONDAYS_FILE
     content = damage_unseen(path)
     sink = lake.sink(hours(12, 24))
     with pytest.raises(OSError, match="CRC checksum verification failed"):

@@ -148,18 +148,62 @@ LAKE = (
     Mutant(
         "damaged-file-carried-over",
         "rows of a damaged file are carried over into its replacement",
-        (
-            Edit(
-                f"{_LAKE}/assembly.py", "page_checksum_verification=True", "page_checksum_verification=False"
-            ),
-        ),
+        (Edit(f"{_LAKE}/rows.py", "page_checksum_verification=True", "page_checksum_verification=False"),),
         ("tests/lake/test_sink_failure.py::test_a_damaged_file_is_not_carried_over",),
     ),
     Mutant(
         "undecided-draft-shown",
         "a start renames what an earlier owner left, whatever it holds",
-        (Edit(f"{_LAKE}/publish.py", "if _hash(intent.draft) == wanted:", "if intent.draft.exists():"),),
+        (
+            Edit(
+                f"{_LAKE}/publish.py",
+                "_hash(draft) == file.sha256 for draft, file",
+                "draft.exists() for draft, file",
+            ),
+        ),
         ("tests/lake/test_publish.py::test_a_draft_that_is_not_what_was_decided_is_not_shown",),
+    ),
+    Mutant(
+        "records-shown-first",
+        "of flat tables, the sessions are renamed before what belongs to them",
+        (Edit(f"{_LAKE}/entries.py", "strict=True))[::-1]", "strict=True))"),),
+        ("tests/lake/test_flat.py::test_a_kill_between_two_renames[1]",),
+    ),
+    Mutant(
+        "some-of-several-shown",
+        "a start renames those drafts of a publication that are left, though one is not",
+        (Edit(f"{_LAKE}/publish.py", "if can_all and is_sound:", "if is_sound:"),),
+        ("tests/lake/test_flat.py::test_a_draft_that_was_harmed_shows_none_of_the_others[0-lost]",),
+    ),
+    Mutant(
+        "torn-publication-covered",
+        "a partition of which one file was replaced and another cannot be counts as harvested",
+        (Edit(f"{_LAKE}/publish.py", "if any(shown):", "if False:"),),
+        ("tests/lake/test_flat.py::test_a_draft_that_was_harmed_shows_none_of_the_others[1-lost]",),
+    ),
+    Mutant(
+        "names-of-drafts-not-synced",
+        "of drafts that are to be shown together a power cut may take some away",
+        (Edit(f"{_LAKE}/flat.py", "        sync_folder(self._folder)\n", ""),),
+        ("tests/lake/test_flat.py::test_the_names_of_drafts_are_durable",),
+    ),
+    Mutant(
+        "tables-joined-unseen",
+        "rows of flat tables are carried over to whichever session comes",
+        (
+            Edit(
+                "harvester/records/flat.py",
+                "if any(not head.equals(rows[column])",
+                "if any(len(head) != len(rows[column])",
+            ),
+        ),
+        ("tests/test_flat.py::test_tables_that_do_not_belong_together_are_not_joined[swapped]",),
+    ),
+    Mutant(
+        "recovered-apart",
+        "`recover` takes files of flat tables together that were not published so",
+        (Edit(f"{_LAKE}/inquest.py", "if replace(found, table=footer.table) != footer:", "if False:"),),
+        ("tests/acceptance/test_flat.py::test_tables_apart_are_not_recovered[calls of an earlier run]",),
     ),
     Mutant(
         "memory-without-bound",

@@ -1,4 +1,4 @@
-"""One start of the program, in a process of its own, so that a kill is a kill: no ``finally`` runs.
+"""One start of the program; one that may be killed has a process of its own, so that no ``finally`` runs.
 
 What happens is told through a pipe. After every publication it waits until it was judged.
 """
@@ -6,7 +6,6 @@ What happens is told through a pipe. After every publication it waits until it w
 import asyncio
 import gc
 import importlib
-import os
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -50,8 +49,8 @@ def warm() -> None:
     gc.freeze()  # a collection in a fork would copy every page
 
 
-def live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Teller) -> NoReturn:
-    """Live one life, and exit; never returns, whatever happens.
+def live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Teller) -> None:
+    """Live one life; whatever happens is told.
 
     Args:
         scenario: Of the seed.
@@ -60,14 +59,13 @@ def live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Tel
         begins: Unix time now.
         teller: Is told what happens.
     """
-    gc.disable()  # a life is short
     try:
         _live(scenario, number, lake, begins, teller)
     except BaseException:  # noqa: BLE001  (told, and judged there)
         with suppress(BrokenPipeError):  # nobody listens any more: the life was judged, and found wanting
             teller.tell("broken", text=traceback.format_exc())
     finally:
-        os._exit(0)  # nothing may run on in the fork
+        teller.close()
 
 
 def _live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Teller) -> None:
@@ -103,6 +101,8 @@ def _live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Te
                 code=int(exit_code(first)) if isinstance(first, HarvestError) else 1,
                 text=str(first) if known else "".join(traceback.format_exception(error)),
             )
+        finally:
+            network.close()
     teller.tell("over", wire=[[round(at, 6), asked] for at, asked in network.wire], logs=logs)
 
 

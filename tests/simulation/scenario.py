@@ -27,6 +27,11 @@ class Death:
     stopped: float | None = None
     power: bool = False
 
+    @property
+    def kills(self) -> bool:
+        """Whether it may be a kill."""
+        return bool(self.operation) or self.after is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:

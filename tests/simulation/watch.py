@@ -49,10 +49,19 @@ class Teller:
         os.write(self.out, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
     def ask(self, what: str) -> None:
-        """Say it, and wait until it was judged; a life that broke a promise ends here."""
+        """Say it, and wait until it was judged.
+
+        Raises:
+            BrokenPipeError: It broke a promise, and nobody listens any more.
+        """
         self.tell(what)
         if os.read(self.back, 1) != GOOD:
-            os._exit(3)
+            raise BrokenPipeError
+
+    def close(self) -> None:
+        """Say no more."""
+        os.close(self.out)
+        os.close(self.back)
 
 
 class WatchedEmulator(Emulator):

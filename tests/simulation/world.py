@@ -1,15 +1,18 @@
 """One seed from its first life to its last: forks the lives, hears what they tell, and has it judged."""
 
+import gc
 import hashlib
 import os
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from pathlib import Path
 from random import Random
+from threading import Thread
 from typing import Any
 
 import duckdb
@@ -150,16 +153,12 @@ def _is_plain(scenario: Scenario) -> bool:
 def _told(
     scenario: Scenario, number: int, lake: Path, begins: float
 ) -> Iterator[tuple[str, float, dict[str, Any], int]]:
-    """What a life tells until it is over, and where to answer."""
+    """Live one life, and hear what it tells: what happened, when, and what about it; and where to answer."""
     told, out = os.pipe()
     back, answer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(told)
-        os.close(answer)
-        live(scenario, number, lake, begins, Teller(out, back))
-    os.close(out)
-    os.close(back)
+    life = partial(live, scenario, number, lake, begins, Teller(out, back))
+    deadly = scenario.lives[number].death.kills
+    end = _forked(life, told, answer, (out, back)) if deadly else _beside(life)
     try:
         with os.fdopen(told, "rb") as lines:
             for line in lines:
@@ -167,5 +166,32 @@ def _told(
                 yield what, at, facts, answer
     finally:
         os.close(answer)
+        end()
+
+
+def _forked(life: Callable[[], None], told: int, answer: int, theirs: Iterable[int]) -> Callable[[], None]:
+    """Live it in a process; returns how to end that."""
+    child = os.fork()
+    if child == 0:
+        try:
+            gc.disable()  # a collection would copy every page
+            os.close(told)
+            os.close(answer)
+            life()
+        finally:
+            os._exit(0)  # nothing may run on in the fork
+    for pipe in theirs:
+        os.close(pipe)
+
+    def end() -> None:
         os.kill(child, signal.SIGKILL)  # it may be found wanting in the middle of its life
         os.waitpid(child, 0)
+
+    return end
+
+
+def _beside(life: Callable[[], None]) -> Callable[[], None]:
+    """Live it in a thread, which costs a third of a fork; returns how to wait for its end."""
+    thread = Thread(target=life)
+    thread.start()
+    return thread.join
