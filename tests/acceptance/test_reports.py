@@ -612,3 +612,18 @@ async def test_numbers_are_hidden_in_reports_too(tmp_path: Path) -> None:
         (path,) = (tmp_path / "lake" / "_harvester" / "quarantine" / "brief_calls").iterdir()
         assert hashed in path.read_text()
         assert "79991234567" not in path.read_text()
+
+
+async def test_flat_tables_come_by_report_too(tmp_path: Path) -> None:
+    """Sessions and calls apart, as many as the account has."""
+    calls = SyntheticAccount(300, START, END, seed=4)
+    async with bench(tmp_path, calls) as it:
+        report = await it.harvest(START, END, dataset=BRIEF_CALLS, tables="flat")
+        assert report.outcome == "complete"
+        lake = tmp_path / "lake" / "brief_calls."
+        rows = {
+            name: duckdb.execute(f"SELECT count(*) FROM read_parquet('{lake}{name}/**/*.parquet')").fetchall()
+            for name in ("sessions", "calls")
+        }
+        legs = sum(str(session).count("'call_id'") for session in calls.sessions(START, END))
+        assert rows == {"sessions": [(300,)], "calls": [(legs,)]}
