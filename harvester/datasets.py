@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from harvester.history import Content, Dataset, Field, Filter, Kind, Switch, fields_of
+from harvester.history import Content, Dataset, Field, Filter, Kind, Sign, Switch, fields_of
 from harvester.report_methods import AUDIT_LINES, BRIEF_LINES, CALL_LINES, TRANSACTION_LINES
 from harvester.session_fields import CALL, RECORD, RESOURCE_USAGE
 
 __all__ = ["ACD", "AUDIT", "BRIEF_CALLS", "CALLS", "DATASETS", "TRANSACTIONS"]
-__all__ += ["Content", "Dataset", "Field", "Filter", "Kind", "Switch"]
+__all__ += ["Content", "Dataset", "Field", "Filter", "Kind", "Sign", "Switch"]
 
 
 APPLICATION = Filter("application_id", "of this application", Kind.INTEGER)
@@ -59,6 +59,12 @@ CALLS = Dataset(
     ),
     narrowing=("application_id", "rule_name", "user_id"),
     running="active",
+    unfinished=(
+        Sign("calls", "cost"),  # a failed leg has 0
+        Sign("records", "cost"),
+        Sign("other_resource_usage", "cost"),
+        Sign("records", "transcription_status", ("Complete", "Not required")),
+    ),
     noun="sessions",
     report=CALL_LINES,
     fields=(

@@ -109,3 +109,10 @@ class RateLimitedError(TransientError):
 
 class UnavailableError(HarvestError):
     """The last of the allowed attempts failed too; the run ends, and what is published stays."""
+
+
+def first_failure(error: BaseException) -> BaseException:
+    """The failure inside nested groups: the first one; task groups leave out those they cancelled for it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

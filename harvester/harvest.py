@@ -7,29 +7,26 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from random import Random
 
-from harvester import __version__
 from harvester.api.client import Client, Meter
 from harvester.api.connection import connected
 from harvester.api.credentials import Credentials
+from harvester.api.pacing import Pace
 from harvester.api.via import Via
 from harvester.config import Job
 from harvester.lake.catalog import Catalog
-from harvester.lake.database import to_json
+from harvester.lake.database import Database
 from harvester.lake.layout import Granularity, Layout
 from harvester.lake.ledger import Ledger
 from harvester.lake.opening import entered
 from harvester.lake.publish import recover
-from harvester.lake.rows import TimeColumn
 from harvester.lake.sink import Sink
 from harvester.lake.spool import Spool
-from harvester.lake.table import Table
+from harvester.lake.table import table_of
 from harvester.pipeline import Pipeline, fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
 from harvester.plan.frontier import Frontier, Lease
 from harvester.readers import reader_of
-from harvester.records.flat import Flat
-from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
 from harvester.todo import Scope, leases, missing
 from harvester.window import Window, merged
@@ -46,6 +43,7 @@ class Backfill:
         scope: Scope = missing,
         now: Callable[[], float] = time.time,
         random: Random | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -55,12 +53,14 @@ class Backfill:
             scope: Says which seconds to prove.
             now: Gives Unix time.
             random: Spreads retries; seeded by the system if ``None``.
+            pace: Of whoever runs one after the other; the job's own budget if ``None``.
         """
         self._job = job
         self._scope = scope
         self._credentials = credentials
         self._now = now
         self._random = random
+        self._pace = pace
         self._layout = Layout(job.lake, job.name, job.table_names)
         self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
         self._meter = Meter()
@@ -76,21 +76,38 @@ class Backfill:
             ExceptionGroup: The API refused or could not be reached, or the disk refused; what is published
                 stays, and the next run goes on from there.
         """
+        self._job.settled(self._now())  # a range in the future is refused before anything is made
+        self._layout.make()
+        with entered(self._layout, started=self._now()) as database:
+            return await self.within(database)
+
+    async def within(self, database: Database) -> Report:
+        """The same for whoever owns the lake already, and has made the dataset's folders.
+
+        Raises:
+            Exception: As ``run``.
+        """
         job, started = self._job, self._now()
         settled = job.settled(started)
-        self._layout.make()
         async with AsyncExitStack() as stack:
-            database = stack.enter_context(entered(self._layout, started=started))
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)
+            catalog.forget_published()
             self._spool.keep_only(ledger.window_starts())  # also by a run that finds nothing to do
             todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
                 return report
             client = await stack.enter_async_context(
-                connected(job, self._credentials, self._meter, now=self._now, random=self._random)
+                connected(
+                    job,
+                    self._credentials,
+                    self._meter,
+                    now=self._now,
+                    random=self._random,
+                    pace=self._pace,
+                )
             )
             thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
             reader, windows = await self._reader(ledger, client, todo)
@@ -114,6 +131,11 @@ class Backfill:
         if self._pipeline is not None:
             self._pipeline.frontier.close()
             self._pipeline.reader.leave()
+
+    @property
+    def left(self) -> list[int]:
+        """When the records happened that were received and left to a later run, Unix seconds."""
+        return [] if self._pipeline is None else sorted(self._pipeline.progress.left)
 
     def snapshot(self) -> Snapshot | None:
         """Where the run is now; ``None`` before it has begun to ask."""
@@ -146,7 +168,7 @@ class Backfill:
     ) -> Sink:
         return Sink(
             self._layout,
-            self._table(),
+            table_of(self._job, self._credentials.account_id),
             catalog,
             self._spool,
             todo=todo,
@@ -182,23 +204,6 @@ class Backfill:
                 await pipeline.sink.flush_with_gaps()
         finally:
             pipeline.sink.abort()
-
-    def _table(self) -> Table:
-        dataset = self._job.dataset
-        return Table(
-            schema=arrow_schema(dataset),
-            time=TimeColumn(dataset.time_field),
-            key=dataset.key,
-            granularity=Granularity(self._job.partition),
-            metadata={
-                "harvester.version": __version__,
-                "harvester.dataset": dataset.name,
-                "harvester.schema_version": str(SCHEMA_VERSION),
-                "harvester.account_id": str(self._credentials.account_id),
-                "harvester.identity": to_json(self._job.identity),
-            },
-            flat=Flat.of(dataset) if self._job.tables == "flat" else None,
-        )
 
     def _report(self, pipeline: Pipeline, report: Report) -> Report:
         progress, published = pipeline.progress, pipeline.sink.published

@@ -120,6 +120,21 @@ class ReportMethod:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """What shows in the objects of a list that a record is not final, though it may not be running.
+
+    Attributes:
+        within: The LIST.
+        field: A field of its objects.
+        final: The texts that are final, beside null; if there are none, null alone is not final.
+    """
+
+    within: str
+    field: str
+    final: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """One history method.
 
@@ -137,6 +152,7 @@ class Dataset:
         narrowing: Fields that are filters too, for a second with too many records: each is used together with
             those before it.
         running: The BOOLEAN that says a record is not final yet, if there is one.
+        unfinished: What else shows that something of it is still to come.
         noun: What its records are called.
         usual_count: Records of one answer when no ``count`` is sent: so many are served in any case.
         caps_published: Whether the vendor publishes ``page_size`` and ``max_offset``; else they are learned.
@@ -163,6 +179,7 @@ class Dataset:
     filters: Mapping[str, Filter] = field(default_factory=lambda: MappingProxyType({}))
     narrowing: tuple[str, ...] = ()
     running: str | None = None
+    unfinished: tuple[Sign, ...] = ()
     noun: str = "records"
     usual_count: int = 20
     caps_published: bool = True

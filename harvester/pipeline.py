@@ -54,6 +54,7 @@ class Progress:
         replayed: Those of ``rows`` that an earlier run had received already.
         gaps: What could not be proven.
         running: Spans left to a later run, because records in them are not final yet.
+        left: When the records of these spans happened, Unix seconds.
         stale: Records taken although they claim not to be final: they are too old to wait for.
         forecast: Records that were to be fetched, by the API's first totals; ``None`` before they were known.
         spans: The separate windows that these were in.
@@ -65,6 +66,7 @@ class Progress:
     replayed: int = 0
     gaps: list[Gap] = field(default_factory=list)
     running: list[Window] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
     stale: int = 0
     forecast: int | None = None
     spans: int = 0
@@ -173,6 +175,7 @@ class Pipeline:
             self.progress.rows += harvest.rows
             self.progress.quarantined += len(harvest.quarantined)
             self.progress.running += harvest.running
+            self.progress.left += harvest.left(self.time_field)
             self.progress.stale += harvest.stale
             yield ProvenWindow(harvest.window, harvest.rows)
 

@@ -14,6 +14,7 @@ from harvester.api.client import Meter
 from harvester.api.connection import connected
 from harvester.api.counting import Counter, inclusive
 from harvester.api.credentials import Credentials
+from harvester.api.pacing import Pace
 from harvester.api.question import Bounds
 from harvester.config import Job
 from harvester.lake.entries import Publication
@@ -34,6 +35,7 @@ class Count:
         lake: Rows in the lake.
         quarantined: Records in quarantine, beside them.
         api: What the API counts.
+        left: Records that the last run received and left to a later one, beside the lake's.
         margin: By how much the API may count more: it is unknown whether its bounds are inclusive, or in
             which second a record in quarantine lies.
     """
@@ -42,30 +44,46 @@ class Count:
     lake: int
     quarantined: int
     api: int
+    left: int = 0
     margin: int = 0
 
     @property
     def agrees(self) -> bool:
         """Whether the two are the same."""
-        return 0 <= self.api - self.lake - self.quarantined <= self.margin
+        return 0 <= self.api - self.lake - self.left - self.quarantined <= self.margin
 
     @property
     def text(self) -> str:
         """The two figures in a sentence."""
         aside = f" and {self.quarantined} in quarantine" if self.quarantined else ""
+        aside += f" and {self.left} were left open just now" if self.left else ""
         return f"the API counts {self.api} records, the lake holds {self.lake}{aside}"
 
 
 class Held:
     """What the lake holds of one dataset, second by second."""
 
-    def __init__(self, expected: Expected, files: Sequence[Publication], aside: Quarantined) -> None:
-        """Look into ``files``, oldest first, and count the records in quarantine beside them."""
+    def __init__(
+        self,
+        expected: Expected,
+        files: Sequence[Publication],
+        aside: Quarantined,
+        left: Sequence[int] = (),
+    ) -> None:
+        """Look into ``files``, oldest first, and count the records in quarantine beside them.
+
+        Args:
+            expected: Reads them.
+            files: Each with the seconds that it covers.
+            aside: What is in quarantine.
+            left: When the records happened that were received and left to a later run, Unix seconds.
+        """
         self._expected = expected
         self._files = files
         self._starts = [file.span.start for file in files]
         self._seconds = pa.array(aside.seconds, pa.int64())
         self._unplaced = aside.unplaced
+        self._left = pa.array(left, pa.int64())
 
     def count(self, window: Window, api: int, bounds: Bounds) -> Count:
         """The lake's side of a count."""
@@ -77,7 +95,8 @@ class Held:
         near = [came_with for came_with in self._unplaced if came_with.overlap(window)]
         sure = [came_with for came_with in near if not subtract(came_with, [window])]
         quarantined = _inside(self._seconds, window) + len(sure)
-        return Count(window, self._rows(window), quarantined, api, margin + len(near) - len(sure))
+        left = _inside(self._left, window)
+        return Count(window, self._rows(window), quarantined, api, left, margin + len(near) - len(sure))
 
     def lonely(self) -> Iterator[int]:
         """Seconds that hold records while their neighbours hold none, one from each file."""
@@ -86,6 +105,17 @@ class Held:
             seconds = [file.span.start - 1, *some, file.span.end]
             nearer = zip(seconds, some, seconds[2:], strict=False)
             yield from islice((at for before, at, after in nearer if before + 1 < at < after - 1), 1)
+
+    def middle(self, window: Window) -> int | None:
+        """A second that has about half of a window's rows before it; ``None`` if the window cannot be halved.
+
+        The window lies within one file's span, or in none.
+        """
+        place = bisect_right(self._starts, window.start) - 1
+        seconds = self._expected.seconds(self._files[place]) if place >= 0 else pa.array([], pa.int64())
+        seconds = seconds.filter(_within(seconds, window))
+        middle = seconds[len(seconds) // 2].as_py() if len(seconds) else window.start + window.seconds // 2
+        return middle if middle > window.start else None
 
     def _rows(self, window: Window) -> int:
         place = bisect_right(self._starts, window.start) - 1
@@ -104,6 +134,8 @@ async def recount(
     *,
     step: Callable[[int], None],
     now: Callable[[], float] = time.time,
+    pace: Pace | None = None,
+    narrow: int | None = None,
 ) -> tuple[list[Count], int]:
     """Ask for the count of each span again.
 
@@ -115,6 +147,9 @@ async def recount(
         bounds: What is known about the range's bounds; learns more by a few questions if it has to.
         step: Is told how many spans are done.
         now: Gives Unix time.
+        pace: Of whoever asks before and after; the job's own budget if ``None``.
+        narrow: Halve a span that differs until it has so many records, or both halves differ; ``None`` to
+            leave it as it is.
 
     Returns:
         The counts, oldest first, and how many requests were sent.
@@ -124,7 +159,7 @@ async def recount(
     """
     meter = Meter()
     counts: list[Count] = []
-    async with connected(job, credentials, meter, now=now) as client:
+    async with connected(job, credentials, meter, now=now, pace=pace) as client:
         counter = Counter(client, job.dataset, job.shared)
         if None in bounds.facts.values():
             await _learn(counter, bounds, held.lonely())
@@ -133,13 +168,32 @@ async def recount(
         async def work() -> None:
             for window in waiting:
                 api, _ = await counter.count(window, bounds)
-                counts.append(held.count(window, api, bounds))
+                count = held.count(window, api, bounds)
+                if narrow is not None and not count.agrees:
+                    count = await _narrowed(counter, held, bounds, count, narrow)
+                counts.append(count)
                 step(len(counts))
 
         async with asyncio.TaskGroup() as group:
             for number in range(job.concurrency):
                 group.create_task(work(), name=f"count {number}")
     return sorted(counts, key=lambda count: count.window), meter.requests
+
+
+async def _narrowed(counter: Counter, held: Held, bounds: Bounds, count: Count, most: int) -> Count:
+    """Where a count differs, down to ``most`` records: each count of one half tells that of the other."""
+    while max(count.api, count.lake) > most and None not in bounds.facts.values():
+        whole, middle = count.window, held.middle(count.window)
+        if middle is None:
+            break
+        first, second = Window(whole.start, middle), Window(middle, whole.end)
+        api, _ = await counter.count(first, bounds)
+        halves = (held.count(first, api, bounds), held.count(second, count.api - api, bounds))
+        differing = [half for half in halves if not half.agrees]
+        if len(differing) != 1:  # two to look for: reading all of it costs no more than finding both
+            break
+        count = differing[0]
+    return count
 
 
 async def _learn(counter: Counter, bounds: Bounds, places: Iterable[int]) -> None:
@@ -158,6 +212,9 @@ async def _learn(counter: Counter, bounds: Bounds, places: Iterable[int]) -> Non
 
 
 def _inside(seconds: pa.Array, window: Window) -> int:
-    inside = pc.and_(pc.greater_equal(seconds, window.start), pc.less(seconds, window.end))
-    rows: int = pc.sum(inside, min_count=0).as_py()
+    rows: int = pc.sum(_within(seconds, window), min_count=0).as_py()
     return rows
+
+
+def _within(seconds: pa.Array, window: Window) -> pa.Array:
+    return pc.and_(pc.greater_equal(seconds, window.start), pc.less(seconds, window.end))

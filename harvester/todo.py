@@ -1,6 +1,7 @@
 """Which seconds a run is to prove, and which windows it starts from."""
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 
 from harvester.lake.catalog import Catalog
 from harvester.lake.layout import Granularity, partitions
@@ -16,6 +17,29 @@ def missing(
 ) -> tuple[Window, ...]:
     """What is settled of the range asked for, and not published."""
     return subtract(settled, catalog.coverage()) if settled else ()
+
+
+def suspected(
+    ledger: Ledger, _catalog: Catalog, settled: Window | None, _granularity: Granularity
+) -> tuple[Window, ...]:
+    """What verify or sync found in the settled part of the range, and is not mended yet."""
+    return merged(shares((item.window for item in ledger.suspects()), settled)) if settled else ()
+
+
+def joined(windows: Iterable[Window], seconds: Sequence[int], page_size: int) -> tuple[Window, ...]:
+    """The windows, and what lies between two of them if that is less than a page: one question brings both.
+
+    Args:
+        windows: Disjoint, oldest first.
+        seconds: When the published records happened, Unix time, ascending.
+        page_size: Most records of a page.
+    """
+    result: list[Window] = []
+    for window in windows:
+        between = bisect_left(seconds, window.start) - bisect_left(seconds, result[-1].end) if result else 0
+        start = result.pop().start if result and between < page_size else window.start
+        result.append(Window(start, window.end))
+    return tuple(result)
 
 
 def damaged(

@@ -8,7 +8,7 @@ import pytest
 from harvester.api.question import Bounds
 from harvester.lake.entries import Publication
 from harvester.lake.quarantine import Quarantined
-from harvester.recount import Count, Held
+from harvester.recount import Count, Held, _narrowed
 from harvester.window import Window
 
 FILE = Window(100, 200)
@@ -58,3 +58,42 @@ def test_unknown_bounds_leave_a_margin(api: int, agrees: bool) -> None:  # noqa:
 def test_a_lonely_second_is_one_whose_neighbours_hold_nothing() -> None:
     """Not the file's first second, before which another file may hold records."""
     assert list(held().lonely()) == [150]
+
+
+class Records:
+    """An API that knows how many records each second holds."""
+
+    def __init__(self, seconds: list[int]) -> None:
+        self.seconds, self.asked = seconds, 0
+
+    async def count(self, window: Window, _bounds: Bounds) -> tuple[int, int]:
+        """How many lie in a window."""
+        self.asked += 1
+        return sum(second in window for second in self.seconds), 1
+
+
+@pytest.mark.parametrize(
+    ("news", "found", "asked"),
+    [
+        ([131], Window(131, 150), 2),
+        ([120, 199], FILE, 1),
+        ([110, 111], Window(100, 131), 1),
+    ],
+)
+async def test_a_count_that_differs_is_halved(news: list[int], found: Window, asked: int) -> None:
+    """Until few records are left or both halves differ; one count tells of both halves."""
+    api, lake = Records([*SECONDS, *news]), held()
+    count = lake.count(FILE, len(api.seconds), KNOWN)
+    narrow = await _narrowed(api, lake, KNOWN, count, 3)  # type: ignore[arg-type]  # it only counts
+    assert (narrow.window, api.asked) == (found, asked)
+    assert narrow.api - narrow.lake == len(news)
+
+
+async def test_what_cannot_be_halved_is_left_whole() -> None:
+    """While the bounds are unknown, the halves would not add up; and a second is a second."""
+    api, lake = Records([*SECONDS, 100]), held()
+    whole = lake.count(FILE, 7, Bounds({}))
+    assert await _narrowed(api, lake, Bounds({}), whole, 1) == whole  # type: ignore[arg-type]  # it only counts
+    count = lake.count(FILE, 7, KNOWN)
+    narrow = await _narrowed(api, lake, KNOWN, count, 1)  # type: ignore[arg-type]  # it only counts
+    assert (narrow.window.start, narrow.api - narrow.lake) == (100, 1)

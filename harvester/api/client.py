@@ -106,6 +106,7 @@ class Persistent(Generic[Way]):
         concurrency: int,
         policy: RetryPolicy = RetryPolicy(),
         outages: OutagePolicy = _OUTAGES,
+        pace: Pace | None = None,
         random: Random,
         now: Callable[[], float],
         meter: Meter,
@@ -119,13 +120,15 @@ class Persistent(Generic[Way]):
             concurrency: Most requests at a time.
             policy: When to give up.
             outages: When to give up for everyone.
+            pace: Of the account, if others ask beside or after this client; then ``rate`` is not used.
             random: Spreads the delays.
             now: The local wall clock, Unix seconds.
             meter: Counts.
         """
         self._transport = transport
         self._tokens = tokens
-        self._pace = Pace(rate)
+        self._pace = pace or Pace(rate)
+        self._paused_before = self._pace.paused
         self._breaker = Breaker(self._pace, outages)
         self._budget = RetryBudget()
         self._slots = asyncio.Semaphore(concurrency)
@@ -162,7 +165,7 @@ class Persistent(Generic[Way]):
                 _log.debug("failed", method=method, failures=failures, reason=str(error))
                 await self._back_off(method, error, failures, deadline)
             finally:
-                self._meter.pauses = self._pace.paused
+                self._meter.pauses = self._pace.paused - self._paused_before
             queued = clock()
             await self._budget.repeat()
             deadline += max(0.0, clock() - queued)

@@ -10,6 +10,7 @@ from harvester.api.client import Client, Meter
 from harvester.api.credentials import Credentials
 from harvester.api.download import Downloader
 from harvester.api.file_transport import FileTransport
+from harvester.api.pacing import Pace
 from harvester.api.transport import Limits, Transport
 from harvester.config import Job
 
@@ -25,6 +26,7 @@ async def connected(
     *,
     now: Callable[[], float],
     random: Random | None = None,
+    pace: Pace | None = None,
 ) -> AsyncIterator[Client]:
     """Open the way to the API; nothing is asked yet.
 
@@ -34,6 +36,7 @@ async def connected(
         meter: Counts what is asked.
         now: Gives Unix time.
         random: Spreads retries; seeded by the system if ``None``.
+        pace: Of whoever keeps asking, one connection after the other; the job's own budget if ``None``.
 
     Raises:
         ConfigError: The endpoint or the CA file is not usable.
@@ -45,6 +48,7 @@ async def connected(
             TokenSource(credentials, now=now),
             rate=job.budget,
             concurrency=job.concurrency,
+            pace=pace,
             random=random or Random(),  # noqa: S311  (spreads retries; guards nothing)
             now=now,
             meter=meter,

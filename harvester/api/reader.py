@@ -62,6 +62,18 @@ class Harvest:
                 hours[item["values"]] += item["counts"]
         return hours
 
+    def left(self, time_field: str) -> list[int]:
+        """When the records of ``running`` happened, Unix seconds."""
+        if not self.running:
+            return []
+        times = (batch[time_field].cast(pa.int64()).to_pylist() for batch in self.batches)
+        return [
+            second
+            for seconds in times
+            for second in seconds
+            if any(second in window for window in self.running)
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

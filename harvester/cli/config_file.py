@@ -13,6 +13,7 @@ from harvester.errors import ConfigError
 
 COMMANDS = (
     "backfill",
+    "sync",
     "check",
     "plan",
     "status",

@@ -10,7 +10,10 @@ from harvester.errors import (
     RequestError,
     TokenError,
     ZoneError,
+    first_failure,
 )
+
+__all__ = ["ExitCode", "exit_code", "first_failure"]
 
 
 class ExitCode(IntEnum):
@@ -36,10 +39,3 @@ def exit_code(error: HarvestError) -> ExitCode:
             return ExitCode.LOCKED
         case _:
             return ExitCode.UNEXPECTED
-
-
-def first_failure(error: BaseException) -> BaseException:
-    """The failure inside nested groups: the first one; task groups leave out those they cancelled for it."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -65,6 +65,12 @@ PACE = (
     option("--rate", default="8", show_default=True, help="Requests per second at most, or 'none'."),
     option("--concurrency", type=int, default=8, show_default=True, help="Requests in flight at most."),
 )
+SETTLE = option(
+    "--settle",
+    default="1h",
+    show_default=True,
+    help="How old a second must be to be final: 90s, 15m, 1h, 2d.",
+)
 ACTIVE_LAG = option(
     "--active-lag",
     default="24h",
@@ -86,12 +92,7 @@ SHAPE = (
         show_default=True,
         help="One table with nested lists, or flat ones, one a list; fixed by a dataset's first run.",
     ),
-    option(
-        "--settle",
-        default="1h",
-        show_default=True,
-        help="How old a second must be to be final: 90s, 15m, 1h, 2d.",
-    ),
+    SETTLE,
     ACTIVE_LAG,
 )
 VIA = option(

@@ -128,6 +128,16 @@ class Catalog:
         for window in windows:
             self._database.insert("coverage", self._name, window.start, window.end)
 
+    def forget_published(self) -> None:
+        """Forget windows whose seconds are all published and not suspect: nobody will ask for them again.
+
+        Whoever read them anew was killed before it could replace anything.
+        """
+        with self._database.transaction():
+            covered = self.coverage()
+            done = [rest for window in covered for rest in subtract(window, self._acquit([]))]
+            self._forget_done("window", done)
+
     def _acquit(self, anew: Sequence[Window]) -> list[Window]:
         """Suspect these seconds no more; returns what still is suspect."""
         rows = self._database.all("SELECT * FROM suspect WHERE name = ?", self._name)

@@ -85,6 +85,13 @@ class Ledger:
             for number, start, stop, started, ended, outcome, summary in rows
         ]
 
+    def forget_runs(self, keep: int) -> None:
+        """Forget all but the last ``keep`` runs, and those by which a file, a gap or a decision stands."""
+        last = "SELECT id FROM run WHERE name = ? ORDER BY id DESC LIMIT ?"
+        named = "SELECT run FROM published UNION SELECT run FROM gap UNION SELECT run FROM intent"
+        query = f"DELETE FROM run WHERE name = ? AND id NOT IN ({last}) AND id NOT IN ({named})"  # noqa: S608  (constants)
+        self._database.write(query, self._name, self._name, keep)
+
     def open_windows(self) -> tuple[Window, ...]:
         """Windows still to be read whose first answers may lie in the spool, oldest first."""
         query = "SELECT start, stop FROM window WHERE name = ? AND state = 'open' ORDER BY start"
@@ -139,15 +146,20 @@ class Ledger:
         rows = self._database.all(query, self._name)
         return [Gap(Window(start, stop), *found) for start, stop, *found in rows]
 
-    def accuse(self, found_by: str, suspects: Iterable[Suspect], now: float) -> None:
-        """Keep what verify found by one kind of check, in place of what it found by that before.
+    def accuse(
+        self, found_by: str, suspects: Iterable[Suspect], now: float, *, within: Window | None = None
+    ) -> None:
+        """Keep what verify or sync found by one kind of check, in place of what was found by that before.
+
+        What was found before goes if it lies in ``within``, where the check was made; ``None`` is everywhere.
 
         Where the API counts otherwise today, answers from before are not to be replayed: their windows are
         forgotten.
         """
         with self._database.transaction():
-            query = "DELETE FROM suspect WHERE name = ? AND found_by = ?"
-            self._database.write(query, self._name, found_by)
+            start, end = (within.start, within.end) if within else (-(2**62), 2**62)
+            query = "DELETE FROM suspect WHERE name = ? AND found_by = ? AND start >= ? AND stop <= ?"
+            self._database.write(query, self._name, found_by, start, end)
             for item in suspects:
                 span = item.window
                 found = (item.found_by, item.reason, now)

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from harvester import __version__
+from harvester.config import Job
+from harvester.lake.database import to_json
 from harvester.lake.flat import FlatWriter, joined
 from harvester.lake.layout import Granularity
 from harvester.lake.rows import TimeColumn, stored
 from harvester.lake.writer import DraftWriter, Writer
 from harvester.records.flat import Flat
+from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,21 @@ class Table:
             TablesApartError: The files do not belong together.
         """
         return stored(files[0], self.schema) if self.flat is None else joined(files, self.flat)
+
+
+def table_of(job: Job, account_id: int) -> Table:
+    """The dataset that a job harvests, of this account."""
+    return Table(
+        schema=arrow_schema(job.dataset),
+        time=TimeColumn(job.dataset.time_field),
+        key=job.dataset.key,
+        granularity=Granularity(job.partition),
+        metadata={
+            "harvester.version": __version__,
+            "harvester.dataset": job.dataset.name,
+            "harvester.schema_version": str(SCHEMA_VERSION),
+            "harvester.account_id": str(account_id),
+            "harvester.identity": to_json(job.identity),
+        },
+        flat=Flat.of(job.dataset) if job.tables == "flat" else None,
+    )

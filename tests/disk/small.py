@@ -1,23 +1,29 @@
-"""The small backfill that is killed, starved and cut off everywhere: its history, and its two runs."""
+"""The small backfill that is killed, starved and cut off everywhere: history, two runs, and a sync."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
-from harvester import harvest
+from harvester import harvest, recount
 from harvester.api.protocol import Answer, Page
 from harvester.config import Job
 from harvester.datasets import CALLS, Field, Kind
 from harvester.harvest import Backfill
+from harvester.health import HealthFile
+from harvester.look_back import LookBack
+from harvester.service import Service, Settings
 from harvester.window import Window
 from tests.acceptance.vendor import Session, Vendor
 from tests.virtual_time import VirtualTimeLoop
 
+Done = TypeVar("Done")
+
 HOUR = 3_600
+ACCOUNT: Any = SimpleNamespace(account_id=1)
 START = 1_711_929_600 - HOUR  # an hour before a month, a day and an hour begin
 # The second run covers more than the first: it replaces a file, and adds others.
 RUNS = (Window(START, START + 3 * HOUR // 2), Window(START, START + 4 * HOUR))
@@ -68,6 +74,8 @@ def _session(number: int) -> Session:
     return kind(1000 - number, second, application=number % 3 or None, rule="a & b", user=number)
 
 
+# What the history shows only after both runs: in two partitions of three, one of them the first.
+LATE = [Session(2000 + hour, START + hour * HOUR + 77, rule="late") for hour in (0, 3)]
 ODD = frozenset({5, 14})  # one of either run
 HISTORY = [_session(number) for number in range(16)]
 CALLING = [Calling(1000 - number, _session(number).second) for number in range(16)]
@@ -98,25 +106,38 @@ def run(lake: Path, window: Window, notes: int, *, keep_raw: bool = False, table
     """
     dataset, history = (DATASET, HISTORY) if tables == "nested" else (FLAT, CALLING)
     vendor = Questioned(Vendor(dataset, history, order="reversed"), notes)
+    job = replace(_job(lake), window=window, dataset=dataset, keep_raw=keep_raw, tables=tables)
+    return _asked(vendor, Backfill(job, ACCOUNT, now=lambda: NOW).run()).outcome
 
+
+def sync(lake: Path, notes: int) -> str:
+    """One round of sync, over a history that has changed; returns how it ended."""
+    vendor = Questioned(Vendor(DATASET, [*HISTORY, *LATE], order="reversed"), notes)
+    settings = Settings(look_back=LookBack(), health=HealthFile(None))
+    (done,) = _asked(vendor, Service([_job(lake)], ACCOUNT, settings, now=lambda: NOW).run())
+    return done.outcome
+
+
+def _job(lake: Path) -> Job:
+    return Job(
+        dataset=DATASET,
+        name="calls",
+        window=Window(START, START + 365 * 86_400),
+        lake=lake,
+        credentials=Path("none"),
+        partition="hour",
+    )
+
+
+def _asked(vendor: Questioned, work: Coroutine[Any, Any, Done]) -> Done:
     @asynccontextmanager
     async def connected(*_: object, **__: object) -> AsyncIterator[Questioned]:
         yield vendor
 
-    job = Job(
-        dataset=dataset,
-        name="calls",
-        window=window,
-        lake=lake,
-        credentials=Path("none"),
-        partition="hour",
-        keep_raw=keep_raw,
-        tables=tables,
-    )
-    account: Any = SimpleNamespace(account_id=1)
     loop = VirtualTimeLoop()
-    vars(harvest)["connected"] = connected  # for good: this process does nothing else
+    for module in (harvest, recount):
+        vars(module)["connected"] = connected  # for good: this process does nothing else
     try:
-        return loop.run_until_complete(Backfill(job, account, now=lambda: NOW).run()).outcome
+        return loop.run_until_complete(work)
     finally:
         loop.close()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import pytest
 
 from harvester.errors import LakeError
-from harvester.lake.entries import ProvenWindow, RunRecord
+from harvester.lake.entries import ProvenWindow, RunRecord, Suspect
 from harvester.lake.ledger import Ledger, names
 from harvester.window import Gap, Window
 from tests.lake.history import Lake
@@ -118,3 +118,30 @@ def test_a_record_that_fails_changes_nothing(lake: Lake) -> None:
         lake.ledger.record(leased, gaps=[Gap(leased, 2, 1, "worse")], run=run + 1)
     assert lake.ledger.open_windows() == (leased,)
     assert lake.ledger.gaps() == [gap]
+
+
+def test_a_look_at_a_part_leaves_what_was_found_elsewhere(lake: Lake) -> None:
+    """What sync finds replaces what was found within its look-back, and nothing from before."""
+    lake.ledger.claim(1, IDENTITY, 0.0)
+    old, seen, other = (Suspect(Window(at, at + 10), "count", "differs") for at in (0, 100, 110))
+    damaged = Suspect(Window(100, 110), "file", "is gone")
+    lake.ledger.accuse("count", [old, seen], 1.0)
+    lake.ledger.accuse("file", [damaged], 1.0)
+    lake.ledger.accuse("count", [other], 2.0, within=Window(100, 200))
+    assert lake.ledger.suspects() == [old, damaged, other]
+    lake.ledger.accuse("count", [], 3.0)
+    assert lake.ledger.suspects() == [damaged]
+
+
+def test_runs_are_forgotten_but_for_the_last_and_those_that_matter(lake: Lake) -> None:
+    """A gap, like a file, names the run that left it; other datasets keep their own."""
+    lake.ledger.claim(1, IDENTITY, 0.0)
+    other = Ledger(lake.database, "archive")
+    other.claim(1, {"dataset": "calls"}, 0.0)
+    kept = other.begin(Window(0, 1), 0.0)
+    runs = [lake.ledger.begin(Window(0, 10), float(at)) for at in range(6)]
+    lake.ledger.record(Window(0, 10), gaps=[Gap(Window(0, 10), 1, 0, "lost")], run=runs[1])
+    lake.ledger.forget_runs(2)
+    assert [run.id for run in lake.ledger.runs(9)] == [runs[5], runs[4], runs[1]]
+    assert [run.id for run in other.runs(9)] == [kept]
+    assert lake.ledger.begin(Window(0, 10), 9.0) == runs[5] + 1

@@ -153,4 +153,22 @@ PROOF = (
         (Edit("harvester/records/report_lines.py", "        if key in seen:\n", "        if False:\n"),),
         ("tests/test_report_lines.py::test_lines_of_a_session_may_stand_apart",),
     ),
+    Mutant(
+        "look-back-moves-on",
+        "a round of `sync` that failed before it counted is never made up for",
+        (Edit("harvester/sync.py", "end if last is None else min(end, last))", "end)"),),
+        ("tests/acceptance/test_sync.py::test_a_round_that_failed_before_it_counted_is_made_up_for",),
+    ),
+    Mutant(
+        "unfinished-called-final",
+        "`sync` never reads again a cost or a transcript that was still to come",
+        (
+            Edit(
+                "harvester/look_back.py",
+                "                seconds += unfinished(",
+                "                unfinished(",
+            ),
+        ),
+        ("tests/acceptance/test_sync.py::test_what_is_unfinished_is_read_again_when_it_is_due",),
+    ),
 )

@@ -16,7 +16,12 @@ from tests.simulation.trouble import FAMILIES, draw_faults, draw_weather
 HOUR, DAY = 3_600, 86_400
 _MONTH_BEGINS = 1_711_929_600  # 2024-04-01, so a day and an hour begin there, too
 _ORDERS: tuple[Literal["id", "shuffled"], ...] = ("id", "id", "shuffled")
-_COMMANDS: tuple[Literal["harvest", "repair", "verify"], ...] = (*7 * ("harvest",), "repair", "verify")
+_COMMANDS: tuple[Literal["harvest", "repair", "verify", "sync"], ...] = (
+    *6 * ("harvest",),
+    "repair",
+    "verify",
+    *2 * ("sync",),
+)
 _SPANS = {"hour": (1_200, 5 * HOUR), "day": (HOUR, 5 * DAY), "month": (DAY, 65 * DAY)}
 
 
@@ -85,7 +90,8 @@ def _chaos(random: Random, scenario: Scenario, behaviour: Behaviour) -> list[Lif
                 window=_part(random, scenario),
                 pause=random.choice((1, 60, HOUR, DAY)) * random.random() + 1,
                 behaviour=replace(behaviour, seed=scenario.seed * 10 + number),
-                does=random.choice(_COMMANDS) if number else "harvest",
+                # What sync reads again on purpose would hide what a kill costs.
+                does=random.choice(_COMMANDS if loud else _COMMANDS[:-2]) if number else "harvest",
                 death=_death(random),
                 faults=faults,
                 weather=weather,

@@ -24,7 +24,11 @@ from harvester.cli.exit_codes import exit_code, first_failure
 from harvester.config import Job
 from harvester.errors import HarvestError
 from harvester.harvest import Backfill
+from harvester.health import HealthFile
+from harvester.look_back import LookBack
 from harvester.report import Report
+from harvester.round import Round
+from harvester.service import Service, Settings
 from harvester.todo import damaged, missing
 from harvester.verification import Verify
 from harvester.window import Window
@@ -133,6 +137,9 @@ class _Program:
             case "verify":
                 await self._verify(ask=False)
                 return
+            case "sync":
+                await self._sync()
+                return
             case "repair":
                 await self._backfill(repair=True)
             case "harvest":
@@ -156,8 +163,29 @@ class _Program:
         await asyncio.sleep(1)  # a command has a budget of its own, and takes longer than that to start
         return report
 
+    async def _sync(self) -> None:
+        """Keep the range up to date for some rounds."""
+        chance = Random(f"rounds {self.life.behaviour.seed}")
+        every, loop = chance.choice((60.0, 3_600.0)), asyncio.get_running_loop()
+
+        def tell(done: Round) -> None:
+            for report in done.reports if done.outcome != "interrupted" else ():
+                self.teller.tell("ended", report=report.as_json())
+
+        settings = Settings(
+            look_back=LookBack(chance.choice((1, 3_600, 2 * 86_400)), reread=chance.random() < 0.2),
+            every=every,
+            health=HealthFile(None),
+            tell=tell,
+        )
+        service = Service((self.job,), self.credentials, settings, now=self.wall, random=chance)
+        stopped = self.life.death.stopped
+        loop.call_later(chance.randint(1, 4) * every if stopped is None else stopped, service.stop)
+        await service.run()
+        await asyncio.sleep(1)
+
     async def _verify(self, *, ask: bool) -> int:
-        """Verify; returns of how many spans the API counts something else."""
+        """Verify; returns of how many spans the API counts something else, and how many are gaps."""
 
         def again(_name: str, _identity: Mapping[str, Any], window: Window) -> Job:
             return replace(self.job, window=window)
@@ -168,7 +196,7 @@ class _Program:
         differing = sum(len(result.differing) for result in results)
         self.teller.tell("verified", findings=findings, differing=differing)
         await asyncio.sleep(1)
-        return differing
+        return differing + sum(len(result.gaps) for result in results)
 
 
 def _job(scenario: Scenario, life: Life, lake: Path) -> Job:

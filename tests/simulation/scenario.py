@@ -53,7 +53,7 @@ class Life:
     window: Window
     pause: float
     behaviour: Behaviour
-    does: Literal["harvest", "repair", "verify"] = "harvest"
+    does: Literal["harvest", "repair", "verify", "sync"] = "harvest"
     death: Death = Death()
     faults: tuple[Fault, ...] = ()
     weather: Weather = CLEAR

@@ -147,7 +147,9 @@ def _is_plain(scenario: Scenario) -> bool:
         for session in scenario.sessions
     )
     shuffled = scenario.lives[-1].behaviour.order == "shuffled"
-    return not (troubled or unsteady or shuffled or scenario.beyond)
+    # The look-back of sync is asked for again on purpose.
+    renewed = any(life.does == "sync" for life in scenario.lives)
+    return not (troubled or unsteady or shuffled or renewed or scenario.beyond)
 
 
 def _told(

@@ -1,0 +1,205 @@
+"""``harvester sync``: a lake kept up to date, once or for ever."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harvester import config
+from harvester.cli.exit_codes import ExitCode
+from harvester.cli.figures import count
+from harvester.cli.options import (
+    ACTIVE_LAG,
+    CA_FILE,
+    CREDENTIALS,
+    ENDPOINT,
+    EVERY,
+    HASH_NUMBERS,
+    LAKE,
+    NAME,
+    PACE,
+    SETTLE,
+    api_settings,
+    number_key,
+    option,
+    options,
+)
+from harvester.datasets import DATASETS
+from harvester.errors import ConfigError
+from harvester.window import Window, as_text
+
+if TYPE_CHECKING:
+    from harvester.config import Job
+    from harvester.inspection import Holding
+    from harvester.round import Round
+    from harvester.service import Service
+
+_END_OF_TIME = 253_402_300_799  # the last instant that can be written
+
+
+@click.command("sync")
+@options(
+    LAKE,
+    NAME,
+    option(
+        "--dataset",
+        type=click.Choice([*DATASETS, EVERY]),
+        default=EVERY,
+        show_default=True,
+        help="What to keep up to date, of what the lake holds; or to begin with, if it holds nothing of it.",
+    ),
+    option("--from", "from_", help="Also fill the history from here on, newest first; ISO 8601."),
+    CREDENTIALS,
+    ENDPOINT,
+    CA_FILE,
+    *PACE,
+    SETTLE,
+    ACTIVE_LAG,
+    option("--look-back", default="48h", show_default=True, help="How far back to look for changes."),
+    option("--reread", is_flag=True, help="Read all of the look-back anew, whatever the counts say."),
+    option("--every", help="Go on as a service, with a round so often: 15m, 1h.  [default: one round]"),
+    option(
+        "--health-file",
+        type=click.Path(path_type=Path),
+        help="JSON file to replace after each round, for whoever watches.",
+    ),
+    HASH_NUMBERS,
+    option("--keep-raw", is_flag=True, help="Keep the API's answers in the lake as evidence."),
+    option("--json", "as_json", is_flag=True, help="Print one line of JSON a round and dataset on stdout."),
+)
+def command(
+    *,
+    lake: Path,
+    from_: str | None,
+    every: str | None,
+    look_back: str,
+    reread: bool,
+    health_file: Path | None,
+    as_json: bool,
+    **values: Any,  # noqa: ANN401  (what says which datasets, and how to ask)
+) -> None:
+    """Bring a lake up to date, and keep it so.
+
+    Harvests what settled since the last time and what was left open, then asks for one count of each
+    partition of the look-back, and reads anew what changed. Missing history is filled last, newest first.
+
+    \b
+    Examples:
+      harvester sync --lake ./lake --credentials key.json
+      harvester sync --lake ./lake --every 15m --health-file /run/harvester.json
+      harvester sync --lake ./lake --every 15m --from 2019-01-01
+      harvester sync --lake ./lake --look-back 7d --reread
+
+    \b
+    Exit codes: as of backfill; 3 if gaps are left. With --every a round that fails does not end it, unless
+    the API refuses the key (4), or the lake or an option is not usable (2, 5).
+    """  # noqa: D301  (\b keeps click from joining the lines)
+    import structlog
+
+    from harvester.api.credentials import load_credentials
+    from harvester.health import HealthFile
+    from harvester.look_back import LookBack
+    from harvester.service import Service, Settings
+
+    settings = api_settings(values) | {"lake": lake, "keep_raw": values["keep_raw"]}
+    settings["settle"] = config.duration("--settle", values["settle"])
+    settings["number_key"] = number_key(values["hash_numbers"])
+    start = None if from_ is None else config.instant("--from", from_)
+    jobs = _jobs(_held(lake, values["name"]), values["name"], values["dataset"], start, settings)
+    credentials, warnings = load_credentials(settings["credentials"])
+    for warning in warnings:
+        structlog.get_logger().warning(warning)
+    service = Service(
+        jobs,
+        credentials,
+        Settings(
+            look_back=LookBack(config.duration("--look-back", look_back), reread=reread),
+            every=None if every is None else _interval(every),
+            health=HealthFile(health_file),
+            tell=_print_json if as_json else _print,
+        ),
+    )
+    click.get_current_context().exit(_served(service, jobs[0]))
+
+
+def _served(service: "Service", job: "Job") -> int:
+    """Serve to the end; returns the exit code."""
+    import asyncio
+
+    from harvester.cli.display import Display
+    from harvester.cli.supervise import supervise
+
+    quiet = click.get_current_context().params["quiet"]
+    rounds, signals = asyncio.run(supervise(service, Display(job, service.snapshot, quiet=quiet)))
+    if signals:
+        return ExitCode.SIGNAL + signals[0]
+    return ExitCode.GAPS if any(done.gaps for done in rounds or ()) else ExitCode.COMPLETE
+
+
+def _held(lake: Path, name: str | None) -> list["Holding"]:
+    """The datasets of the lake, or the one of this name; none if it holds nothing yet."""
+    from harvester.inspection import holdings
+    from harvester.lake.layout import Layout
+    from harvester.lake.opening import has_begun
+
+    if not has_begun(Layout(lake, "")):
+        return []
+    return [holding for holding in holdings(lake, runs=0) if name in {None, holding.name}]
+
+
+def _jobs(
+    held: Sequence["Holding"], name: str | None, dataset: str, start: int | None, settings: dict[str, Any]
+) -> list["Job"]:
+    """What to keep up to date: asked for and hidden as it was harvested, or what begins here.
+
+    Raises:
+        ConfigError: Nothing, or nobody knows from when on.
+    """
+    from harvester.config import Job
+
+    held = [item for item in held if dataset in {EVERY, item.identity["dataset"]}]
+    jobs = []
+    for holding in held:
+        if settings["number_key"] is None and "hash_numbers" in holding.identity:
+            raise ConfigError(f"the numbers of {holding.name!r} are hashed: give its --hash-numbers KEYFILE")
+        first = holding.coverage[0].start if holding.coverage and start is None else start
+        window = _until_ever(first, holding.name)
+        jobs.append(Job.of_identity(holding.identity, name=holding.name, window=window, **settings))
+    if jobs:
+        return jobs
+    begun = [*DATASETS.values()] if dataset == EVERY else [DATASETS[dataset]]
+    if name is not None and len(begun) > 1:
+        raise ConfigError(f"the lake holds nothing named {name!r}: say with --dataset what it is to be")
+    return [
+        Job(dataset=item, name=name or item.name, window=_until_ever(start, item.name), **settings)
+        for item in begun
+    ]
+
+
+def _until_ever(start: int | None, name: str) -> Window:
+    if start is None:
+        raise ConfigError(f"the lake holds nothing of {name!r} yet: say --from when, or begin with backfill")
+    return Window(start, _END_OF_TIME)
+
+
+def _interval(text: str) -> int:
+    seconds = config.duration("--every", text)
+    if seconds < 1:
+        raise ConfigError("--every must be at least a second")
+    return seconds
+
+
+def _print(done: "Round") -> None:
+    covered = "nothing yet" if done.covered is None else f"up to {as_text(done.covered)}"
+    click.echo(
+        f"{done.name}: {done.outcome}, covered {covered}; {count(done.rows)} records read,"
+        f" {count(len(done.changed))} of {count(len(done.counts))} partitions changed,"
+        f" {count(done.requests)} requests, {count(len(done.gaps))} gaps"
+    )
+
+
+def _print_json(done: "Round") -> None:
+    import orjson
+
+    click.echo(orjson.dumps(done.as_json()))

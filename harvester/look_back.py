@@ -1,0 +1,134 @@
+"""How far back published history is looked at again, and which of it is read anew for what it says itself."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from harvester.api.caps import Caps
+from harvester.config import Job
+from harvester.errors import LakeError
+from harvester.lake.catalog import Catalog
+from harvester.lake.entries import Publication
+from harvester.lake.layout import Granularity
+from harvester.lake.ledger import Ledger
+from harvester.lake.unfinished import unfinished
+from harvester.lake.verify import Expected
+from harvester.records.flat import TablesApartError
+from harvester.todo import Scope, joined, missing, suspected
+from harvester.window import Window, merged, shares, subtract
+
+_DAY = 86_400
+_FEWER = 4  # a cost that is missing after hours may be missing for good: asking for it must get rarer
+_LONGEST = 366 * _DAY  # between two rounds; who comes later looks at the look-back alone
+
+
+@dataclass(frozen=True, slots=True)
+class LookBack:
+    """How far back, and by what.
+
+    Attributes:
+        seconds: How old a second is when it is looked at for the last time.
+        reread: Read all of it anew in each round, whatever counts and rows say.
+    """
+
+    seconds: int = 2 * _DAY
+    reread: bool = False
+
+    def due(self, last: float, now: float, settle: int) -> tuple[Window, ...]:
+        """The seconds whose unfinished records are to be read anew in a round.
+
+        A second is due when it is as old as the look-back, and when a quarter as old, and so on down to
+        ``settle``, when it was read first. So each is due a few times, however short the rounds are. Rounds
+        meet without a hole: a restart after days finds all that became due meanwhile.
+
+        Args:
+            last: When the round before began, Unix time, or an earlier moment.
+            now: When this one begins.
+            settle: Seconds.
+        """
+        last = max(last, now - _LONGEST)
+        age, spans = float(self.seconds), []
+        while age > settle:
+            spans.append((int(last - age), int(now - age)))
+            age /= _FEWER
+        if self.reread:
+            spans.append((int(now - self.seconds), int(now - settle)))
+        return merged(Window(start, end) for start, end in spans if start < end)
+
+
+def unfinished_in(job: Job, files: Iterable[Publication], due: Sequence[Window]) -> tuple[Window, ...]:
+    """The seconds of published rows that are not final, of those that are ``due``; may run in any thread.
+
+    Raises:
+        LakeError: A file is damaged or gone.
+    """
+    seconds: list[int] = []
+    for file in files:
+        if within := shares(due, file.span):
+            with _readable(file.path):
+                paths = [job.lake / part.path for part in file.files]
+                seconds += unfinished(paths, job.dataset, within, flat=job.tables == "flat")
+    return merged(Window(second, second + 1) for second in seconds)
+
+
+def renewing(job: Job, anew: Sequence[Window]) -> Scope:
+    """What is missing or suspect, and ``anew``; joined where one question brings both."""
+
+    def scope(
+        ledger: Ledger, catalog: Catalog, settled: Window | None, granularity: Granularity
+    ) -> tuple[Window, ...]:
+        found = (one(ledger, catalog, settled, granularity) for one in (missing, suspected))
+        wanted = merged([*anew, *(window for windows in found for window in windows)])
+        if not wanted:
+            return ()
+        seconds = _seconds(job, catalog, Window(wanted[0].start, wanted[-1].end))
+        todo = joined(wanted, seconds, Caps(job.dataset, ledger.facts()).page_size)
+        again = [share for window in todo for share in shares(catalog.coverage(), window)]
+        known = [*ledger.open_windows(), *(item.window for item in ledger.proven_windows())]
+        # Answers of a round that was killed are not those of today.
+        ledger.forget(window for window in known if any(map(window.overlap, again)))
+        return todo
+
+    return scope
+
+
+def countable(covers: Sequence[Window], running: Sequence[Window]) -> list[Window]:
+    """What to count of a partition: all of it at once, if its holes were read just now and left open.
+
+    Args:
+        covers: What is published of it, oldest first.
+        running: What was left open.
+    """
+    if not covers:
+        return []
+    whole = Window(covers[0].start, covers[-1].end)
+    holes = [rest for hole in subtract(whole, covers) for rest in subtract(hole, running)]
+    return list(covers) if holes else [whole]
+
+
+def _seconds(job: Job, catalog: Catalog, span: Window) -> list[int]:
+    """When the published records around ``span`` happened, ascending."""
+    expected = Expected(job.lake, job.dataset.time_field, job.dataset.key, {})
+    seconds: list[int] = []
+    for file in catalog.published(span):
+        with _readable(file.path):
+            seconds += expected.seconds(file).to_pylist()
+    return seconds
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say what mends a file of the lake that is damaged.
+
+    Raises:
+        LakeError: It is.
+    """
+    try:
+        yield
+    except (FileNotFoundError, pa.ArrowException, TablesApartError) as error:
+        raise LakeError(
+            f"the file {path} of the lake is damaged or gone; harvester verify and repair mend it"
+        ) from error
