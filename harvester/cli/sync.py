@@ -168,7 +168,8 @@ def _jobs(
         jobs.append(Job.of_identity(holding.identity, name=holding.name, window=window, **settings))
     if jobs:
         return jobs
-    begun = [*DATASETS.values()] if dataset == EVERY else [DATASETS[dataset]]
+    paged = [item for item in DATASETS.values() if item.paged]
+    begun = paged if dataset == EVERY else [DATASETS[dataset]]
     if name is not None and len(begun) > 1:
         raise ConfigError(f"the lake holds nothing named {name!r}: say with --dataset what it is to be")
     return [
