@@ -1,7 +1,7 @@
 """Runs contenders as processes, turn by turn, and tells what each took.
 
-The machine may be shared, so no figure stands alone: contenders take turns (A B A B), the median of each counts,
-and processor seconds (user and system, of the contender's process alone) are preferred to the clock.
+The machine may be shared, so no figure stands alone: contenders take turns (A B A B), the median of each
+counts, and processor seconds (user and system, of the contender's process alone) are preferred to the clock.
 """
 
 import json
@@ -126,4 +126,4 @@ def median(costs: Sequence[Cost]) -> Cost:
 def ratio(ours: Sequence[Cost], theirs: Sequence[Cost], figure: str) -> float:
     """Median, over the rounds, of a figure of ours divided by theirs of the same round."""
     pairs = zip(ours, theirs, strict=True)
-    return statistics.median(getattr(one, figure) / getattr(other, figure) for one, other in pairs)
+    return float(statistics.median(getattr(one, figure) / getattr(other, figure) for one, other in pairs))

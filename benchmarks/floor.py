@@ -1,7 +1,7 @@
 """``python -m benchmarks.floor``: ``harvester backfill``, with all its promises, against a straight line.
 
-Both get the same answers to the same questions: the floor repeats what the harvester asked. The harvester writes
-a file a day, checksums, ledger and proof; the floor one file.
+Both get the same answers to the same questions: the floor repeats what the harvester asked. The harvester
+writes a file a day, checksums, ledger and proof; the floor one file.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """The API of the benchmarks: every answer is rendered and compressed before anything is measured.
 
 In front stands a server that knows so little HTTP that an answer costs it a look into a dictionary and one
-write. A question it has not seen goes to the emulator behind it, and is known from then on: a first run of each
-contender warms it, and the runs that count never wait for a rendering. It tells its own processor time, because
-a benchmark whose server is the limit measures the server.
+write. A question it has not seen goes to the emulator behind it, and is known from then on: a first run of
+each contender warms it, and the runs that count never wait for a rendering. It tells its own processor time,
+because a benchmark whose server is the limit measures the server.
 
 ``python -m benchmarks.server --sessions 200000 --folder FOLDER`` prints what ``harvester emulator`` prints.
 """

@@ -1,8 +1,9 @@
 """The floor: the least work anyone could do with the same answers.
 
-``python -m benchmarks.straight_line ENDPOINT QUESTIONS FILE``: aiohttp, orjson, Arrow, one Parquet file. It is told
-which questions to ask, so it plans nothing; it tries nothing twice, keeps nothing, and proves nothing. What makes
-it fast without any care is in it: the collector is off, an answer becomes Arrow in one call.
+``python -m benchmarks.straight_line ENDPOINT QUESTIONS FILE``: aiohttp, orjson, Arrow, one Parquet file. It
+is told which questions to ask, so it plans nothing; it tries nothing twice, keeps nothing, and proves
+nothing. What makes it fast without any care is in it: the collector is off, an answer becomes Arrow in one
+call.
 """
 
 import asyncio
@@ -33,11 +34,11 @@ def _type(field: Field) -> pa.DataType:
     return _SCALARS.get(field.kind, pa.string())
 
 
-async def main(endpoint: str, questions: Path, file: Path, *, concurrency: int = 8) -> None:
+async def main(endpoint: str, questions: str, file: str, *, concurrency: int = 8) -> None:
     """Ask all questions and write one file."""
     gc.disable()
     struct = pa.struct([(field.name, _type(field)) for field in CALLS.fields])
-    asked = iter(json.loads(questions.read_text()))
+    asked = iter(json.loads(questions))
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     waiting: list[pa.RecordBatch] = []
     with pq.ParquetWriter(file, pa.schema(list(struct)), compression="zstd", compression_level=3) as writer:
@@ -58,4 +59,4 @@ async def main(endpoint: str, questions: Path, file: Path, *, concurrency: int =
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]).read_text(), sys.argv[3]))

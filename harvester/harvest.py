@@ -31,6 +31,7 @@ from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
 from harvester.plan.frontier import Frontier
 from harvester.records.flat import Flat
+from harvester.records.orderly import OrderlyReader
 from harvester.records.redaction import Redaction
 from harvester.records.schema import SCHEMA_VERSION, arrow_schema
 from harvester.report import Report, Snapshot
@@ -66,6 +67,8 @@ class Backfill:
         self._random = random
         self._layout = Layout(job.lake, job.name, job.table_names)
         self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
+        self._redaction = Redaction.of(job.dataset, urls=job.redact_urls, key=job.number_key)
+        self._quick = OrderlyReader(job.dataset, self._redaction).read
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
         self._stopped = False
@@ -93,7 +96,9 @@ class Backfill:
             if not todo:
                 return report
             client = await stack.enter_async_context(
-                connected(job, self._credentials, self._meter, now=self._now, random=self._random)
+                connected(
+                    job, self._credentials, self._meter, now=self._now, random=self._random, quick=self._quick
+                )
             )
             thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
             run = ledger.begin(job.window, started)
@@ -151,8 +156,7 @@ class Backfill:
         bounds, caps, density = Bounds(known), Caps(dataset, known), Density(known)
         spool, windows = self._spool, leases(ledger, todo)
         spool.keep_only(ledger.window_starts())
-        redaction = Redaction.of(dataset, urls=job.redact_urls, key=job.number_key)
-        source = PageSource(dataset, job.shared, client, redaction, caps)
+        source = PageSource(dataset, job.shared, client, self._redaction, caps, quick=self._quick)
         reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)
         readers = fetchers(job.concurrency)
         sink = Sink(

@@ -13,7 +13,7 @@ from harvester.api.breaker import Breaker
 from harvester.api.budget import RetryBudget
 from harvester.api.failures import refusal
 from harvester.api.pacing import Pace
-from harvester.api.protocol import Answer, Page, read
+from harvester.api.protocol import Answer, Page, Quick, read
 from harvester.api.reply import Reply
 from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
 
@@ -97,6 +97,7 @@ class Client:
         random: Random,
         now: Callable[[], float],
         meter: Meter,
+        quick: Quick | None = None,
     ) -> None:
         """Prepare to ask.
 
@@ -109,6 +110,7 @@ class Client:
             random: Spreads the delays.
             now: The local wall clock, Unix seconds.
             meter: Counts.
+            quick: Reads answers that are as documented.
         """
         self._transport = transport
         self._tokens = tokens
@@ -120,6 +122,7 @@ class Client:
         self._random = random
         self._now = now
         self._meter = meter
+        self._quick = quick
 
     @property
     def skew(self) -> float:
@@ -179,7 +182,7 @@ class Client:
         self._meter.bytes_received += len(reply.body)
         self._tokens.observe_date(reply.headers.get("date"))
         try:
-            answer, page = read(reply, self._now() + self._tokens.skew)
+            answer, page = read(reply, self._now() + self._tokens.skew, self._quick)
         except TokenError as error:
             self._tokens.renew(token, earlier=error.code == _ISSUED_IN_FUTURE)
             raise

@@ -7,6 +7,7 @@ from random import Random
 from harvester.api.auth import TokenSource
 from harvester.api.client import Client, Meter
 from harvester.api.credentials import Credentials
+from harvester.api.protocol import Quick
 from harvester.api.transport import Limits, Transport
 from harvester.config import Job
 
@@ -19,6 +20,7 @@ async def connected(
     *,
     now: Callable[[], float],
     random: Random | None = None,
+    quick: Quick | None = None,
 ) -> AsyncIterator[Client]:
     """Open the way to the API; nothing is asked yet.
 
@@ -28,6 +30,7 @@ async def connected(
         meter: Counts what is asked.
         now: Gives Unix time.
         random: Spreads retries; seeded by the system if ``None``.
+        quick: Reads answers that are as documented.
 
     Raises:
         ConfigError: The endpoint or the CA file is not usable.
@@ -42,4 +45,5 @@ async def connected(
             random=random or Random(),  # noqa: S311  (spreads retries; guards nothing)
             now=now,
             meter=meter,
+            quick=quick,
         )

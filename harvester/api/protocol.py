@@ -5,21 +5,24 @@ The vendor's envelope: ``{"result": [...], "count": n, "total_count": n, "timezo
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import orjson
+import pyarrow as pa
 
 from harvester.api.failures import failure, one_line
 from harvester.api.reply import Reply, check_status, retry_after
 from harvester.errors import HarvestError, MalformedAnswerError, TransientError
+from harvester.records.orderly import Orderly
 from harvester.records.salvage import Damaged, slices, split
 
 __all__ = [
     "Answer",
     "Page",
+    "Quick",
     "Reply",
     "answer_of",
     "check_status",
@@ -29,6 +32,9 @@ __all__ = [
     "retry_after",
     "unpack",
 ]
+
+Quick = Callable[[bytes], Orderly | None]
+"""Reads a JSON text in which all is as documented, and no other."""
 
 _DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
 
@@ -54,11 +60,13 @@ class Page:
     """What an answer says.
 
     Attributes:
-        records: JSON objects in the order received; a ``salvage.Damaged`` stands for one that is not.
+        records: JSON objects in the order received; a ``salvage.Damaged`` stands for one that is not. Empty
+            if there is a batch.
         text: The JSON text, decompressed.
         total: Sessions the question selects in all; ``None`` if the answer does not say.
         timezone: The zone of its times; ``None`` if the answer does not say.
         warnings: The vendor's remarks.
+        batch: The records, decoded already, of an answer that was orderly.
     """
 
     records: list[object]
@@ -66,14 +74,16 @@ class Page:
     total: int | None
     timezone: str | None
     warnings: tuple[str, ...]
+    batch: pa.RecordBatch | None = field(default=None, repr=False)
 
 
-def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
+def read(reply: Reply, server_now: float, quick: Quick | None = None) -> tuple[Answer, Page]:
     """The answer of a reply and what it says.
 
     Args:
         reply: From the API, or from whatever stands before it.
         server_now: The server's Unix time, for a ``Retry-After`` that names a moment.
+        quick: Tried first.
 
     Raises:
         HarvestError: What ``answer_of``, ``parse`` and ``check_status`` raise. A transient one knows of the
@@ -82,7 +92,7 @@ def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
     try:
         if reply.status == HTTPStatus.OK:
             answer = answer_of(reply)
-            return answer, parse(answer)
+            return answer, parse(answer, quick=quick)
         # An error of the API says more than the status it came with; a gateway's page says less.
         with suppress(MalformedAnswerError):
             parse(answer_of(reply))
@@ -141,8 +151,8 @@ def unpack(answer: Answer, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def parse(answer: Answer, *, limit: int = _DECODED_LIMIT) -> Page:
-    """What an answer says; at most ``limit`` bytes of JSON are read.
+def parse(answer: Answer, *, quick: Quick | None = None, limit: int = _DECODED_LIMIT) -> Page:
+    """What an answer says; at most ``limit`` bytes of JSON are read, by ``quick`` if it can.
 
     Raises:
         HarvestError: The error that the answer holds, by the table in ``failures``; an error beside a result
@@ -150,6 +160,8 @@ def parse(answer: Answer, *, limit: int = _DECODED_LIMIT) -> Page:
         MalformedAnswerError: The body is not the documented envelope, or contradicts itself.
     """
     text = unpack(answer, limit)
+    if quick is not None and (orderly := quick(text)) is not None:
+        return Page([], text, orderly.total, orderly.timezone, (), orderly.batch)
     envelope, records = _records(text)
     count, total, timezone = (envelope.get(name) for name in ("count", "total_count", "timezone"))
     if count is not None and (type(count) is not int or count != len(records)):
