@@ -4,7 +4,6 @@ The vendor's envelope: ``{"result": [...], "count": n, "total_count": n, "timezo
 ``{"error": {"code": n, "msg": "..."}}`` with whatever HTTP status, 200 included.
 """
 
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import orjson
 import pyarrow as pa
 
 from harvester.api.failures import failure, one_line
+from harvester.api.gunzip import gunzip, too_large
 from harvester.api.reply import Reply, check_status, retry_after
 from harvester.errors import HarvestError, MalformedAnswerError, TransientError
 from harvester.records.orderly import Orderly
@@ -39,7 +39,6 @@ Quick = Callable[[bytes], Orderly | None]
 _DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_SLICE = 16 << 10  # compressed bytes inflated at a time; deflate makes at most 1,032 times as many of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,31 +123,14 @@ def answer_of(reply: Reply) -> Answer:
 def unpack(answer: Answer, limit: int) -> bytes:
     """The JSON text of an answer, of at most ``limit`` bytes.
 
-    A gzip body is one member and nothing else. A second member is legal gzip, but no server writes one, while
-    a body glued together by a broken proxy looks like that.
-
     Raises:
-        MalformedAnswerError: It is larger than ``limit`` (noticed before it is in memory), cut or damaged.
+        MalformedAnswerError: It is larger than ``limit``, or what ``gunzip`` raises.
     """
-    if answer.encoding == "identity":
-        if len(answer.body) > limit:
-            raise _too_large(limit)
-        return answer.body
-    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    pieces, room = [], limit
-    try:
-        for start in range(0, len(answer.body), _SLICE):
-            pieces.append(inflate.decompress(answer.body[start : start + _SLICE], room + 1))
-            room -= len(pieces[-1])
-            if room < 0:
-                raise _too_large(limit)
-            if inflate.unused_data:
-                raise MalformedAnswerError("something follows the end of the gzip body")
-    except zlib.error:
-        raise MalformedAnswerError("the gzip body is damaged") from None
-    if not inflate.eof:
-        raise MalformedAnswerError("the gzip body is cut short")
-    return b"".join(pieces)
+    if answer.encoding == "gzip":
+        return gunzip(answer.body, limit)
+    if len(answer.body) > limit:
+        raise too_large(limit)
+    return answer.body
 
 
 def parse(answer: Answer, *, quick: Quick | None = None, limit: int = _DECODED_LIMIT) -> Page:
@@ -227,7 +209,3 @@ def _error(error: object) -> HarvestError:
             return failure(code, "without a message")
         case _:
             return MalformedAnswerError("the answer holds an error without a code")
-
-
-def _too_large(limit: int) -> MalformedAnswerError:
-    return MalformedAnswerError(f"the answer is larger than {limit >> 20} MiB")
