@@ -66,8 +66,9 @@ class Tally:
 class Answers:
     """Whole HTTP answers by question."""
 
-    def __init__(self, behind: str, session: aiohttp.ClientSession, latency: float) -> None:
+    def __init__(self, behind: str, session: aiohttp.ClientSession, latency: float, *, keep: bool) -> None:
         self.latency = latency
+        self._keep = keep
         self.tally = Tally()
         self._behind = behind
         self._session = session
@@ -111,7 +112,7 @@ class Answers:
                 if name in response.headers
             }
             answer = _http(text, kept, response.status)
-            if response.status == 200 and b'"error"' not in text[:64]:  # noqa: PLR2004  (OK)
+            if self._keep and response.status == 200 and b'"error"' not in text[:64]:  # noqa: PLR2004  (OK)
                 self._known[path, body] = answer
             return answer
 
@@ -170,7 +171,7 @@ async def main(options: argparse.Namespace) -> None:
     async with AsyncExitStack() as stack:
         behind = await stack.enter_async_context(serve(emulator))
         session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
-        answers = Answers(behind, session, options.latency)
+        answers = Answers(behind, session, options.latency, keep=options.keep == "true")
         server = await loop.create_server(lambda: Connection(answers.answer), "127.0.0.1", 0)
         print(f"endpoint     http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         print(f"credentials  {credentials}", flush=True)
@@ -185,6 +186,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--to", dest="end", default=END)
     parser.add_argument("--shape", default="daily")
     parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--keep", choices=["true", "false"], default="true", help="keep what was rendered")
     parser.add_argument("--folder", required=True)
     return parser.parse_args()
 

@@ -34,21 +34,23 @@ def _type(field: Field) -> pa.DataType:
     return _SCALARS.get(field.kind, pa.string())
 
 
+STRUCT = pa.struct([(field.name, _type(field)) for field in CALLS.fields])
+
+
 async def main(endpoint: str, questions: str, file: str, *, concurrency: int = 8) -> None:
     """Ask all questions and write one file."""
     gc.disable()
-    struct = pa.struct([(field.name, _type(field)) for field in CALLS.fields])
     asked = iter(json.loads(questions))
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     waiting: list[pa.RecordBatch] = []
-    with pq.ParquetWriter(file, pa.schema(list(struct)), compression="zstd", compression_level=3) as writer:
+    with pq.ParquetWriter(file, pa.schema(list(STRUCT)), compression="zstd", compression_level=3) as writer:
         async with aiohttp.ClientSession(endpoint) as session:
 
             async def ask() -> None:
                 for path, body in asked:
                     async with session.post(path, data=body.encode(), headers=headers) as response:
                         records = orjson.loads(await response.read())["result"]
-                    waiting.append(pa.RecordBatch.from_struct_array(pa.array(records, struct)))
+                    waiting.append(pa.RecordBatch.from_struct_array(pa.array(records, STRUCT)))
                     if sum(batch.num_rows for batch in waiting) >= _ROW_GROUP:
                         table = pa.Table.from_batches(waiting)
                         waiting.clear()
