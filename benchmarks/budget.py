@@ -38,7 +38,7 @@ RATES = (5, 20, 100, 500)
 _DATASET = replace(CALLS, page_size=10, max_offset=100)
 _SPAN = Window(1_704_067_200, 1_704_067_200 + 30 * 86_400)
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (each commit is synced; time is not)
-_LEAST, _SECONDS = 300, 10  # requests of a run at least, and seconds of its budget
+_LEAST, _MOST, _SECONDS = 300, 2_500, 60  # requests of a run, and seconds of its budget
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class _Tokens:
 
 def share(latency: float, rate: float) -> dict[str, float]:
     """What a run makes of ``rate`` requests a second, ``latency`` seconds away."""
-    requests = max(_LEAST, round(rate * _SECONDS))
+    requests = min(_MOST, max(_LEAST, round(rate * _SECONDS)))
     account = SyntheticAccount(requests * _DATASET.page_size, _SPAN.start, _SPAN.end, shape="uniform")
     far, tokens = Far(account, latency), _Tokens()
     concurrency = max(8, round(rate * latency * 1.5))
@@ -119,6 +119,8 @@ def share(latency: float, rate: float) -> dict[str, float]:
     seconds = far.left[-1] - far.left[0] + 1 / rate
     return {
         "share": round(len(far.left) / seconds / rate, 4),
+        "seconds lost": round(seconds - len(far.left) / rate, 2),
+        "seconds": round(seconds, 1),
         "most in a second": busiest_second(far.left),
         "requests": len(far.left),
         "least requests": requests,

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -97,7 +98,7 @@ def writing(rounds: int) -> dict[str, float]:
     quick = OrderlyReader(CALLS)
     found = [quick.read(text) for text in pages()]
     batches = [orderly.batch for orderly in found if orderly is not None]
-    least = float("inf")
+    least, size = float("inf"), 0
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds):
             began = time.process_time()
@@ -106,10 +107,11 @@ def writing(rounds: int) -> dict[str, float]:
                 writer.write(batch)
             draft = writer.finish({})
             least = min(least, time.process_time() - began)
+            size = draft.bytes
     return {
         "ms a page": round(least / _PAGES * 1000, 2),
         "Arrow MB a second": round(sum(batch.nbytes for batch in batches) / least / 1e6),
-        "bytes a row": round(draft.bytes / draft.rows),
+        "bytes a row": round(size / _PAGES / _PAGE),
     }
 
 
@@ -133,7 +135,7 @@ def signing(rounds: int) -> dict[str, float]:
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
     clock = [time.time()]
     tokens = TokenSource(Credentials(account_id=1, key_id="k", private_key=key), now=lambda: clock[0])
-    signed, kept = [], []
+    signed, kept = list[float](), list[float]()
     for _ in range(rounds * 5):
         clock[0] += 86_400  # the one before is too old
         for taken in (signed, kept):
@@ -151,10 +153,8 @@ def starting(rounds: int) -> dict[str, float]:
         "harvester --help": ["-m", "harvester", "--help"],
         "import harvester.harvest": ["-c", "import harvester.harvest"],
     }
-    costs = turns(
-        {name: (lambda flags=flags: run([sys.executable, *flags])) for name, flags in commands.items()},
-        rounds,
-    )
+    started = {name: partial(run, [sys.executable, *flags]) for name, flags in commands.items()}
+    costs = turns(started, rounds)
     return {name: round(median(taken).cpu * 1000) for name, taken in costs.items()}
 
 
