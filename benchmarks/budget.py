@@ -38,6 +38,7 @@ RATES = (5, 20, 100, 500)
 _DATASET = replace(CALLS, page_size=10, max_offset=100)
 _SPAN = Window(1_704_067_200, 1_704_067_200 + 30 * 86_400)
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (each commit is synced; time is not)
+_SPARE = 2  # times the requests that are under way when the budget is used up
 _LEAST, _MOST, _SECONDS = 300, 2_500, 60  # requests of a run, and seconds of its budget
 
 
@@ -82,7 +83,7 @@ def share(latency: float, rate: float) -> dict[str, float]:
     requests = min(_MOST, max(_LEAST, round(rate * _SECONDS)))
     account = SyntheticAccount(requests * _DATASET.page_size, _SPAN.start, _SPAN.end, shape="uniform")
     far, tokens = Far(account, latency), _Tokens()
-    concurrency = max(8, round(rate * latency * 1.5))
+    concurrency = max(8, round(rate * latency * _SPARE))
 
     @asynccontextmanager
     async def connected(_job: Job, _credentials: object, meter: Meter, **more: Any) -> AsyncIterator[Client]:  # noqa: ANN401

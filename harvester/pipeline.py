@@ -33,7 +33,9 @@ from harvester.plan.frontier import Frontier, Lease
 from harvester.window import Gap, Window
 
 _log = structlog.get_logger()
-_PAGES_IN_FLIGHT = 6  # by one fetcher, on average: it asks for ten pages at once, but waits alone for two
+# By one fetcher, on average: it asks for ten pages at once, but waits alone for two. Half of what that makes,
+# so that requests queue for the budget rather than the budget for requests: a second away, 0.87 instead of 0.74.
+_PAGES_IN_FLIGHT = 3
 _RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 
