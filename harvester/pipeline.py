@@ -33,8 +33,8 @@ from harvester.plan.frontier import Frontier, Lease
 from harvester.window import Gap, Window
 
 _log = structlog.get_logger()
-# By one fetcher, on average: it asks for ten pages at once, but waits alone for two. Half of what that makes,
-# so that requests queue for the budget rather than the budget for requests: a second away, 0.87 instead of 0.74.
+# By one fetcher: it asks for ten pages at once, but waits alone for two. Half of their mean, so that requests
+# wait for the budget and not the budget for requests: a second away, that uses 0.87 of it instead of 0.74.
 _PAGES_IN_FLIGHT = 3
 _RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
