@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
+import pyarrow as pa
 import structlog
 
 from harvester.api.reader import Harvest, Reader, Reading
@@ -96,7 +97,7 @@ class Pipeline:
         """
         channel: Channel[Harvest] = Channel(self.memory)
         self.progress.spans = self.frontier.windows
-        with _rare_collections():
+        with _rare_collections(), _frugal_memory():
             await self._stages(channel)
         self.ledger.learn({**self.reader.facts, **self.density.facts})
 
@@ -194,3 +195,14 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*thresholds)
+
+
+@contextmanager
+def _frugal_memory() -> Iterator[None]:
+    """Let Arrow allocate as C does: its own allocator keeps twice what pages of many small columns need."""
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(usual)
