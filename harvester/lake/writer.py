@@ -15,7 +15,7 @@ from harvester.errors import HarvestError
 from harvester.lake.entries import Part
 
 ROW_GROUP = 32_768  # rows
-COMPRESSION, LEVEL = "zstd", 3
+COMPRESSION, LEVEL = "zstd", 1
 
 
 class DraftError(HarvestError):
