@@ -39,7 +39,7 @@ _DATASET = replace(CALLS, page_size=10, max_offset=100)
 _SPAN = Window(1_704_067_200, 1_704_067_200 + 30 * 86_400)
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (each commit is synced; time is not)
 _SPARE = 2  # times the requests that are under way when the budget is used up
-_LEAST, _MOST, _SECONDS = 300, 2_500, 60  # requests of a run, and seconds of its budget
+_LEAST, _MOST, _SECONDS = 300, 1_200, 60  # requests of a run, and seconds of its budget
 
 
 @dataclass(slots=True)
