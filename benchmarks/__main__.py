@@ -28,11 +28,11 @@ QUESTIONS: Mapping[str, tuple[str, list[str]]] = {
 def main() -> int:
     """Run what is asked for, keep the figures as JSON, and write the page anew from all that is kept."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("questions", nargs="*", choices=[*QUESTIONS, []], default=list(QUESTIONS))
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}")
     parser.add_argument("--only-write", action="store_true", help="run nothing")
     options = parser.parse_args()
     _FIGURES.mkdir(exist_ok=True)
-    for name in () if options.only_write else options.questions:
+    for name in () if options.only_write else options.questions or QUESTIONS:
         print(f"{name}: {QUESTIONS[name][0]}", flush=True)
         command = [sys.executable, *QUESTIONS[name][1]]
         printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603  (ours)

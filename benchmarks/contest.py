@@ -106,14 +106,22 @@ def run(command: Sequence[str], *, source: Server | None = None, cwd: Path | Non
 
 
 def turns(contenders: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
-    """Let the contenders run in turns; a first turn of each warms the server and is not counted."""
-    for contender in contenders.values():
-        contender()
-    costs: dict[str, list[Cost]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            costs[name].append(contender())
-    return costs
+    """Let the contenders run in turns, ``rounds`` times.
+
+    The first round warms the server. So does each later one in which it had to render something: what the
+    harvester asks depends on which answer came first. Such rounds do not count, as long as there are others.
+    """
+    sound, void = list[dict[str, Cost]](), list[dict[str, Cost]]()
+    for number in range(1 + 3 * rounds):
+        costs = {name: contender() for name, contender in contenders.items()}
+        if number and not any(cost.rendered for cost in costs.values()):
+            sound.append(costs)
+        elif number:
+            void.append(costs)
+        if len(sound) == rounds:
+            break
+    counted = [*sound, *void][:rounds]
+    return {name: [costs[name] for costs in counted] for name in contenders}
 
 
 def median(costs: Sequence[Cost]) -> Cost:

@@ -45,7 +45,7 @@ def backfill(sessions: int) -> Cost:
 
 
 def many_windows(count: int) -> dict[str, float]:
-    """Processor seconds to open a ledger of ``count`` windows, half of them proven, and to have the rest on the way."""
+    """Processor seconds to open a ledger of ``count`` windows, half of them proven, and to go on."""
     with tempfile.TemporaryDirectory() as folder:
         layout = Layout(Path(folder), "calls")
         layout.make()
