@@ -23,7 +23,7 @@ import structlog
 
 from harvester import harvest
 from harvester.api.client import Client, Meter
-from harvester.api.reply import Reply
+from harvester.api.reply import Receiver, Reply
 from harvester.config import Job
 from harvester.datasets import CALLS
 from harvester.emulator import SyntheticAccount
@@ -51,9 +51,16 @@ class Far:
     left: list[float] = field(default_factory=list)
 
     async def post(
-        self, _method: str, form: Mapping[str, str], _token: str, *, leave: Callable[[], Awaitable[None]]
+        self,
+        _method: str,
+        form: Mapping[str, str],
+        _token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,
     ) -> Reply:
         """One answer."""
+        assert into is None  # noqa: S101  (nobody asks for a file)
         await leave()
         self.left.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.latency)

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from harvester.datasets import DATASETS, Content, Dataset
 from harvester.errors import ConfigError
+from harvester.links import TABLE
 from harvester.number_key import NumberKey
 from harvester.window import Window, as_text
 
@@ -44,6 +45,7 @@ class Job:
         keep_raw: Keep the answers as evidence.
         redact_urls: Drop signed URLs.
         number_key: Hash phone numbers with it; ``None`` to keep them.
+        via: ``pages``, ``reports``, or ``auto``, which chooses by cost; ``None`` for what the dataset can.
         memory: Arrow bytes held at most while rows wait for their turn.
     """
 
@@ -66,11 +68,14 @@ class Job:
     keep_raw: bool = False
     redact_urls: bool = False
     number_key: NumberKey | None = None
+    via: str | None = None
     memory: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ConfigError(f"--name {self.name!r} is not usable: lower-case letters, digits and _ only")
+        if self.name == TABLE:
+            raise ConfigError(f"--name {self.name!r} is not usable: the files of calls lie in that folder")
         if self.concurrency < 1:
             raise ConfigError("--concurrency must be at least 1")
         if self.rate is not None and not self.rate > 0:
@@ -85,6 +90,16 @@ class Job:
             if known.needs is not None and known.needs not in self.filters:
                 raise ConfigError(f"{_option(name)} needs {_option(known.needs)}: {known.because}")
         self._check_hiding()
+        self._check_way()
+
+    def _check_way(self) -> None:
+        name, beyond = self.dataset.name, " and ".join(self._beyond_reports)
+        if self.via == "pages" and not self.dataset.paged:
+            raise ConfigError(f"{name} can be had by report only: leave out --via pages")
+        if self.via == "reports" and self.dataset.report is None:
+            raise ConfigError(f"the vendor makes no reports of {name}: leave out --via reports")
+        if self.via == "reports" and beyond:
+            raise ConfigError(f"--via reports needs {beyond} for {name}: its columns are not known")
 
     def _check_hiding(self) -> None:
         if self.keep_raw and (self.redact_urls or self.number_key):
@@ -139,6 +154,22 @@ class Job:
                 f"the ledger tells of a dataset that this version cannot ask for: {error}"
             ) from error
         return cls(dataset=dataset, **shape, **settings)
+
+    @property
+    def way(self) -> str:
+        """How the run reads: ``pages``, ``reports``, or ``auto`` if there is a choice."""
+        if not self.dataset.paged:
+            return "reports"
+        if self.via == "auto" and (self.dataset.report is None or self._beyond_reports):
+            return "pages"
+        return self.via or "pages"
+
+    @property
+    def _beyond_reports(self) -> list[str]:
+        """What would have to be left out for a report to carry all that is asked for."""
+        report = self.dataset.report
+        asked = [name for name in (report.without if report else ()) if self.switches.get(name, True)]
+        return [_option(f"no_{name}") for name in asked]
 
     @property
     def table_names(self) -> tuple[str, ...]:

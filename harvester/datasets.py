@@ -6,16 +6,15 @@ Where that page is silent, as about the caps of some, the value says so, and the
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from harvester.history import Content, Dataset, Field, Filter, Kind, Switch
+from harvester.history import Content, Dataset, Field, Filter, Kind, Switch, fields_of
+from harvester.report_methods import AUDIT_LINES, BRIEF_LINES, CALL_LINES, TRANSACTION_LINES
+from harvester.session_fields import CALL, RECORD, RESOURCE_USAGE
 
-__all__ = ["ACD", "AUDIT", "CALLS", "DATASETS", "TRANSACTIONS"]
+__all__ = ["ACD", "AUDIT", "BRIEF_CALLS", "CALLS", "DATASETS", "TRANSACTIONS"]
 __all__ += ["Content", "Dataset", "Field", "Filter", "Kind", "Switch"]
-
-
-def _fields(kind: Kind, names: str, content: Content | None = None) -> tuple[Field, ...]:
-    return tuple(Field(name, kind, content=content) for name in names.split())
 
 
 APPLICATION = Filter("application_id", "of this application", Kind.INTEGER)
@@ -28,52 +27,6 @@ RULE = Filter(
 )
 OF_CHILDREN = "of child accounts"
 CHILD = Filter("child_account_id", "of the account and this child account", Kind.INTEGER, several=True)
-
-CALL = (
-    Field("call_id", Kind.INTEGER),
-    Field("start_time", Kind.INSTANT),
-    Field("duration", Kind.INTEGER),
-    *_fields(Kind.TEXT, "local_number remote_number", Content.NUMBER),
-    Field("remote_number_type", Kind.TEXT),
-    Field("diversion_number", Kind.TEXT, content=Content.NUMBER),
-    *_fields(Kind.BOOLEAN, "incoming successful"),
-    Field("transaction_id", Kind.INTEGER),
-    Field("record_url", Kind.TEXT, content=Content.URL),
-    Field("media_server_address", Kind.TEXT),
-    Field("cost", Kind.NUMBER),
-    Field("custom_data", Kind.TEXT),
-    Field("end_reason", Kind.OBJECT, (Field("code", Kind.INTEGER), Field("details", Kind.TEXT))),
-    *_fields(Kind.TEXT, "audio_quality direction"),
-)
-
-RESOURCE_USAGE = (
-    Field("resource_usage_id", Kind.INTEGER),
-    Field("resource_type", Kind.TEXT),
-    Field("cost", Kind.NUMBER),
-    Field("description", Kind.TEXT),
-    Field("used_at", Kind.INSTANT),
-    Field("transaction_id", Kind.INTEGER),
-    Field("resource_quantity", Kind.NUMBER),  # typed int by the vendor, decimal by its Java client
-    Field("unit", Kind.TEXT),
-    Field("ref_call_id", Kind.INTEGER),
-)
-
-RECORD = (
-    Field("record_id", Kind.INTEGER),
-    Field("record_name", Kind.TEXT),
-    Field("cost", Kind.NUMBER),
-    Field("start_time", Kind.INSTANT),
-    Field("duration", Kind.INTEGER),
-    Field("record_url", Kind.TEXT, content=Content.URL),
-    Field("transaction_id", Kind.INTEGER),
-    Field("file_size", Kind.NUMBER),
-    Field("transcription_url", Kind.TEXT, content=Content.URL),
-    Field("transcription_status", Kind.TEXT),
-    Field("transcription_transaction_id", Kind.INTEGER),
-    *_fields(Kind.BOOLEAN, "hd_audio lossless is_removed"),
-    Field("expiration_date", Kind.DATE),
-    Field("media_parameters", Kind.TEXT),
-)
 
 CALLS = Dataset(
     name="calls",
@@ -107,20 +60,34 @@ CALLS = Dataset(
     narrowing=("application_id", "rule_name", "user_id"),
     running="active",
     noun="sessions",
+    report=CALL_LINES,
     fields=(
-        *_fields(Kind.INTEGER, "call_session_history_id account_id application_id"),
-        *_fields(Kind.TEXT, "application_name rule_name"),
+        *fields_of(Kind.INTEGER, "call_session_history_id account_id application_id"),
+        *fields_of(Kind.TEXT, "application_name rule_name"),
         Field("user_id", Kind.INTEGER),
         Field("start_date", Kind.INSTANT),
         Field("duration", Kind.INTEGER),
-        *_fields(Kind.TEXT, "initiator_address media_server_address"),  # IP addresses, both
+        *fields_of(Kind.TEXT, "initiator_address media_server_address"),  # IP addresses, both
         Field("log_file_url", Kind.TEXT, content=Content.URL),
-        *_fields(Kind.TEXT, "finish_reason custom_data audio_quality"),
+        *fields_of(Kind.TEXT, "finish_reason custom_data audio_quality"),
         Field("active", Kind.BOOLEAN),
         Field("calls", Kind.LIST, CALL),
         Field("other_resource_usage", Kind.LIST, RESOURCE_USAGE, table="resources"),
         Field("records", Kind.LIST, RECORD),
     ),
+)
+
+# GetBriefCallHistory has no pages: its sessions are those that GetCallHistory counts.
+_BRIEF_FILTERS = ("application_id", "rule_name", "remote_number", "local_number", "custom_data")
+BRIEF_CALLS = replace(
+    CALLS,
+    name="brief_calls",
+    switches=MappingProxyType({}),
+    filters=MappingProxyType({name: CALLS.filters[name] for name in _BRIEF_FILTERS}),
+    narrowing=(),
+    report=BRIEF_LINES,
+    paged=False,
+    fields=tuple(item for item in CALLS.fields if item.name not in {"other_resource_usage", "records"}),
 )
 
 # Left out: use_accounting_dates, a time that no record shows; is_uncommitted, the history of money on hold.
@@ -149,13 +116,14 @@ TRANSACTIONS = Dataset(
     ),
     narrowing=("transaction_type",),
     noun="transactions",
+    report=TRANSACTION_LINES,
     row_bytes=15.0,
     fields=(
         Field("transaction_id", Kind.INTEGER),
         Field("account_id", Kind.DIGITS),  # typed text by the vendor, a number in every other history
         Field("performed_at", Kind.INSTANT),
         Field("amount", Kind.NUMBER),
-        *_fields(Kind.TEXT, "currency transaction_type transaction_description"),
+        *fields_of(Kind.TEXT, "currency transaction_type transaction_description"),
         Field("payment_reference", Kind.TEXT),  # only in the vendor's Java client
     ),
 )
@@ -188,8 +156,8 @@ ACD = Dataset(
         Field("acd_request_id", Kind.TEXT),
         Field("account_id", Kind.INTEGER),
         Field("begin_time", Kind.INSTANT),
-        *_fields(Kind.INTEGER, "priority acd_queue_id user_id"),
-        *_fields(Kind.INTEGER, "waiting_duration in_service_duration after_service_duration"),
+        *fields_of(Kind.INTEGER, "priority acd_queue_id user_id"),
+        *fields_of(Kind.INTEGER, "waiting_duration in_service_duration after_service_duration"),
         Field(
             "events",
             Kind.LIST,
@@ -224,21 +192,21 @@ AUDIT = Dataset(
     ),
     narrowing=("cmd_name", "ip"),
     noun="entries",
+    report=AUDIT_LINES,
     usual_count=100,
     total_unasked=False,
     row_bytes=20.0,
     fields=(
-        *_fields(Kind.INTEGER, "audit_log_id account_id"),
+        *fields_of(Kind.INTEGER, "audit_log_id account_id"),
         Field("requested", Kind.INSTANT),
-        *_fields(Kind.TEXT, "ip cmd_name"),
-        *_fields(
-            Kind.JSON, "cmd_args cmd_result"
-        ),  # objects in the vendor's sample, texts in a client's types
+        *fields_of(Kind.TEXT, "ip cmd_name"),
+        # Objects in the vendor's sample, texts in a client's types.
+        *fields_of(Kind.JSON, "cmd_args cmd_result"),
         Field("subuser_id", Kind.INTEGER),
         Field("subuser_name", Kind.TEXT),
     ),
 )
 
 DATASETS: Mapping[str, Dataset] = MappingProxyType(
-    {dataset.name: dataset for dataset in (CALLS, TRANSACTIONS, ACD, AUDIT)}
+    {dataset.name: dataset for dataset in (CALLS, BRIEF_CALLS, TRANSACTIONS, ACD, AUDIT)}
 )

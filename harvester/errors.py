@@ -34,6 +34,10 @@ class LedgerDamagedError(LakeError):
         )
 
 
+class ReportUnusableError(ConfigError):
+    """A report has no column for what places its records; pages may do."""
+
+
 class LakeLockedError(HarvestError):
     """Another run owns the lake, or has taken it over."""
 

@@ -7,15 +7,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.api.client import Meter
+from harvester.api.client import Client, Meter
 from harvester.api.connection import connected
 from harvester.api.credentials import Credentials, load_credentials
 from harvester.api.question import Question
+from harvester.api.report_answers import list_of
 from harvester.config import Job
 from harvester.errors import ConfigError, HarvestError, LakeError, RefusedError, RequestError, ZoneError
 from harvester.lake.database import Database
 from harvester.lake.layout import Layout
 from harvester.lake.opening import has_begun
+from harvester.report_methods import ROLES
 
 _LEAST_FREE = 1 << 30  # bytes
 _MOST_SKEW = 30.0  # seconds
@@ -39,7 +41,7 @@ class Finding:
 async def examine(job: Job, *, now: Callable[[], float] = time.time) -> AsyncIterator[Finding]:
     """Look at everything a harvest needs, in the order in which it would need it.
 
-    One request is sent: for one record of the job's range.
+    One request is sent: for one record of the job's range; and one for the list of reports, if it needs any.
     """
     credentials = None
     try:
@@ -69,9 +71,20 @@ async def _ask(job: Job, credentials: Credentials, now: Callable[[], float]) -> 
                 yield Finding("token and role", str(error), error)
             else:
                 yield Finding("token and role", f"{job.dataset.method} is allowed")
+                if job.way != "pages":
+                    yield await _reports(client)
             yield _clock(client.skew)
     except HarvestError as error:
         yield Finding("endpoint", str(error), error)
+
+
+async def _reports(client: Client) -> Finding:
+    """Whether the key may look at reports; whether it may order and download them, only a report shows."""
+    try:
+        await client.ask("GetHistoryReports", {"count": "1"}, list_of)
+    except (RefusedError, RequestError) as error:
+        return Finding("reports", str(error), error)
+    return Finding("reports", f"may be listed; to download them the key needs one of {', '.join(ROLES)}")
 
 
 def _clock(skew: float) -> Finding:

@@ -11,6 +11,7 @@ from harvester.api.connection import connected
 from harvester.api.counting import Counter
 from harvester.api.credentials import Credentials
 from harvester.api.question import Bounds
+from harvester.api.via import lacks_fields
 from harvester.config import Job
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
@@ -20,7 +21,9 @@ from harvester.lake.opening import has_begun
 from harvester.pipeline import fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import Estimate, estimate
+from harvester.plan.frontier import Lease
 from harvester.plan.outline import outline
+from harvester.spans import Spans, with_reports
 from harvester.window import Window, subtract
 
 
@@ -51,26 +54,38 @@ async def forecast(job: Job, credentials: Credentials, *, now: Callable[[], floa
     coverage, row_bytes, facts = _known(job)
     bounds, caps, density = Bounds(facts), Caps(job.dataset, facts), Density(facts)
     todo = subtract(settled, coverage) if settled else ()
-    meter = Meter()
-    rows = spans = 0
-    counts: list[tuple[Window, int]] = []
+    meter, readers = Meter(), fetchers(job.concurrency)
+    reported: list[tuple[Window, int]] = []
     async with connected(job, credentials, meter, now=now) as client:
         counter = Counter(client, job.dataset, job.shared)
-        for window in todo:
-            counted, parts = await counter.count(window, bounds)
-            rows, spans = rows + counted, spans + parts
-            counts.append((window, counted))
+        if job.way == "pages" or (job.way == "auto" and lacks_fields(facts)):
+            counted = [(window, await counter.count(window, bounds)) for window in todo]
+        else:
+            counted, reported = await _ways(Spans(job, counter, bounds), todo)
     cost = estimate(
-        rows,
-        spans,
+        sum(rows for _, (rows, _) in counted),
+        sum(parts for _, (_, parts) in counted),
         page_size=caps.page_size,
         reach=caps.reach,
-        fetchers=fetchers(job.concurrency),
+        fetchers=readers,
         rate=job.budget,
         row_bytes=row_bytes,
     )
-    windows = await outline(counts, density, reach=caps.reach, fetchers=fetchers(job.concurrency))
-    return Forecast(todo, cost, windows, meter.requests)
+    counts = [(window, rows) for window, (rows, _) in counted]
+    windows = await outline(counts, density, reach=caps.reach, fetchers=readers)
+    cost = with_reports(cost, [rows for _, rows in reported], readers, job.budget, row_bytes)
+    return Forecast(todo, cost, sorted([*windows, *reported]), meter.requests)
+
+
+async def _ways(
+    spans: Spans, todo: tuple[Window, ...]
+) -> tuple[list[tuple[Window, tuple[int, int]]], list[tuple[Window, int]]]:
+    """What would be read by pages, with its rows and parts; and by report, with its rows."""
+    leases = await spans.chosen(map(Lease, todo), ())
+    windows = [lease.window for lease in leases]
+    reported = [(window, spans.rows[window]) for window in windows if window in spans.by_report]
+    paged = [window for window in windows if window not in spans.by_report]
+    return [(window, (spans.rows_in(window), 1)) for window in paged], reported
 
 
 def _known(job: Job) -> tuple[tuple[Window, ...], float, dict[str, Any]]:

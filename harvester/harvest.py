@@ -8,13 +8,10 @@ from dataclasses import replace
 from random import Random
 
 from harvester import __version__
-from harvester.api.caps import Caps
 from harvester.api.client import Client, Meter
 from harvester.api.connection import connected
 from harvester.api.credentials import Credentials
-from harvester.api.page_source import PageSource
-from harvester.api.question import Bounds
-from harvester.api.reader import Reader
+from harvester.api.via import Via
 from harvester.config import Job
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import to_json
@@ -29,7 +26,8 @@ from harvester.lake.table import Table
 from harvester.pipeline import Pipeline, fetchers
 from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
-from harvester.plan.frontier import Frontier
+from harvester.plan.frontier import Frontier, Lease
+from harvester.readers import reader_of
 from harvester.records.flat import Flat
 from harvester.records.orderly import OrderlyReader
 from harvester.records.redaction import Redaction
@@ -67,8 +65,8 @@ class Backfill:
         self._random = random
         self._layout = Layout(job.lake, job.name, job.table_names)
         self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
-        self._redaction = Redaction.of(job.dataset, urls=job.redact_urls, key=job.number_key)
-        self._quick = OrderlyReader(job.dataset, self._redaction).read
+        redaction = Redaction.of(job.dataset, urls=job.redact_urls, key=job.number_key)
+        self._quick = OrderlyReader(job.dataset, redaction).read
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
         self._stopped = False
@@ -101,10 +99,10 @@ class Backfill:
                 )
             )
             thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
+            reader, windows = await self._reader(ledger, client, todo)
             run = ledger.begin(job.window, started)
-            self._pipeline = self._compose(
-                run, todo, client=client, ledger=ledger, catalog=catalog, thread=thread
-            )
+            sink = self._sink(run, todo, reader, catalog, thread)
+            self._pipeline = self._compose(run, windows, reader, ledger, sink)
             try:
                 await self._harvest(self._pipeline)
                 report = self._report(self._pipeline, replace(report, run=run))
@@ -121,6 +119,7 @@ class Backfill:
         self._stopped = True
         if self._pipeline is not None:
             self._pipeline.frontier.close()
+            self._pipeline.reader.leave()
 
     def snapshot(self) -> Snapshot | None:
         """Where the run is now; ``None`` before it has begun to ask."""
@@ -141,43 +140,41 @@ class Backfill:
             paused=self._meter.pauses,
         )
 
-    def _compose(
-        self,
-        run: int,
-        todo: tuple[Window, ...],
-        *,
-        client: Client,
-        ledger: Ledger,
-        catalog: Catalog,
-        thread: Executor,
-    ) -> Pipeline:
-        job, dataset = self._job, self._job.dataset
-        known = ledger.facts()
-        bounds, caps, density = Bounds(known), Caps(dataset, known), Density(known)
-        spool, windows = self._spool, leases(ledger, todo)
-        spool.keep_only(ledger.window_starts())
-        source = PageSource(dataset, job.shared, client, self._redaction, caps, quick=self._quick)
-        reader = Reader(source, spool, bounds, final_before=int(self._now()) - job.active_lag)
-        readers = fetchers(job.concurrency)
-        sink = Sink(
+    async def _reader(
+        self, ledger: Ledger, client: Client, todo: tuple[Window, ...]
+    ) -> tuple[Via, list[Lease]]:
+        windows = leases(ledger, todo)
+        self._spool.keep_only(ledger.window_starts())
+        return await reader_of(
+            self._job, client, self._spool, ledger.facts(), windows, now=self._now, quick=self._quick
+        )
+
+    def _sink(
+        self, run: int, todo: tuple[Window, ...], reader: Via, catalog: Catalog, thread: Executor
+    ) -> Sink:
+        return Sink(
             self._layout,
             self._table(),
             catalog,
-            spool,
+            self._spool,
             todo=todo,
             replay=reader.replay,
             run=run,
             thread=thread,
-            memory=job.memory,
+            memory=self._job.memory,
         )
+
+    def _compose(self, run: int, windows: list[Lease], reader: Via, ledger: Ledger, sink: Sink) -> Pipeline:
+        job, density = self._job, Density(ledger.facts())
+        readers = fetchers(job.concurrency)
         return Pipeline(
-            frontier=Frontier(windows, density, reach=caps.reach, fetchers=readers),
+            frontier=Frontier(windows, density, reach=reader.reach, fetchers=readers),
             density=density,
             reader=reader,
             ledger=ledger,
             sink=sink,
             quarantine=self._layout.quarantine,
-            time_field=dataset.time_field,
+            time_field=job.dataset.time_field,
             run_number=run,
             fetchers=readers,
             memory=job.memory // 2,
@@ -186,6 +183,7 @@ class Backfill:
     async def _harvest(self, pipeline: Pipeline) -> None:
         if self._stopped:
             pipeline.frontier.close()
+            pipeline.reader.leave()
         try:
             await pipeline.run()
             if self._job.allow_gaps and not self._stopped:
@@ -214,7 +212,7 @@ class Backfill:
         progress, published = pipeline.progress, pipeline.sink.published
         job = self._job
         planned = None
-        if progress.forecast is not None:
+        if progress.forecast is not None and not pipeline.reader.ordered:
             planned = estimate(
                 progress.forecast,
                 progress.spans,
@@ -243,4 +241,6 @@ class Backfill:
             stale=progress.stale,
             withheld=pipeline.sink.unfinished,
             unknown=tuple(sorted(pipeline.reader.unknown.items())),
+            reports=pipeline.reader.ordered,
+            lacking=pipeline.reader.lacking,
         )

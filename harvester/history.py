@@ -47,6 +47,11 @@ class Field:
     table: str = ""
 
 
+def fields_of(kind: Kind, names: str, content: Content | None = None) -> tuple[Field, ...]:
+    """Fields of one kind, by their names with spaces between."""
+    return tuple(Field(name, kind, content=content) for name in names.split())
+
+
 @dataclass(frozen=True, slots=True)
 class Switch:
     """A parameter that widens a record.
@@ -86,12 +91,41 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportMethod:
+    """How a history is ordered as a report: a CSV file that the vendor makes in its own time.
+
+    Attributes:
+        method: The vendor's method that orders one.
+        history_type: What the vendor's list of reports calls its kind.
+        columns: The field of each column that is not named as one; a dot leads into an OBJECT.
+        prefix: What stands before the record's own fields, beside those in ``columns``.
+        lines: The LIST that has an element for each line of a record; ``None`` if a line is a record.
+        line_prefix: What stands before the fields of such an element.
+        line_columns: As ``columns``, of such an element.
+        without: Switches whose additions have no known column: they must be off.
+        untaken: Parameters of the paging method that this one does not take.
+        sometimes: Fields that a report may lack without being the poorer, since pages lack them as well.
+    """
+
+    method: str
+    history_type: str
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    prefix: str = ""
+    lines: str | None = None
+    line_prefix: str = ""
+    line_columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    without: tuple[str, ...] = ()
+    untaken: tuple[str, ...] = ()
+    sometimes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """One history method.
 
     Attributes:
         name: What the user calls it, and the folder below the lake.
-        method: The vendor's method.
+        method: The vendor's method that pages through it, or at least counts it.
         roles: Key roles that may call it.
         key: The field that identifies a record within its account.
         time_field: The INSTANT the method filters and orders by.
@@ -111,6 +145,8 @@ class Dataset:
         total_unasked: Whether an answer has its total when ``with_total_count`` is not sent.
         zoned: Whether it takes ``timezone`` and names it in its answers; else all times are UTC.
         rate: Requests per second that the vendor allows for this method alone, if it says so.
+        report: How it is ordered as a report, if it can be.
+        paged: Whether ``method`` brings its records; else only reports do, and ``method`` counts them.
         row_bytes: Size of a record in a published file, as measured on synthetic history; for
             forecasts, until the lake knows better.
     """
@@ -135,6 +171,8 @@ class Dataset:
     total_unasked: bool = True
     zoned: bool = True
     rate: float | None = None
+    report: ReportMethod | None = None
+    paged: bool = True
     row_bytes: float = 350.0
 
     @property

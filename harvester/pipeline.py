@@ -22,7 +22,8 @@ from pathlib import Path
 import pyarrow as pa
 import structlog
 
-from harvester.api.reader import Harvest, Reader, Reading
+from harvester.api.reader import Harvest, Reading
+from harvester.api.via import Via
 from harvester.channel import Channel
 from harvester.errors import RangeTooWideError
 from harvester.lake import quarantine
@@ -78,7 +79,7 @@ class Pipeline:
 
     frontier: Frontier
     density: Density
-    reader: Reader
+    reader: Via
     ledger: Ledger
     sink: Sink
     quarantine: Path

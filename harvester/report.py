@@ -64,6 +64,8 @@ class Report:
         stale: Records that claim not to be final, taken because they are too old to wait for.
         withheld: Partitions with a gap, not published.
         unknown: Keys that the schema does not know, and how often they came; kept in ``extra``.
+        reports: Reports ordered.
+        lacking: Fields that the reports have no column for; null in the rows that came by report.
     """
 
     outcome: str
@@ -89,6 +91,8 @@ class Report:
     stale: int = 0
     withheld: int = 0
     unknown: tuple[tuple[str, int], ...] = ()
+    reports: int = 0
+    lacking: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The report as plain JSON values; spans as ``{"from", "to"}``, half-open, UTC."""

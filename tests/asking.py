@@ -11,7 +11,7 @@ import pytest
 from harvester.api.auth import TokenSource
 from harvester.api.client import Client, Meter, RetryPolicy
 from harvester.api.protocol import Page
-from harvester.api.reply import Reply
+from harvester.api.reply import Receiver, Reply
 from harvester.errors import HarvestError
 from tests.keys import CREDENTIALS
 
@@ -40,7 +40,13 @@ class Vendor:
     most: int = 0
 
     async def post(
-        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+        self,
+        method: str,
+        form: Mapping[str, str],
+        token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,  # noqa: ARG002  (no files here)
     ) -> Reply:
         """One request."""
         await leave()

@@ -7,7 +7,7 @@ import pytest
 
 from harvester.api.auth import TokenSource
 from harvester.api.client import Client, Meter, Poster
-from harvester.api.reply import Reply
+from harvester.api.reply import Receiver, Reply
 from harvester.errors import HarvestError, RateLimitedError, TransportError, UnavailableError
 from tests.asking import FORM, METHOD, OK, Longest, Vendor, error, fetch_many, now, seconds
 from tests.keys import CREDENTIALS
@@ -29,7 +29,13 @@ class Weather:
     under_way: int = 0
 
     async def post(
-        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+        self,
+        method: str,
+        form: Mapping[str, str],
+        token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,  # noqa: ARG002  (no files here)
     ) -> Reply:
         """One request: answered after the latency, or failed after ``failing`` seconds."""
         assert (method, form, bool(token)) == (METHOD, FORM, True)

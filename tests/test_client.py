@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harvester.api.auth import TokenSource
 from harvester.api.client import Client, Meter, RetryPolicy
 from harvester.api.pacing import Pace
-from harvester.api.reply import Reply
+from harvester.api.reply import Receiver, Reply
 from harvester.api.transport import Limits, Transport
 from harvester.errors import (
     ConfigError,
@@ -407,12 +407,18 @@ class SlowStart(Vendor):
     opened = 0
 
     async def post(
-        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+        self,
+        method: str,
+        form: Mapping[str, str],
+        token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,
     ) -> Reply:
         """One request, once its connection stands."""
         self.opened += 1
         await asyncio.sleep(0.3 * (self.opened <= 8))
-        return await super().post(method, form, token, leave=leave)
+        return await super().post(method, form, token, leave=leave, into=into)
 
 
 async def test_a_client_paces_what_leaves_not_what_connects() -> None:

@@ -8,7 +8,7 @@ import pytest
 from harvester.api.auth import TokenSource
 from harvester.api.budget import RetryBudget
 from harvester.api.client import Client, Meter
-from harvester.api.reply import Reply
+from harvester.api.reply import Receiver, Reply
 from tests.asking import FORM, METHOD, OK, Longest, Vendor, client, error, fetch_many, now, seconds
 from tests.keys import CREDENTIALS
 
@@ -21,7 +21,13 @@ class Limping:
     random: Random = field(default_factory=lambda: Random(4))  # noqa: S311  (chance, not a secret)
 
     async def post(
-        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+        self,
+        method: str,
+        form: Mapping[str, str],
+        token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,  # noqa: ARG002  (no files here)
     ) -> Reply:
         """One request."""
         assert (method, form, bool(token)) == (METHOD, FORM, True)

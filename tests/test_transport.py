@@ -307,3 +307,44 @@ def test_an_unusable_ca_file_is_refused(tmp_path: Path, content: str | None) -> 
         path.write_text(content)
     with pytest.raises(ConfigError, match="cannot use the CA file"):
         Transport("https://api.voximplant.com", LIMITS, ca_file=path)
+
+
+class Kept:
+    """Takes a file."""
+
+    def __init__(self) -> None:
+        self.body = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return len(self.body)
+
+    def begin(self) -> None:
+        """Start anew."""
+        self.body = b""
+
+    def write(self, piece: bytes) -> None:
+        """Take a piece."""
+        self.body += piece
+
+
+@pytest.mark.parametrize(
+    ("head", "is_file"),
+    [
+        (b"200 OK\r\nContent-Type: application/octet-stream", True),
+        (b"200 OK\r\nContent-Type: text/csv; charset=utf-8", True),
+        (b"200 OK", True),
+        (b"200 OK\r\nContent-Type: Application/JSON; charset=utf-8", False),
+        (b"200 OK\r\nContent-Type: text/html", False),
+        (b"503 Oops\r\nContent-Type: application/octet-stream", False),
+    ],
+)
+async def test_a_file_goes_to_who_keeps_it(head: bytes, is_file: bool) -> None:  # noqa: FBT001
+    """Anything else is the reply's body, as it always is."""
+    answer = b"HTTP/1.1 %b\r\nContent-Length: 3\r\n\r\na;b" % head
+    into = Kept()
+    async with serving(playing(answer)) as (endpoint, _), Transport(endpoint, LIMITS) as transport:
+        reply = await transport.post("DownloadHistoryReport", FORM, TOKEN, leave=at_once, into=into)
+    assert (into.body, reply.body) == ((b"a;b", b"") if is_file else (b"", b"a;b"))
+    assert reply.is_file is is_file

@@ -3,23 +3,28 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
 from harvester.api.auth import TokenSource
-from harvester.api.breaker import Breaker
+from harvester.api.breaker import Breaker, OutagePolicy
 from harvester.api.budget import RetryBudget
 from harvester.api.failures import refusal
 from harvester.api.pacing import Pace
-from harvester.api.protocol import Answer, Page, Quick, read
-from harvester.api.reply import Reply
+from harvester.api.protocol import Answer, Page, Quick, confirm, read
+from harvester.api.reply import Receiver, Reply
 from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
 
-__all__ = ["Client", "Meter", "Poster", "RetryPolicy"]
+__all__ = ["Client", "Meter", "Persistent", "Poster", "RetryPolicy"]
+
+T = TypeVar("T")
+Way = TypeVar("Way")
 
 _log = structlog.get_logger()
+_OUTAGES = OutagePolicy()
 _ISSUED_IN_FUTURE = 455
 _LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
 _MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
@@ -29,9 +34,15 @@ class Poster(Protocol):
     """Takes a request to the API and brings the reply back."""
 
     async def post(
-        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+        self,
+        method: str,
+        form: Mapping[str, str],
+        token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,
     ) -> Reply:
-        """One request; ``leave`` is awaited once, right before it is written."""
+        """One request; ``leave`` is awaited once, right before it is written. A file goes ``into``."""
         ...
 
 
@@ -83,17 +94,18 @@ class Meter:
     last_error: str = ""
 
 
-class Client:
-    """Asks the API for pages, within its budget. Any number of tasks may call it."""
+class Persistent(Generic[Way]):
+    """Tries again what fails, within its budget; what a try is, its heirs know."""
 
     def __init__(
         self,
-        transport: Poster,
+        transport: Way,
         tokens: TokenSource,
         *,
         rate: float | None,
         concurrency: int,
         policy: RetryPolicy = RetryPolicy(),
+        outages: OutagePolicy = _OUTAGES,
         random: Random,
         now: Callable[[], float],
         meter: Meter,
@@ -107,6 +119,7 @@ class Client:
             rate: Most requests in any second, repeated ones included; no limit if ``None``.
             concurrency: Most requests at a time.
             policy: When to give up.
+            outages: When to give up for everyone.
             random: Spreads the delays.
             now: The local wall clock, Unix seconds.
             meter: Counts.
@@ -115,7 +128,7 @@ class Client:
         self._transport = transport
         self._tokens = tokens
         self._pace = Pace(rate)
-        self._breaker = Breaker(self._pace)
+        self._breaker = Breaker(self._pace, outages)
         self._budget = RetryBudget()
         self._slots = asyncio.Semaphore(concurrency)
         self._policy = policy
@@ -129,21 +142,8 @@ class Client:
         """How far the vendor's clock is ahead of the local one, in seconds, by the last answer."""
         return self._tokens.skew
 
-    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
-        """The answer to one question.
-
-        Args:
-            method: The vendor's method.
-            parameters: Its parameters, already as text.
-
-        Raises:
-            RefusedError: The key, its role or the account is not accepted, with a fresh token either.
-            RequestError: The API rejects a parameter, or answers with an unknown code.
-            RangeTooWideError: The range of dates must be narrower.
-            ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
-            UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
-                lasts too long.
-        """
+    async def _persist(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What ``attempt`` brings, however often it takes; the errors are those of ``Client.fetch``."""
         clock = self._pace.clock
         deadline = clock() + self._policy.deadline
         failures, renewed, first = 0, False, True
@@ -153,7 +153,7 @@ class Client:
                     if first:
                         self._budget.first_try()
                     first = False
-                    return await self._attempt(method, parameters)
+                    return await attempt()
             except TokenError as error:
                 self._meter.last_error = str(error)
                 if renewed:
@@ -170,24 +170,6 @@ class Client:
             await self._budget.repeat()
             deadline += max(0.0, clock() - queued)
             self._meter.retries += 1
-
-    async def _attempt(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
-        token = self._tokens.token()
-        self._meter.requests += 1
-        self._meter.in_flight += 1
-        try:
-            reply = await self._transport.post(method, parameters, token, leave=self._pace.leave)
-        finally:
-            self._meter.in_flight -= 1
-        self._meter.bytes_received += len(reply.body)
-        self._tokens.observe_date(reply.headers.get("date"))
-        try:
-            answer, page = read(reply, self._now() + self._tokens.skew, self._quick)
-        except TokenError as error:
-            self._tokens.renew(token, earlier=error.code == _ISSUED_IN_FUTURE)
-            raise
-        self._meter.bytes_decoded += len(page.text)
-        return answer, page
 
     async def _back_off(self, method: str, error: TransientError, failures: int, deadline: float) -> None:
         policy, asked = self._policy, error.retry_after
@@ -208,3 +190,82 @@ class Client:
             return
         # The whole account is meant: what the others ask meanwhile would only lengthen the ban.
         self._pace.freeze(max(delay, asked or 0.0))
+
+
+class Client(Persistent[Poster]):
+    """Asks the API for pages, within its budget. Any number of tasks may call it."""
+
+    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+        """The answer to one question.
+
+        Args:
+            method: The vendor's method.
+            parameters: Its parameters, already as text.
+
+        Raises:
+            RefusedError: The key, its role or the account is not accepted, with a fresh token either.
+            RequestError: The API rejects a parameter, or answers with an unknown code.
+            RangeTooWideError: The range of dates must be narrower.
+            ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
+            UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
+                lasts too long.
+        """
+        answer, page = await self.ask(method, parameters, partial(read, quick=self._quick))
+        self._meter.bytes_decoded += len(page.text)
+        return answer, page
+
+    async def command(self, method: str, parameters: Mapping[str, str]) -> None:
+        """Have something done that may be done twice without harm, since it may be asked for again.
+
+        Args:
+            method: The vendor's method; one that answers with ``result: 1``.
+            parameters: Its parameters, already as text.
+
+        Raises:
+            HarvestError: As ``fetch``. Whether it was done is unknown after ``UnavailableError``.
+        """
+        await self.ask(method, parameters, confirm)
+
+    async def ask(
+        self,
+        method: str,
+        parameters: Mapping[str, str],
+        judge: Callable[[Reply, float], T],
+        *,
+        into: Receiver | None = None,
+    ) -> T:
+        """The answer to one question, whatever it is.
+
+        Args:
+            method: The vendor's method.
+            parameters: Its parameters, already as text.
+            judge: Says what a reply means, at the server's Unix time.
+            into: Takes a file, if one is asked for; each try sends it from its beginning.
+
+        Raises:
+            HarvestError: As ``fetch``, or what ``judge`` says another try cannot mend.
+        """
+        return await self._persist(method, partial(self._attempt, method, parameters, judge, into))
+
+    async def _attempt(
+        self,
+        method: str,
+        parameters: Mapping[str, str],
+        judge: Callable[[Reply, float], T],
+        into: Receiver | None,
+    ) -> T:
+        token = self._tokens.token()
+        self._meter.requests += 1
+        self._meter.in_flight += 1
+        try:
+            post = self._transport.post(method, parameters, token, leave=self._pace.leave, into=into)
+            reply = await post
+        finally:
+            self._meter.in_flight -= 1
+        self._meter.bytes_received += len(reply.body) + (into.size if into is not None else 0)
+        self._tokens.observe_date(reply.headers.get("date"))
+        try:
+            return judge(reply, self._now() + self._tokens.skew)
+        except TokenError as error:
+            self._tokens.renew(token, earlier=error.code == _ISSUED_IN_FUTURE)
+            raise

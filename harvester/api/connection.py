@@ -5,11 +5,17 @@ from contextlib import asynccontextmanager
 from random import Random
 
 from harvester.api.auth import TokenSource
+from harvester.api.breaker import OutagePolicy
 from harvester.api.client import Client, Meter
 from harvester.api.credentials import Credentials
+from harvester.api.download import Downloader
+from harvester.api.file_transport import FileTransport
 from harvester.api.protocol import Quick
 from harvester.api.transport import Limits, Transport
 from harvester.config import Job
+
+_LONGEST_OUTAGE = 600  # seconds; then the files of other hosts have their turn
+_LONGEST_FILE = 3_600  # seconds from a request to the last byte; what is left then is asked for as a range
 
 
 @asynccontextmanager
@@ -46,4 +52,39 @@ async def connected(
             now=now,
             meter=meter,
             quick=quick,
+        )
+
+
+@asynccontextmanager
+async def downloading(
+    job: Job,
+    credentials: Credentials,
+    meter: Meter,
+    *,
+    now: Callable[[], float],
+    random: Random | None = None,
+) -> AsyncIterator[Downloader]:
+    """Open the way to files; nothing is asked yet.
+
+    Args:
+        job: Its budget and concurrency, for files.
+        credentials: Whose token is shown to the vendor's hosts.
+        meter: Counts what is asked.
+        now: Gives Unix time.
+        random: Spreads retries; seeded by the system if ``None``.
+
+    Raises:
+        ConfigError: The CA file is not usable.
+    """
+    limits = Limits(connections=job.concurrency, total=_LONGEST_FILE)
+    async with FileTransport(job.endpoint, limits, ca_file=job.ca_file) as transport:
+        yield Downloader(
+            transport,
+            TokenSource(credentials, now=now),
+            rate=job.rate,
+            concurrency=job.concurrency,
+            outages=OutagePolicy(patience=_LONGEST_OUTAGE),
+            random=random or Random(),  # noqa: S311  (spreads retries; guards nothing)
+            now=now,
+            meter=meter,
         )

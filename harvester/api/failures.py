@@ -17,6 +17,7 @@ from harvester.errors import (
     TokenError,
     TransientError,
 )
+from harvester.report_methods import ROLES
 from harvester.secret import printable
 
 __all__ = ["failure", "one_line", "refusal"]
@@ -42,7 +43,7 @@ _TOKEN_REMEDIES: Mapping[int, str] = {
 _REMEDIES: Mapping[int, str] = {
     104: "Give the key a role that may read the history: "
     + ". ".join(f"{dataset.name} need {', '.join(dataset.roles)}" for dataset in DATASETS.values())
-    + ".",
+    + f". To download reports it needs one of {', '.join(ROLES)}.",
     115: "Check the account's number in the key file or the child account asked for.",
     127: _ACCOUNT,
     131: _ACCOUNT,

@@ -17,7 +17,8 @@ from harvester.records.decode import Decoded, Decoder, Quarantined
 from harvester.records.redaction import Redaction
 
 _MOST_UNKNOWN = 1_000  # keys that are named in the report
-_UTC = {None, "Etc/GMT", "Etc/UTC", "GMT", "UTC"}
+UTC = {None, "Etc/GMT", "Etc/UTC", "GMT", "UTC"}
+"""What the zone of an answer may be called; ``None`` if it is not said."""
 
 
 class Api(Protocol):
@@ -216,5 +217,5 @@ def check_zone(page: Page) -> None:
     Raises:
         ZoneError: They are not.
     """
-    if page.timezone not in _UTC:
+    if page.timezone not in UTC:
         raise ZoneError(f"the API answers in the time zone {page.timezone!r}, not in UTC")

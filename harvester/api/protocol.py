@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import TypeVar
 
 import orjson
 import pyarrow as pa
@@ -26,12 +27,13 @@ __all__ = [
     "Reply",
     "answer_of",
     "check_status",
+    "confirm",
+    "envelope_of",
     "failure",
-    "parse",
-    "read",
-    "retry_after",
-    "unpack",
 ]
+__all__ += ["judged", "parse", "read", "retry_after", "unpack"]
+
+T = TypeVar("T")
 
 Quick = Callable[[bytes], Orderly | None]
 """Reads a JSON text in which all is as documented, and no other."""
@@ -88,13 +90,35 @@ def read(reply: Reply, server_now: float, quick: Quick | None = None) -> tuple[A
         HarvestError: What ``answer_of``, ``parse`` and ``check_status`` raise. A transient one knows of the
             reply's ``Retry-After``.
     """
+
+    def content(good: Reply) -> tuple[Answer, Page]:
+        answer = answer_of(good)
+        return answer, parse(answer, quick=quick)
+
+    return judged(reply, server_now, content)
+
+
+def confirm(reply: Reply, server_now: float) -> None:
+    """Make sure that a command was carried out: its answer has ``result: 1``, and nothing else will do.
+
+    Raises:
+        HarvestError: As ``read``.
+    """
+    judged(reply, server_now, _check_done)
+
+
+def judged(reply: Reply, server_now: float, content: Callable[[Reply], T]) -> T:
+    """What ``content`` says of a reply with status 200; of any other, the error that it is.
+
+    Raises:
+        HarvestError: As ``read``, or what ``content`` raises.
+    """
     try:
         if reply.status == HTTPStatus.OK:
-            answer = answer_of(reply)
-            return answer, parse(answer, quick=quick)
+            return content(reply)
         # An error of the API says more than the status it came with; a gateway's page says less.
         with suppress(MalformedAnswerError):
-            parse(answer_of(reply))
+            envelope_of(answer_of(reply))
         check_status(reply, server_now)
         raise MalformedAnswerError(f"the HTTP status {reply.status} is not one the API uses")
     except TransientError as error:
@@ -102,6 +126,11 @@ def read(reply: Reply, server_now: float, quick: Quick | None = None) -> tuple[A
         if asked is not None:
             error.retry_after = max(asked, error.retry_after or 0.0)
         raise
+
+
+def _check_done(reply: Reply) -> None:
+    if envelope_of(answer_of(reply)).get("result") != 1:
+        raise MalformedAnswerError("the answer does not say that it was done")
 
 
 def answer_of(reply: Reply) -> Answer:
@@ -155,6 +184,23 @@ def parse(answer: Answer, *, quick: Quick | None = None, limit: int = _DECODED_L
     warnings = envelope.get("warnings")
     remarks = warnings if isinstance(warnings, list) else []
     return Page(records, text, total, timezone, tuple(one_line(str(remark)) for remark in remarks))
+
+
+def envelope_of(answer: Answer) -> dict[str, object]:
+    """The object that an answer is, whatever its result.
+
+    Raises:
+        HarvestError: The error that the answer holds.
+        MalformedAnswerError: It is no JSON object.
+    """
+    try:
+        envelope = orjson.loads(unpack(answer, _DECODED_LIMIT))
+    except orjson.JSONDecodeError:
+        raise MalformedAnswerError("the answer is not JSON") from None
+    if not isinstance(envelope, dict):
+        raise MalformedAnswerError("the answer is not a JSON object")
+    _raise_error(envelope)
+    return envelope
 
 
 def _records(text: bytes) -> tuple[dict[str, object], list[object]]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Protocol
 
 from harvester.errors import RateLimitedError, RefusedError, RequestError, TokenError, TransientError
 
-__all__ = ["Reply", "check_status", "http_date", "retry_after"]
+__all__ = ["Receiver", "Reply", "check_status", "http_date", "retry_after"]
 
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 
@@ -26,6 +27,29 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether its body is neither the API's JSON nor a gateway's page, and its status is good."""
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return self.status == HTTPStatus.OK and media_type not in {"application/json", "text/html"}
+
+
+class Receiver(Protocol):
+    """Takes a file piece by piece, and bounds it."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file so far."""
+        ...
+
+    def begin(self) -> None:
+        """A file comes; what came of it before is void."""
+        ...
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes as received."""
+        ...
 
 
 def check_status(reply: Reply, server_now: float) -> None:

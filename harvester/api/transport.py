@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -21,12 +22,14 @@ from aiohttp.connector import Connection
 from harvester import __version__
 from harvester.api.endpoint import check_endpoint
 from harvester.api.failures import one_line
-from harvester.api.reply import Reply
+from harvester.api.reply import Receiver, Reply
 from harvester.errors import ConfigError, HarvestError, MalformedAnswerError, TransportError
 
-__all__ = ["Limits", "Reply", "Transport"]
+__all__ = ["REDIRECTS", "Clock", "Limits", "Reply", "Transport", "target_of"]
 
-_REDIRECTS = range(300, 400)
+T = TypeVar("T")
+
+REDIRECTS = range(300, 400)
 _KINDS: Mapping[type[Exception], str] = {
     aiohttp.ServerDisconnectedError: "the server closed the connection",
     aiohttp.ClientPayloadError: "the answer ended early",
@@ -42,6 +45,7 @@ class Limits:
         connect: Seconds for name, connection and TLS.
         read: Seconds without a byte, once the request has left.
         total: Seconds from the request's leaving to the answer's last byte.
+        file: Likewise, if the answer is a file.
         body_bytes: Most bytes of a body as received.
         connections: How many may be open at a time.
     """
@@ -49,6 +53,7 @@ class Limits:
     connect: float = 10
     read: float = 60
     total: float = 120
+    file: float = 1_800
     body_bytes: int = 64 << 20
     connections: int
 
@@ -78,7 +83,7 @@ class Transport:
             connector=aiohttp.TCPConnector(limit=self._limits.connections, ssl=self._tls),
             request_class=_PacedRequest,
             headers={"User-Agent": f"voximplant-harvester/{__version__}", "Accept-Encoding": "gzip"},
-            timeout=aiohttp.ClientTimeout(total=None),  # ``_Clock`` keeps the time
+            timeout=aiohttp.ClientTimeout(total=None),  # ``Clock`` keeps the time
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # a body cut short must be noticed, and aiohttp's own inflater does not
             trust_env=False,
@@ -92,7 +97,13 @@ class Transport:
         await self._open.aclose()
 
     async def post(
-        self, method: str, form: Mapping[str, str], token: str, *, leave: Callable[[], Awaitable[None]]
+        self,
+        method: str,
+        form: Mapping[str, str],
+        token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,
     ) -> Reply:
         """Call a method of the API, whatever it answers.
 
@@ -102,38 +113,57 @@ class Transport:
             token: Goes into the ``Authorization`` header.
             leave: Awaited when the connection stands, and the request is written at once after it. Were it
                 awaited before, the time a handshake takes would let requests bunch up.
+            into: Takes the body of a good answer that is a file; the reply has none then.
 
         Raises:
             TransportError: No connection, no answer in time, or an answer that ends early.
             MalformedAnswerError: The body is larger than allowed.
             ConfigError: The server's certificate is not trusted, or the server redirects elsewhere.
         """
+        exchange = partial(self._exchange, f"{self._endpoint}/platform_api/{method}", form, token, into)
+        total = self._limits.total if into is None else self._limits.file
+        return await self._guarded(self._host, exchange, leave, total)
+
+    async def _guarded(
+        self,
+        host: str,
+        exchange: Callable[["Clock"], Awaitable[T]],
+        leave: Callable[[], Awaitable[None]],
+        total: float | None = None,
+    ) -> T:
+        """One exchange with ``host``, within its time, and with the errors of ``post``."""
         try:
             async with asyncio.timeout(self._limits.connect) as timeout:
-                clock = _Clock(self._limits, leave, timeout)
+                clock = Clock(self._limits, leave, timeout, total or self._limits.total)
                 mark = _CLOCK.set(clock)
                 try:
-                    return await self._exchange(f"{self._endpoint}/platform_api/{method}", form, token, clock)
+                    return await exchange(clock)
                 finally:
                     # The task's context would hold the clock, and the clock the task: a cycle with its page.
                     _CLOCK.reset(mark)
         except TimeoutError:
-            failure: HarvestError = TransportError(f"{self._host} did not answer in time")
+            failure: HarvestError = TransportError(f"{host} did not answer in time")
         except aiohttp.ClientConnectorCertificateError as error:
-            failure = self._untrusted(error.certificate_error)
+            failure = _untrusted(host, error.certificate_error)
         except (aiohttp.ClientError, OSError) as error:
-            failure = TransportError(f"{self._host}: {_kind(error)}")
+            failure = TransportError(f"{host}: {_kind(error)}")
         # Outside of ``except``: aiohttp's errors hold the request's headers, and the token with them.
         raise failure
 
-    async def _exchange(self, url: str, form: Mapping[str, str], token: str, clock: "_Clock") -> Reply:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"}
+    async def _exchange(
+        self, url: str, form: Mapping[str, str], token: str, into: Receiver | None, clock: "Clock"
+    ) -> Reply:
+        sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"}
         async with self._session.post(
-            url, data=urlencode(form).encode(), headers=headers, allow_redirects=False
+            url, data=urlencode(form).encode(), headers=sent, allow_redirects=False
         ) as response:
-            if response.status in _REDIRECTS:
-                raise self._redirected(response.headers.get("Location", ""))
+            if response.status in REDIRECTS:
+                raise _redirected(self._host, response.headers.get("Location", ""))
             clock.progress()
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            if into is not None and Reply(response.status, headers, b"").is_file:
+                await _received(response, clock, into)
+                return Reply(response.status, headers, b"")
             pieces, room = [], self._limits.body_bytes
             async for piece in response.content.iter_any():
                 clock.progress()
@@ -143,56 +173,71 @@ class Transport:
                         f"the answer is larger than {self._limits.body_bytes >> 20} MiB as received"
                     )
                 pieces.append(piece)
-            reply_headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status, reply_headers, b"".join(pieces))
-
-    def _untrusted(self, error: Exception) -> ConfigError:
-        reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
-        return ConfigError(
-            f"the certificate of {self._host} is not trusted ({one_line(reason)}): check the clock of this"
-            " machine, or name the certificates to trust with --ca-file"
-        )
-
-    def _redirected(self, location: str) -> ConfigError:
-        try:
-            target = urlsplit(location).hostname or "another path"
-        except ValueError:
-            target = "nowhere"
-        # The body and the token would follow: the user has to name that host first.
-        return ConfigError(f"{self._host} redirects to {one_line(target)}: name the right --endpoint")
+            return Reply(response.status, headers, b"".join(pieces))
 
 
-class _Clock:
+class Clock:
     """The time of one request: to connect, then to wait for its turn, then to be answered."""
 
     def __init__(
-        self, limits: Limits, leave: Callable[[], Awaitable[None]], timeout: asyncio.Timeout
+        self, limits: Limits, leave: Callable[[], Awaitable[None]], timeout: asyncio.Timeout, total: float
     ) -> None:
         self._limits = limits
+        self._total = total
         self._leave = leave
         self._timeout = timeout
         self._end = 0.0
 
     async def depart(self) -> None:
+        """Wait for the turn, and let the time of the answer begin."""
         self._timeout.reschedule(None)  # waiting for a turn is not the server's fault
         await self._leave()
-        self._end = asyncio.get_running_loop().time() + self._limits.total
+        self._end = asyncio.get_running_loop().time() + self._total
         self.progress()
 
     def progress(self) -> None:
+        """Note that the server gave a sign of life."""
         silent = asyncio.get_running_loop().time() + self._limits.read
         # A server that drips bytes for ever is always in time for the next one: hence the end.
         self._timeout.reschedule(min(silent, self._end))
 
 
 # aiohttp makes the request object, so the clock travels beside it; ``send`` runs in the task of ``post``.
-_CLOCK: ContextVar[_Clock] = ContextVar("_CLOCK")
+_CLOCK: ContextVar[Clock] = ContextVar("_CLOCK")
 
 
 class _PacedRequest(aiohttp.ClientRequest):
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         await _CLOCK.get().depart()
         return await super().send(conn)
+
+
+async def _received(response: aiohttp.ClientResponse, clock: Clock, into: Receiver) -> None:
+    into.begin()
+    async for piece in response.content.iter_any():
+        clock.progress()
+        into.write(piece)
+
+
+def _untrusted(host: str, error: Exception) -> ConfigError:
+    reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+    return ConfigError(
+        f"the certificate of {host} is not trusted ({one_line(reason)}): check the clock of this"
+        " machine, or name the certificates to trust with --ca-file"
+    )
+
+
+def target_of(location: str) -> str:
+    """Where a redirect leads, in words that are safe to print: the rest of it may be signed."""
+    try:
+        return one_line(urlsplit(location).hostname or "another path")
+    except ValueError:
+        return "nowhere"
+
+
+def _redirected(host: str, location: str) -> ConfigError:
+    # The body and the token would follow: the user has to name that host first.
+    return ConfigError(f"{host} redirects to {target_of(location)}: name the right --endpoint")
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:

@@ -19,6 +19,7 @@ COMMANDS = (
     "verify",
     "repair",
     "recover",
+    "recordings",
     "datasets",
     "schema",
     "emulator",

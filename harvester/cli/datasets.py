@@ -39,7 +39,11 @@ def _lines(dataset: Dataset) -> Iterator[str]:
     yield f"  roles    {', '.join(dataset.roles)}"
     yield f"  key      {dataset.key}"
     yield f"  time     {dataset.time_field}"
-    yield f"  page     {caps}" + ("" if dataset.caps_published else "; not published, learned by asking")
+    if dataset.paged:
+        yield f"  page     {caps}" + ("" if dataset.caps_published else "; not published, learned by asking")
+    if dataset.report is not None:
+        without = " ".join(flag(f"no_{name}") for name in dataset.report.without)
+        yield f"  report   {dataset.report.method}" + (f", with {without}" if without else "")
     if dataset.rate is not None:
         yield f"  rate     {dataset.rate:g} requests/s at most"
     if dataset.switches:
@@ -67,6 +71,8 @@ def _plain(dataset: Dataset) -> dict[str, Any]:
         "page_size": dataset.page_size,
         "max_offset": dataset.max_offset,
         "caps_published": dataset.caps_published,
+        "paged": dataset.paged,
+        "report": dataset.report and dataset.report.method,
         "rate": dataset.rate,
         "switches": {name: switch.parameter for name, switch in dataset.switches.items()},
         "filters": {name: item.parameter for name, item in dataset.filters.items()},

@@ -34,6 +34,7 @@ def harvester() -> None:
       harvester status --lake ./lake
       harvester verify --lake ./lake --against-api
       harvester recover --lake ./lake
+      harvester recordings --lake ./lake
     """  # noqa: D301  (\b keeps click from joining the lines)
 
 

@@ -49,7 +49,7 @@ DATASET = option(
     type=click.Choice([*DATASETS, EVERY]),
     default="calls",
     show_default=True,
-    help="What to harvest; all of them, one after the other.",
+    help="What to harvest; all that can be paged through, one after the other.",
 )
 RANGE = (
     option(
@@ -94,6 +94,11 @@ SHAPE = (
     ),
     ACTIVE_LAG,
 )
+VIA = option(
+    "--via",
+    type=click.Choice(["pages", "reports", "auto"]),
+    help="How: page by page, by ordered reports, or by what is quicker.  [default: pages, if there are any]",
+)
 SWITCHES = tuple(option(*names, **settings) for names, settings in switch_options())
 FILTERS = tuple(option(*names, **settings) for names, settings in filter_options())
 HASH_NUMBERS = option(
@@ -106,7 +111,7 @@ HIDING = (
     option("--redact-urls", is_flag=True, help="Keep no signed URLs of recordings, logs and transcripts."),
     HASH_NUMBERS,
 )
-REST = (LAKE, NAME, DATASET, CREDENTIALS, ENDPOINT, CA_FILE, *PACE, *SHAPE, *SWITCHES, *FILTERS, *HIDING)
+REST = (LAKE, NAME, DATASET, CREDENTIALS, ENDPOINT, CA_FILE, *PACE, *SHAPE, VIA, *SWITCHES, *FILTERS, *HIDING)
 JOB = (*RANGE, *REST)
 
 
@@ -164,6 +169,7 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
         "window": config.span(values["from_"], values["to"]),
         "lake": values["lake"],
         "partition": values["partition"],
+        "via": values["via"],
         "tables": values["tables"],
         "settle": config.duration("--settle", values["settle"]),
         "switches": MappingProxyType({name: values[name] is not False for name in dataset.switches}),
@@ -177,8 +183,9 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
 def jobs(values: Mapping[str, Any], **more: bool) -> list[Job]:
     """The jobs that the options describe: one, or with ``--dataset all`` one of each dataset.
 
-    Of all datasets, a switch is for those that know it, and flat tables are for those with lists; a filter
-    must be known to each, or the others would be harvested whole.
+    Brief calls are left out: they hold nothing that the calls do not. Of the others, a switch is for those
+    that know it, and flat tables are for those with lists; a filter must be known to each, or the others
+    would be harvested whole.
 
     Raises:
         ConfigError: They do not describe one.
@@ -188,7 +195,7 @@ def jobs(values: Mapping[str, Any], **more: bool) -> list[Job]:
     if values["name"]:
         raise ConfigError(f"--name is the name of one dataset: leave it out with --dataset {EVERY}")
     orders = []
-    for dataset in DATASETS.values():
+    for dataset in (item for item in DATASETS.values() if item.paged):
         others: dict[str, str | None] = dict.fromkeys(
             dataset_options.SWITCHES.keys() - dataset.switches.keys()
         )

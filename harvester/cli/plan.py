@@ -70,9 +70,8 @@ def _plan(order: "Job", *, as_json: bool) -> int:
     table.add_row(order.dataset.noun, count(cost.rows))
     table.add_row("windows", f"about {count(cost.windows)}")
     table.add_row("requests", f"about {count(cost.requests)}")
-    table.add_row(
-        "time", "no budget" if cost.seconds is None else f"{duration(cost.seconds)} at {order.budget:g}/s"
-    )
+    pace = f" at {order.budget:g}/s" if order.budget else ""
+    table.add_row("time", "no budget" if cost.seconds is None else f"{duration(cost.seconds)}{pace}")
     table.add_row("files", f"about {amount(cost.bytes)}")
     Console(highlight=False).print(table)
     click.echo("Windows, about:")

@@ -37,6 +37,10 @@ def print_summary(report: Report, job: Job, *, as_json: bool) -> None:
         click.echo(
             f"{count(report.stale)} sessions older than --active-lag claim to be running; taken as they are."
         )
+    if report.lacking:
+        click.echo(
+            f"The reports have no column for {', '.join(report.lacking)}: null in what came by report."
+        )
     for key, times in report.unknown:
         click.echo(f"Unknown field {key!r} came {count(times)} times; kept in the column 'extra'.")
 
@@ -61,6 +65,8 @@ def _table(report: Report, job: Job) -> Table:
     )
     table.add_row("files", amount(report.published_bytes), f"{count(report.published_rows)} rows")
     table.add_row("requests", count(report.requests), planned)
+    if report.reports:
+        table.add_row("reports", f"{count(report.reports)} ordered", "")
     table.add_row("retries", count(report.retries), f"{duration(report.paused)} paused by the API")
     table.add_row("received", amount(report.received), "")
     budget = f"budget {job.budget:g} requests/s" if job.budget else "no budget"

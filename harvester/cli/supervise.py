@@ -4,17 +4,18 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from harvester.report import Report
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 
-class Stoppable(Protocol):
+class Stoppable(Protocol[T_co]):
     """Something that runs to a report."""
 
-    async def run(self) -> Report:
+    async def run(self) -> T_co:
         """Do the work."""
         ...
 
@@ -31,7 +32,7 @@ class Shown(Protocol):
         ...
 
 
-async def supervise(work: Stoppable, display: Shown) -> tuple[Report | None, list[int]]:
+async def supervise(work: Stoppable[T], display: Shown) -> tuple[T | None, list[int]]:
     """Run to the end, or to the second signal.
 
     Returns:
@@ -40,7 +41,7 @@ async def supervise(work: Stoppable, display: Shown) -> tuple[Report | None, lis
     Raises:
         ExceptionGroup: What the work raises.
     """
-    report: Report | None = None
+    report: T | None = None
     with _signals(work) as received:
         try:
             async with asyncio.TaskGroup() as group:
@@ -54,7 +55,7 @@ async def supervise(work: Stoppable, display: Shown) -> tuple[Report | None, lis
 
 
 @contextmanager
-def _signals(work: Stoppable) -> Iterator[list[int]]:
+def _signals(work: Stoppable[Any]) -> Iterator[list[int]]:
     """The first signal lets running windows finish, the second cancels."""
     received: list[int] = []
     loop, task = asyncio.get_running_loop(), asyncio.current_task()

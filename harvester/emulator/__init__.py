@@ -5,7 +5,7 @@ For tests, demonstrations and benchmarks. It knows the harvester's datasets and 
 
 from harvester.emulator.account import Account
 from harvester.emulator.app import Emulator
-from harvester.emulator.behaviour import HTTP_STATUSES, Behaviour
+from harvester.emulator.behaviour import HTTP_STATUSES, Behaviour, ReportBehaviour
 from harvester.emulator.faults import Fault, Faults
 from harvester.emulator.listed import ListedAccount
 from harvester.emulator.server import serve
@@ -19,6 +19,7 @@ __all__ = [
     "Fault",
     "Faults",
     "ListedAccount",
+    "ReportBehaviour",
     "SyntheticAccount",
     "serve",
 ]

@@ -25,6 +25,8 @@ class Answer:
         gzip: Whether the body is compressed.
         content_type: The media type.
         headers: Further headers.
+        sent: How many bytes of the body are sent before the connection ends; all if ``None``.
+        stalls: Whether it hangs there instead of ending.
     """
 
     body: bytes
@@ -34,6 +36,8 @@ class Answer:
     gzip: bool = False
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    sent: int | None = None
+    stalls: bool = False
 
 
 def refused(refusal: Refusal, status: int, headers: Mapping[str, str]) -> Answer:

@@ -3,8 +3,6 @@
 import asyncio
 import math
 import random
-import socket
-import struct
 import time
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
@@ -19,7 +17,9 @@ from harvester.emulator.account import Account
 from harvester.emulator.answers import Answer, refused
 from harvester.emulator.behaviour import Behaviour
 from harvester.emulator.counts import Asked, Counts, busiest_second
-from harvester.emulator.faults import RESET, STALL, UNANSWERED, Fault, Faults
+from harvester.emulator.faults import UNANSWERED, Fault, Faults
+from harvester.emulator.files import PATH, Files
+from harvester.emulator.hanging import CLOSING, close, unanswered
 from harvester.emulator.limits import Limits
 from harvester.emulator.parameters import Parameters
 from harvester.emulator.refusals import Refusal
@@ -29,7 +29,6 @@ from harvester.emulator.service import Caller, Service
 CACHE_BYTES = 256 * 1024 * 1024
 USUAL = Behaviour()
 NO_FAULTS = Faults()
-CLOSING = web.AppKey("closing", asyncio.Event)
 _PATH = "/platform_api{method:(/[^/]*)?/?}"
 
 
@@ -39,6 +38,7 @@ class Emulator:
     Attributes:
         behaviour: Of the server from the next request on.
         faults: What goes wrong from the next request on.
+        files: Its storage, with faults and counts of its own.
     """
 
     def __init__(
@@ -71,7 +71,11 @@ class Emulator:
         self.faults = faults
         self._watch = watch
         self._now = now
-        self._service = Service({CALLS.name: account, **histories}, self._clock, cache_bytes, private_key)
+        removed: set[int] = set()
+        self._service = Service(
+            {CALLS.name: account, **histories}, self._clock, cache_bytes, private_key, removed
+        )
+        self.files = Files(self._service.keys, self._clock, lambda: self.behaviour, removed)
         self._limits = Limits()
         self._counts = Counts()
         self._rng = random.Random(behaviour.seed)  # noqa: S311  (latencies, not secrets)
@@ -99,6 +103,7 @@ class Emulator:
         """Count from nothing again, against the limits too; answers kept stay."""
         self._counts.reset()
         self._limits.reset()
+        self.files.reset()
 
     def credentials(self, *roles: str) -> dict[str, object]:
         """Make a key with these roles, ``Owner`` if none is named; return what its credentials file holds."""
@@ -116,9 +121,10 @@ class Emulator:
         """Make an application that serves this emulator."""
         application = web.Application()
         application[CLOSING] = asyncio.Event()
-        application.on_shutdown.append(_close)
+        application.on_shutdown.append(close)
         for verb in (hdrs.METH_GET, hdrs.METH_POST):
             application.router.add_route(verb, _PATH, self._platform)
+        application.router.add_get(PATH, self.files.serve)
         application.router.add_get("/emulator", self._totals)
         application.router.add_delete("/emulator", self._forget)
         return application
@@ -155,7 +161,7 @@ class Emulator:
         fault = None if refusal else self.faults.due(number, parameters)
         if fault is not None and fault.kind in UNANSWERED:
             self._note(at, parameters, None, fault)
-            return await _unanswered(request, fault)
+            return await unanswered(request, fault.kind)
         answer = refusal or await self._answer(request, parameters, number, fault)
         self._note(at, parameters, answer, fault)
         if self.behaviour.latency:
@@ -192,19 +198,3 @@ class Emulator:
         if answer.gzip:
             headers[hdrs.CONTENT_ENCODING] = "gzip"
         return web.Response(body=answer.body, status=answer.status, headers=headers)
-
-
-async def _unanswered(request: web.Request, fault: Fault) -> web.Response:
-    if fault.kind == STALL:
-        # Ends with the client (the server cancels handlers whose client has gone) or with the server.
-        await request.app[CLOSING].wait()
-    if fault.kind == RESET:
-        # Lingering for no time makes the system send RST instead of FIN when the socket is closed.
-        linger = struct.pack("ii", 1, 0)
-        request.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    request.protocol.force_close()
-    return web.Response()
-
-
-async def _close(application: web.Application) -> None:
-    application[CLOSING].set()

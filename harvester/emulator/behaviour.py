@@ -25,6 +25,49 @@ HTTP_STATUSES: Mapping[int, int] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class ReportBehaviour:
+    """How reports are made; hardly anything of it is documented.
+
+    Attributes:
+        seconds: How long one takes.
+        failing: The first so many of the server's life fail (code 357).
+        failed_look: What the list says of a failed one: an ``error``, or nothing, as of one that is pending.
+        kept: Seconds after which a finished one is thrown away (code 355); ``None`` for never.
+        repeat_after: Seconds within which the same order again is refused (code 515).
+        most_rows: Records of one report at most; the others are left out.
+        compressed: By ``Content-Encoding``, as a ``.gz`` file, or not at all.
+        bom: Whether a byte order mark comes first.
+        decimal_mark: By the account's locale.
+        zoned: Whether the names of columns with a time end with ``(UTC)``.
+        order: Lines by time, or in no order at all.
+        counted: Whether ``calculated_data`` says how many records there are.
+        miscounted: How many more than there are.
+        inclusive: Whether the bounds of the range belong to it, if not as they do for pages.
+        empty: What a report without records holds.
+        lacking: Columns left out.
+        further: Columns that no page knows, and the text in all their lines.
+    """
+
+    seconds: float = 0.0
+    failing: int = 0
+    failed_look: Literal["error", "pending"] = "error"
+    kept: float | None = None
+    repeat_after: float = 0.0
+    most_rows: int | None = None
+    compressed: Literal["encoding", "file", "no"] = "encoding"
+    bom: bool = False
+    decimal_mark: Literal[".", ","] = "."
+    zoned: bool = True
+    order: Literal["time", "none"] = "time"
+    counted: bool = True
+    miscounted: int = 0
+    inclusive: tuple[bool, bool] | None = None
+    empty: Literal["header", "nothing"] = "header"
+    lacking: frozenset[str] = frozenset()
+    further: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Behaviour:
     """How the server behaves; the defaults are the documented or the likelier reading.
 
@@ -49,8 +92,16 @@ class Behaviour:
         refuse_by: What a refusal of those limits is: HTTP 429, or an envelope with code 340 or 314.
         retry_after: Seconds named by the ``Retry-After`` header of such a refusal, if it has one.
         clock_offset: Seconds the server's clock is ahead of the emulator's ``now``.
+        reports: How reports are made.
         activated: Whether the account is (code 131 for every request if not).
         seed: Of latencies and orders.
+        file_bytes: Size of every file in the storage; drawn from its path if ``None``.
+        ranges: Whether the storage knows ranges.
+        etags: Whether it names the state of a file, so that a client may go on with it.
+        lengths: Whether it says how large a file is, or sends it in chunks.
+        recording_days: How many days after its own a recording is kept; for ever if ``None``.
+        log_days: Likewise of a log.
+        gone_status: HTTP status in place of a file that is not kept any more.
     """
 
     from_inclusive: bool = True
@@ -73,8 +124,16 @@ class Behaviour:
     refuse_by: Literal["http", "code"] = "http"
     retry_after: float | None = None
     clock_offset: float = 0.0
+    reports: ReportBehaviour = ReportBehaviour()
     activated: bool = True
     seed: int = 0
+    file_bytes: int | None = None
+    ranges: bool = True
+    etags: bool = True
+    lengths: bool = True
+    recording_days: int | None = None
+    log_days: int | None = None
+    gone_status: int = 404
 
     def status(self, code: int) -> int:
         """HTTP status of an envelope with this error code."""

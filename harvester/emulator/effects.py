@@ -163,6 +163,8 @@ EFFECTS: Mapping[str, Effect] = MappingProxyType(
         "slow": _slow,
         "cut_body": _sent(_cut_body),
         "cut_json": _sent(_cut_json),
+        "short_body": _sent(lambda answer: replace(answer, sent=len(answer.body) // 2)),
+        "stalled_body": _sent(lambda answer: replace(answer, sent=len(answer.body) // 2, stalls=True)),
         "insert_while_paging": _shifted(1),
         "remove_while_paging": _shifted(-1),
         "missing_total": _page(lambda page: page.pop("total_count", None)),
@@ -183,7 +185,9 @@ EFFECTS: Mapping[str, Effect] = MappingProxyType(
 
 Instead of the true answer: ``http_500``, ``http_503``, ``http_429``, ``html_200``, ``empty_200``,
 ``redirect`` (307 to another host), ``error_code``, ``error_list`` (a list ``errors``, not one ``error``).
-Late: ``slow``. Damaged: ``cut_body`` (half of the bytes sent, under their right length), ``cut_json``.
+Late: ``slow``. Of files alone: ``short_body`` (half of what was announced, then the end of the connection),
+``stalled_body`` (half of it, then nothing).
+Damaged: ``cut_body`` (half of the bytes sent, under their right length), ``cut_json``.
 Pages that contradict others: ``insert_while_paging``, ``remove_while_paging``, ``wrong_total``,
 ``repeated_record``, ``dropped_record``.
 Pages that contradict the documentation: ``missing_total``, ``text_total``, ``wrong_count``,

@@ -117,8 +117,8 @@ class HistoryQuestion:
             dataset.name,
             span(parameters, setting.behaviour, setting.now, zoned=dataset.zoned),
             piece(parameters, dataset, setting.behaviour),
-            _parts(dataset, parameters),
-            _selection(dataset, setting, parameters, asker),
+            parts_of(dataset, parameters),
+            selection_of(dataset, setting, parameters, asker),
         )
 
     def answer(self, setting: Setting, turn: int) -> Body:
@@ -132,7 +132,12 @@ class HistoryQuestion:
         return Body(history(rows, counted, self.range.warnings, zoned=zoned), len(rows))
 
 
-def _parts(dataset: Dataset, parameters: Parameters) -> Switched:
+def parts_of(dataset: Dataset, parameters: Parameters) -> Switched:
+    """The parts of a record that are wanted.
+
+    Raises:
+        Refusal: Code 496.
+    """
     off = [
         switch
         for switch in dataset.switches.values()
@@ -144,7 +149,12 @@ def _parts(dataset: Dataset, parameters: Parameters) -> Switched:
     return Switched(frozenset(key for switch in off for key in switch.adds), documented)
 
 
-def _selection(dataset: Dataset, setting: Setting, parameters: Parameters, asker: int) -> Selection | None:
+def selection_of(dataset: Dataset, setting: Setting, parameters: Parameters, asker: int) -> Selection | None:
+    """Which records are wanted by the account ``asker``; ``None`` for all.
+
+    Raises:
+        Refusal: Codes 194 or 496.
+    """
     values: list[tuple[str, frozenset[str]]] = []
     for name, item in dataset.filters.items():
         if item.kind is Kind.BOOLEAN or name in {*_OF_CHILDREN, "min_waiting_time"}:

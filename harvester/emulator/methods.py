@@ -7,11 +7,14 @@ from types import MappingProxyType
 
 import orjson
 
-from harvester.datasets import ACD, AUDIT, CALLS, TRANSACTIONS, Dataset
+from harvester.datasets import ACD, AUDIT, BRIEF_CALLS, CALLS, TRANSACTIONS, Dataset
 from harvester.emulator.calls import CallQuestion
+from harvester.emulator.deletions import RecordDeletion
 from harvester.emulator.histories import HistoryQuestion
 from harvester.emulator.parameters import Parameters
-from harvester.emulator.question import Body, Question, Setting
+from harvester.emulator.question import Action, Body, Question, Setting
+from harvester.emulator.reports import Download, Order, ReportList
+from harvester.report_methods import ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Method:
         history: Name of the dataset that it answers from; ``None`` if from none.
     """
 
-    read: Callable[[Setting, Parameters, int], Question]
+    read: Callable[[Setting, Parameters, int], Question | Action | RecordDeletion]
     roles: frozenset[str] | None = None
     history: str | None = None
 
@@ -58,10 +61,23 @@ def _listing(dataset: Dataset) -> Method:
     return Method(partial(HistoryQuestion.read, dataset), frozenset(dataset.roles), dataset.name)
 
 
+def _ordering(dataset: Dataset, history: Dataset) -> dict[str, Method]:
+    assert dataset.report is not None  # noqa: S101  (tells the type checker what is ordered below)
+    read = partial(Order.read, dataset)
+    return {dataset.report.method: Method(read, frozenset(dataset.roles), history.name)}
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "GetAccountInfo": Method(AccountQuestion.read),
+        "DeleteRecord": Method(RecordDeletion.read, frozenset({"Owner", "Admin"})),
         CALLS.method: Method(CallQuestion.read, frozenset(CALLS.roles), CALLS.name),
         **{dataset.method: _listing(dataset) for dataset in (TRANSACTIONS, ACD, AUDIT)},
+        **_ordering(CALLS, CALLS),
+        **_ordering(BRIEF_CALLS, CALLS),
+        **_ordering(TRANSACTIONS, TRANSACTIONS),
+        **_ordering(AUDIT, AUDIT),
+        "GetHistoryReports": Method(ReportList.read, frozenset((*CALLS.roles, *TRANSACTIONS.roles))),
+        "DownloadHistoryReport": Method(Download.read, frozenset(ROLES)),
     }
 )

@@ -1,10 +1,12 @@
 """What a method makes of its parameters, and what it makes of an account."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from harvester.emulator.account import Account
+from harvester.emulator.answers import Answer
 from harvester.emulator.behaviour import Behaviour
+from harvester.emulator.shelf import NO_SHELF, Shelf
 
 
 class Setting(NamedTuple):
@@ -13,6 +15,7 @@ class Setting(NamedTuple):
     account: Account
     behaviour: Behaviour
     now: Callable[[], float]
+    shelf: Shelf = NO_SHELF
 
 
 class Body(NamedTuple):
@@ -32,5 +35,18 @@ class Question(Protocol):
 
         Raises:
             Refusal: The account does not hold what is asked for.
+        """
+        ...
+
+
+@runtime_checkable
+class Action(Protocol):
+    """Parameters of a method that changes something, or whose answer depends on the moment."""
+
+    def act(self, setting: Setting) -> Answer:
+        """Do it, and answer.
+
+        Raises:
+            Refusal: It cannot be done.
         """
         ...

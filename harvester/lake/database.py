@@ -130,6 +130,15 @@ class Database:
                 self._connection.execute("ROLLBACK")
             raise
 
+    def check_owned(self) -> None:
+        """Make sure that nobody else owns the lake by now.
+
+        Raises:
+            LakeLockedError: Another owner has taken it over.
+        """
+        with self.transaction():
+            pass
+
     def _take_over(self, started: float) -> None:
         """Raise the epoch: whoever opened the ledger before can write no more."""
         self._connection.execute("BEGIN IMMEDIATE")

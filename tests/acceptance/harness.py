@@ -18,6 +18,7 @@ from harvester.report import Report
 from harvester.todo import Scope, missing
 from harvester.window import Window
 from tests.acceptance.oracle import Verdict, judge
+from tests.keys import PRIVATE_KEY
 
 DAY = 86_400
 SPRING = 1_711_929_600  # 2024-04-01
@@ -73,6 +74,8 @@ async def bench(
     histories: Mapping[str, Account] = MappingProxyType({}),
 ) -> AsyncIterator[Bench]:
     """Serve ``account`` on loopback, and its other ``histories``."""
-    emulator = Emulator(account, behaviour or Behaviour(), faults or Faults(), histories=histories)
+    emulator = Emulator(
+        account, behaviour or Behaviour(), faults or Faults(), histories=histories, private_key=PRIVATE_KEY
+    )
     async with serve(emulator) as endpoint:
         yield Bench(account, emulator, endpoint, folder, histories=histories)

@@ -19,6 +19,7 @@ from harvester.records.ddl import ddl
 from harvester.records.schema import arrow_schema
 
 NEEDED = ("--from", "2024-05-29", "--to", "2024-05-30", "--lake", "lake", "--credentials", "key.json")
+PAGED = [dataset.name for dataset in DATASETS.values() if dataset.paged]
 EACH = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 
 
@@ -34,9 +35,13 @@ def test_every_dataset_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     for dataset in DATASETS.values():
         assert f"{dataset.name}  ({dataset.method})" in text
         assert all(f"\n    {item.name}  " in text for item in dataset.fields)
+    assert "\n  report   GetCallHistoryAsync, with --no-records --no-resources\n" in text
+    assert "\n  report   GetBriefCallHistory\n" in text
     assert main(["datasets", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert listed["acd"]["columns"]["events"]["type"] == "string"
+    assert [name for name, item in listed.items() if not item["paged"]] == ["brief_calls"]
+    assert listed["acd"]["report"] is None
     assert listed["audit"]["filters"]["cmd_name"] == "filtered_cmd"
 
 
@@ -122,10 +127,42 @@ def test_options_reach_the_job_of_their_dataset() -> None:
     assert order.name == "acd"
 
 
+def test_the_way_is_said_or_follows_from_the_dataset() -> None:
+    """Brief calls have no pages; what only pages carry keeps ``auto`` from ordering reports."""
+    said: dict[tuple[str, ...], str] = {
+        (): "pages",
+        ("--dataset", "brief_calls"): "reports",
+        ("--dataset", "brief_calls", "--via", "auto"): "reports",
+        ("--dataset", "audit", "--via", "reports"): "reports",
+        ("--dataset", "audit", "--via", "auto"): "auto",
+        ("--dataset", "acd", "--via", "auto"): "pages",
+        ("--via", "auto"): "pages",
+        ("--via", "auto", "--no-records", "--no-resources"): "auto",
+        ("--via", "reports", "--no-records", "--no-resources"): "reports",
+    }
+    assert {arguments: ordered(*arguments)[0].way for arguments in said} == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--via", "reports"], "--via reports needs --no-records and --no-resources for calls"),
+        (["--via", "reports", "--dataset", "transactions"], "--via reports needs --no-extended-info for"),
+        (["--via", "reports", "--dataset", "acd"], "the vendor makes no reports of acd"),
+        (["--via", "pages", "--dataset", "brief_calls"], "brief_calls can be had by report only"),
+        (["--user-id", "7", "--dataset", "brief_calls"], "--user-id is an option of --dataset calls or"),
+    ],
+)
+def test_a_way_that_cannot_be_gone_is_refused(arguments: list[str], sentence: str) -> None:
+    """Before anything is asked, with what to leave out."""
+    with pytest.raises(ConfigError, match=f"^{sentence}"):
+        ordered(*arguments)
+
+
 def test_all_datasets_are_jobs_of_one_lake() -> None:
     """Each under its own name; a switch is for those that know it."""
     orders = ordered("--dataset", "all", "--no-calls", "--no-events")
-    assert [order.name for order in orders] == list(DATASETS)
+    assert [order.name for order in orders] == PAGED
     assert {order.lake for order in orders} == {Path("lake")}
     assert orders[0].switches == {"calls": False, "records": True, "resources": True}
     assert [dict(order.switches) for order in orders[1:]] == [{"extended_info": True}, {"events": False}, {}]
@@ -149,7 +186,7 @@ def test_the_worst_exit_code_counts(capsys: pytest.CaptureFixture[str]) -> None:
 
     done: list[str] = []
     assert work({"acd": ExitCode.GAPS}) == ExitCode.REFUSED
-    assert done == list(DATASETS)
+    assert done == PAGED
     assert "with code 104" in capsys.readouterr().err
     assert work({"audit": ExitCode.LOCKED}) == ExitCode.LOCKED
     done.clear()

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +32,15 @@ def account() -> SyntheticAccount:
 
 
 @pytest.fixture
-def run(tmp_path: Path, account: SyntheticAccount, monkeypatch: pytest.MonkeyPatch) -> Callable[[Task], Any]:
+def run(run_as: Callable[[str, Task], Any]) -> Callable[[Task], Any]:
+    """Run the client with a role that may read the history."""
+    return partial(run_as, "Supervisor")
+
+
+@pytest.fixture
+def run_as(
+    tmp_path: Path, account: SyntheticAccount, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, Task], Any]:
     """Run the client in a thread, as it blocks, over TLS, as it insists on that."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
@@ -39,10 +48,10 @@ def run(tmp_path: Path, account: SyntheticAccount, monkeypatch: pytest.MonkeyPat
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
 
-    async def served(task: Task) -> Any:
+    async def served(role: str, task: Task) -> Any:
         emulator = Emulator(account, Behaviour(), private_key=PRIVATE_KEY)
         path = tmp_path / "credentials.json"
-        path.write_text(json.dumps(emulator.credentials("Supervisor")))
+        path.write_text(json.dumps(emulator.credentials(role)))
         async with serve(emulator, ssl_context=context) as endpoint:
             client = VoximplantAPI(str(path), endpoint=urlsplit(endpoint).netloc)
             return await asyncio.to_thread(task, client)
@@ -127,3 +136,22 @@ async def test_a_method_for_other_roles(run: Callable[[Task], Any]) -> None:
     with pytest.raises(VoximplantException) as caught:
         await run(lambda client: client.get_audit_log(**RANGE))
     assert caught.value.code == 103
+
+
+async def test_deletions(run: Callable[[Task], Any]) -> None:
+    """A recording is deleted by a role that may, and only once."""
+    with pytest.raises(VoximplantException) as caught:
+        await run(lambda client: client.delete_record(record_id=7))
+    assert caught.value.code == 104
+
+
+async def test_deletions_by_an_owner(run_as: Callable[[str, Task], Any]) -> None:
+    """The answer is the vendor's, and so is the refusal of the second one."""
+
+    def twice(client: VoximplantAPI) -> Any:
+        assert client.delete_record(record_id=7)["result"] == 1
+        return client.delete_record(record_id=7)
+
+    with pytest.raises(VoximplantException) as caught:
+        await run_as("Owner", twice)
+    assert caught.value.code == 341

@@ -59,8 +59,8 @@ NETWORK = (
         (
             Edit(
                 f"{_API}/transport.py",
-                'TransportError(f"{self._host}: {_kind(error)}")',
-                'TransportError(f"{self._host}: {_kind(error)} (Bearer {token})")',
+                'TransportError(f"{host}: {_kind(error)}")',
+                'TransportError(f"{host}: {_kind(error)} (Bearer {exchange.args[-1]})")',
             ),
         ),
         ("tests/wire/test_answers.py::test_an_answer_for_ever[F01 reset before the first byte]",),

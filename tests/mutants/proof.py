@@ -124,4 +124,33 @@ PROOF = (
         (Edit("harvester/config.py", "int(now) - self.settle)", "int(now))"),),
         ("tests/acceptance/test_partitions.py::test_only_the_settled_part_is_harvested",),
     ),
+    Mutant(
+        "report-not-counted",
+        "the records of a report are not compared with a count of the API",
+        (
+            Edit(
+                f"{_API}/report_reader.py",
+                "        if total in readings:\n            return\n",
+                "        return\n",
+            ),
+        ),
+        ("tests/acceptance/test_reports.py::test_a_record_that_the_report_does_not_hold_is_missed",),
+    ),
+    Mutant(
+        "report-ordered-twice",
+        "what was ordered is forgotten by a kill",
+        (
+            Edit(f"{_API}/report_source.py", 'file.get(f"order {name}")', "None"),
+            Edit(f"{_API}/report_source.py", "        if intended is None:\n", "        if True:\n"),
+        ),
+        (
+            "tests/acceptance/test_reports.py::test_a_killed_run_picks_its_report_up[GetHistoryReports-allowed]",
+        ),
+    ),
+    Mutant(
+        "report-grouped-by-neighbours",
+        "a session whose lines stand apart in a report loses some of its calls",
+        (Edit("harvester/records/report_lines.py", "        if key in seen:\n", "        if False:\n"),),
+        ("tests/test_report_lines.py::test_lines_of_a_session_may_stand_apart",),
+    ),
 )

@@ -1,8 +1,9 @@
 """All planted bugs, room by room."""
 
+from tests.mutants.files import FILES
 from tests.mutants.lake import LAKE
 from tests.mutants.network import NETWORK
 from tests.mutants.proof import PROOF
 from tests.mutants.records import RECORDS
 
-MUTANTS = (*LAKE, *NETWORK, *PROOF, *RECORDS)
+MUTANTS = (*LAKE, *NETWORK, *PROOF, *RECORDS, *FILES)

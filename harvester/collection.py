@@ -1,0 +1,162 @@
+"""One day's files: from the URLs of its records into the lake, several side by side."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from harvester.api.download import Downloader, Fetched
+from harvester.api.routes import Routes, UnroutableError
+from harvester.lake.attachments import Attachment, Day, plain
+from harvester.lake.database import Database
+from harvester.lake.manifest import FAILED, GONE, STORED, Entries, Entry
+from harvester.lake.partial import NotWholeError, Partial, Proof
+from harvester.lake.shelf import Notes, Shelf, suffix_of
+from harvester.tally import Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """Fetches what is not stored yet.
+
+    Attributes:
+        routes: Where files may be asked for.
+        downloader: Asks for them.
+        database: The ledger, which knows who owns the lake.
+        tally: Counts.
+        kinds: Which kinds of files are wanted.
+        again: Whether to ask for what was gone, too.
+        concurrency: Files under way at most.
+        now: Gives Unix time.
+        is_stopped: Tells whether to begin nothing more.
+    """
+
+    routes: Routes
+    downloader: Downloader
+    database: Database
+    tally: Tally
+    kinds: tuple[str, ...]
+    again: bool
+    concurrency: int
+    now: Callable[[], float]
+    is_stopped: Callable[[], bool]
+
+    async def collect(self, day: Day, shelf: Shelf, known: Entries) -> None:
+        """Fetch the files of a day; ``known`` learns what became of each.
+
+        A file has its final name only when it is whole, durable, read back and written down.
+
+        Raises:
+            ExceptionGroup: A token is refused, the hosts cannot be reached, or the disk refuses.
+        """
+        wanted = [item for item in day.attachments if item.identity.kind in self.kinds]
+        todo = [item for item in wanted if not self._is_settled(shelf, known.get(item.identity))]
+        if not todo:
+            return
+        shelf.make()
+        waiting = iter(todo)
+        with shelf.noting() as notes:
+            async with asyncio.TaskGroup() as group:
+                for number in range(min(self.concurrency, len(todo))):
+                    group.create_task(self._work(waiting, shelf, known, notes), name=f"file {number}")
+
+    def _is_settled(self, shelf: Shelf, entry: Entry | None) -> bool:
+        if entry is None:
+            return False
+        if shelf.lies_there(entry):
+            self.tally.held += 1
+            return True
+        if entry.status == GONE and not self.again:
+            self.tally.known_gone += 1
+            return True
+        return False
+
+    async def _work(self, waiting: Iterator[Attachment], shelf: Shelf, known: Entries, notes: Notes) -> None:
+        for item in waiting:
+            if self.is_stopped():
+                return
+            before = known.get(item.identity)
+            failed_before = before is not None and before.status == FAILED
+            entry = await self._stored(item, shelf, notes, failed_before=failed_before)
+            if entry is not None:
+                known[item.identity] = entry
+                self._count(entry)
+
+    async def _stored(
+        self, item: Attachment, shelf: Shelf, notes: Notes, *, failed_before: bool
+    ) -> Entry | None:
+        """What became of a file; ``None`` if it is left to the next run."""
+        try:
+            route = self.routes.of(item.url, record_id=item.record_id if item.by_number else None)
+        except UnroutableError as error:
+            return self._noted(notes, self._without_file(item, Fetched(None, reason=str(error))))
+        partial = await asyncio.to_thread(Partial, shelf.partials / str(item.identity))
+        try:
+            # All bytes may be here already: a kill can come between the last one and the name.
+            fetched = Fetched(None, whole=True) if partial.is_whole else None
+            fetched = fetched or await self.downloader.fetch(route, partial, failed_before=failed_before)
+            if fetched.whole:
+                return await self._kept(item, partial, shelf, notes)
+            if fetched.left:
+                self.tally.left[fetched.reason] = self.tally.left.get(fetched.reason, 0) + 1
+                return None
+            if fetched.gone:
+                partial.forget()
+            return self._noted(notes, self._without_file(item, fetched))
+        finally:
+            partial.pause()
+
+    async def _kept(self, item: Attachment, partial: Partial, shelf: Shelf, notes: Notes) -> Entry:
+        try:
+            proof = await asyncio.to_thread(partial.finish)
+        except NotWholeError as error:
+            return self._noted(notes, self._without_file(item, Fetched(HTTPStatus.OK, reason=str(error))))
+        target = shelf.path(item.identity, suffix_of(item.identity.kind, item.url, partial.content_type))
+        entry = self._with_file(item, proof, partial, str(target.relative_to(shelf.root)))
+        # In this order: a file under its final name is one of which everything is known.
+        self._noted(notes, entry)
+        shelf.show(partial.path, target)
+        partial.moved()
+        return entry
+
+    def _noted(self, notes: Notes, entry: Entry) -> Entry:
+        self.database.check_owned()  # a run that was paused, and followed by another, writes nothing more
+        notes.keep(entry)
+        return entry
+
+    def _with_file(self, item: Attachment, proof: Proof, partial: Partial, path: str) -> Entry:
+        return Entry(
+            key=item.identity.key,
+            kind=item.identity.kind,
+            record_id=item.record_id,
+            url=plain(item.url),
+            status=STORED,
+            http_status=HTTPStatus.OK,
+            path=path,
+            bytes=proof.bytes,
+            sha256=proof.sha256,
+            content_type=partial.content_type or None,
+            fetched_at=int(self.now()),
+        )
+
+    def _without_file(self, item: Attachment, fetched: Fetched) -> Entry:
+        return Entry(
+            key=item.identity.key,
+            kind=item.identity.kind,
+            record_id=item.record_id,
+            url=plain(item.url),
+            status=GONE if fetched.gone else FAILED,
+            http_status=fetched.status,
+            reason=fetched.reason,
+            fetched_at=int(self.now()),
+        )
+
+    def _count(self, entry: Entry) -> None:
+        match entry.status:
+            case "stored":
+                self.tally.stored += 1
+                self.tally.stored_bytes += entry.bytes or 0
+            case "gone":
+                self.tally.gone += 1
+            case _:
+                self.tally.failed.append(entry)

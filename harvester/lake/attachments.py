@@ -1,0 +1,194 @@
+"""The files that published records link to: recordings, logs, transcripts, one day at a time."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harvester.datasets import Dataset
+from harvester.errors import LakeError
+from harvester.lake.catalog import Catalog
+from harvester.lake.rows import TimeColumn
+from harvester.links import RECORD, Link
+from harvester.window import Window
+
+_DAY = 86_400
+_ROWS = 8_192  # records as Python objects at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a file from all others of an account; also its name on disk, less the suffix.
+
+    Attributes:
+        key: Of the record that links to it.
+        kind: ``record``, ``log`` or ``transcript``.
+        mark: The recording's id; else what is left of the URL without its query, hashed.
+    """
+
+    key: int
+    kind: str
+    mark: str
+
+    @classmethod
+    def of(cls, key: int, kind: str, record_id: int | None, url: str) -> "Identity":
+        """The identity of a file, by the recording's id if it has one."""
+        digest = hashlib.sha256(plain(url).encode()).hexdigest()[:12]
+        return cls(key, kind, str(record_id) if record_id is not None else digest)
+
+    def __str__(self) -> str:
+        return f"{self.key}-{self.kind}-{self.mark}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file behind a URL of a record.
+
+    Attributes:
+        identity: What tells it from others.
+        record_id: The vendor's id of the recording that it is, or belongs to.
+        url: As the history names it; it may be signed.
+        is_final: Whether the vendor has finished it.
+        by_number: Whether the URL wants ``record_id`` as a parameter.
+        listed: Whether the vendor's list of recordings names it, and with it whatever belongs to it.
+    """
+
+    identity: Identity
+    record_id: int | None
+    url: str = field(repr=False)
+    is_final: bool = True
+    by_number: bool = False
+    listed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What one day of a dataset links to.
+
+    Attributes:
+        start: Its first second, Unix time.
+        attachments: Each file once, in the order of the records.
+        unfinished: Ids of recordings of which the vendor is still making a transcript.
+    """
+
+    start: int
+    attachments: Sequence[Attachment]
+    unfinished: frozenset[int]
+
+    @property
+    def label(self) -> str:
+        """The day, as ``2024-05-29``."""
+        return f"{datetime.fromtimestamp(self.start, UTC):%Y-%m-%d}"
+
+
+def plain(url: str) -> str:
+    """A URL without what may be secret in it: user, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all; nobody will ask for it, but it has to be listed
+        return url.partition("?")[0].rpartition("@")[2]
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def days(
+    root: Path, catalog: Catalog, dataset: Dataset, links: Sequence[Link], asked: Window
+) -> Iterator[Day]:
+    """The days of ``asked`` that have published files, oldest first; read when they are come to.
+
+    Raises:
+        OSError: A file cannot be read.
+        LakeError: A file is damaged.
+    """
+    starts = {
+        start
+        for file in catalog.published(asked)
+        if (share := file.span.overlap(asked))
+        for start in range(share.start // _DAY * _DAY, share.end, _DAY)
+    }
+    for start in sorted(starts):
+        window = Window(start, start + _DAY).overlap(asked)
+        if window is not None:
+            paths = [root / file.path for file in catalog.published(window)]
+            yield _day(start, _records(paths, dataset, links, window), dataset.key, links)
+
+
+def _records(
+    paths: Iterable[Path], dataset: Dataset, links: Sequence[Link], window: Window
+) -> Iterator[Mapping[str, Any]]:
+    """The records of ``window``, reduced to what the links need."""
+    columns = [dataset.key, dataset.time_field, *_columns(links)]
+    for path in paths:
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                groups = _groups(file, dataset.time_field, window)
+                batches = file.iter_batches(_ROWS, row_groups=groups, columns=columns)
+                for batch in TimeColumn(dataset.time_field).cut(batches, window):
+                    yield from batch.to_pylist()
+        except FileNotFoundError as error:
+            raise LakeError(f"{path} is not there: harvester verify, then harvester repair") from error
+        except (OSError, pa.ArrowException) as error:
+            if getattr(error, "errno", None):  # of the system; Arrow calls some damage an OSError, too
+                raise
+            raise LakeError(f"{path} is damaged: harvester verify, then harvester repair") from error
+
+
+def _groups(file: pq.ParquetFile, time: str, window: Window) -> list[int]:
+    """The row groups that may have rows of ``window``: a month is looked at once for each of its days."""
+    place = file.schema.names.index(time)  # among all leaves, those of lists too
+    found = []
+    for number in range(file.num_row_groups):
+        known = file.metadata.row_group(number).column(place).statistics
+        if known is None or (known.min.timestamp() < window.end and known.max.timestamp() >= window.start):
+            found.append(number)
+    return found
+
+
+def _columns(links: Iterable[Link]) -> list[str]:
+    names: dict[str, None] = {}
+    for link in links:
+        for name in filter(None, (link.field, link.number, link.progress)):
+            names[f"{link.within}.list.element.{name}" if link.within else name] = None
+    return list(names)
+
+
+def _day(start: int, records: Iterable[Mapping[str, Any]], key: str, links: Sequence[Link]) -> Day:
+    found: dict[Identity, Attachment] = {}
+    unfinished: set[int] = set()
+    for record in records:
+        for link in links:
+            for part in (record[link.within] or ()) if link.within else (record,):
+                number = part[link.number] if link.number else _number(part[link.field])
+                is_final = link.progress is None or part[link.progress] in link.final
+                if number is not None and not is_final:
+                    unfinished.add(number)
+                if part[link.field]:
+                    item = _attachment(record[key], link, number, part[link.field], is_final=is_final)
+                    found.setdefault(item.identity, item)
+    return Day(start, list(found.values()), frozenset(unfinished))
+
+
+def _attachment(key: int, link: Link, number: int | None, url: str, *, is_final: bool) -> Attachment:
+    return Attachment(
+        Identity.of(key, link.kind, number, url),
+        number,
+        url,
+        is_final=is_final,
+        by_number=link.by_number,
+        listed=link.kind == RECORD and link.number is not None,
+    )
+
+
+def _number(url: str | None) -> int | None:
+    """The recording's id in a URL, if it names one."""
+    try:
+        texts = parse_qs(urlsplit(url or "").query).get("record_id", [])
+    except ValueError:  # no URL at all
+        return None
+    text = texts[0] if len(texts) == 1 else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004  (64 bits)

@@ -1,0 +1,206 @@
+"""Where the files of a day lie, whole or on their way, and what is known of them.
+
+::
+
+    <lake>/recordings/date=2024-05-29/manifest.parquet          what readers see
+    <lake>/recordings/date=2024-05-29/_files/…                  the files
+    <lake>/_harvester/recordings/2024-05-29.jsonl               what is not in the manifest yet
+    <lake>/_harvester/recordings/partial/…                      files being received
+
+Readers that glob ``**/*.parquet`` see manifests alone, for no file ends so; those that take all of a folder
+pass over names that begin with ``_``.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+import orjson
+
+from harvester.lake.attachments import Identity
+from harvester.lake.database import Database
+from harvester.lake.folders import make_folders, sync_folder, sync_folders
+from harvester.lake.layout import Layout
+from harvester.lake.manifest import STORED, Entries, Entry, read, write
+from harvester.links import LOG, RECORD, TABLE, TRANSCRIPT
+
+_NAME = "manifest.parquet"  # no dataset's: ``place_of`` must not take it for one
+_SUFFIXES = {
+    "audio/mpeg": ".mp3",
+    "audio/mp3": ".mp3",
+    "audio/flac": ".flac",
+    "audio/ogg": ".ogg",
+    "audio/wav": ".wav",
+    "audio/x-wav": ".wav",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "text/plain": ".txt",
+    "application/json": ".json",
+    "text/x-log": ".log",
+}
+
+_USUAL = {RECORD: ".bin", LOG: ".log", TRANSCRIPT: ".txt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where the files of one day and all that is known of them lie.
+
+    Attributes:
+        root: The lake.
+        label: The day, as ``2024-05-29``.
+        key: What the key is called in the table.
+    """
+
+    root: Path
+    label: str
+    key: str
+
+    @property
+    def layout(self) -> Layout:
+        """Of the table."""
+        return Layout(self.root, TABLE)
+
+    @property
+    def folder(self) -> Path:
+        """The day's partition."""
+        return self.layout.folder() / f"date={self.label}"
+
+    @property
+    def files(self) -> Path:
+        """The day's files."""
+        return self.folder / "_files"
+
+    @property
+    def partials(self) -> Path:
+        """Files being received, of all days."""
+        return self.layout.workshop / TABLE / "partial"
+
+    @property
+    def journal(self) -> Path:
+        """What is known and not in the manifest yet."""
+        return self.layout.workshop / TABLE / f"{self.label}.jsonl"
+
+    def make(self) -> None:
+        """Create the folders, and make them durable.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
+        make_folders(self.root, (self.files, self.partials, self.layout.tmp))
+
+    def entries(self) -> Entries:
+        """All that is known, of the manifest and of what a run that was killed left beside it.
+
+        Raises:
+            OSError: It cannot be read.
+            LakeError: The manifest is damaged.
+        """
+        manifest = self.folder / _NAME
+        known = read(manifest, self.key) if manifest.exists() else {}
+        return known | {entry.identity: entry for entry in _journalled(self.journal)}
+
+    @contextmanager
+    def noting(self) -> Iterator["Notes"]:
+        """Keep what becomes known, line by line, until it is in the manifest."""
+        with self.journal.open("ab") as file:
+            if file.tell():
+                file.write(b"\n")  # behind what a crash may have torn; an empty line says nothing
+            sync_folder(self.journal.parent)
+            yield Notes(file)
+
+    def publish(self, entries: Iterable[Entry], database: Database) -> None:
+        """Replace the manifest in one step.
+
+        Args:
+            entries: Its rows, in any order.
+            database: The ledger. Drafts are named by its epoch, and who takes the lake over removes those of
+                earlier ones: after the look at the owner, a rename does nothing or comes in time.
+
+        Raises:
+            DraftError: The disk does not give back what was written.
+            LakeLockedError: Another owner has taken the lake over.
+            OSError: The disk refuses it.
+        """
+        path = self.layout.tmp / f"manifest-{self.label}.{database.epoch}.draft"
+        draft = write(path, entries, self.key)
+        database.check_owned()
+        draft.replace(self.folder / _NAME)
+        sync_folders(self.root, (self.folder,))
+        self.journal.unlink(missing_ok=True)
+        sync_folder(self.journal.parent)
+
+    def path(self, identity: Identity, suffix: str) -> Path:
+        """Where a file lies for good; made of numbers and words of this program, so no URL can steer it."""
+        return self.files / f"{identity}{suffix}"
+
+    def show(self, partial: Path, target: Path) -> None:
+        """Give a whole file its final name.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
+        partial.replace(target)
+        sync_folder(target.parent)
+
+    def lies_there(self, entry: Entry) -> bool:
+        """Whether a stored file is where it should be, and as large."""
+        if entry.status != STORED or entry.path is None:
+            return False
+        try:
+            return (self.root / entry.path).stat().st_size == entry.bytes
+        except FileNotFoundError:
+            return False
+
+
+class Notes:
+    """The journal of a day while it is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def keep(self, entry: Entry) -> None:
+        """Write an entry down; durable when it returns.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
+        self._file.write(orjson.dumps(entry.as_values(), option=orjson.OPT_APPEND_NEWLINE))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def partials(root: Path) -> Path:
+    """Where files are received; on the lake's own file system, so that a rename is atomic."""
+    return Layout(root, TABLE).workshop / TABLE / "partial"
+
+
+def tidy(root: Path) -> None:
+    """Remove marks whose file has its final name: a kill came between the two.
+
+    Raises:
+        OSError: The disk refuses it.
+    """
+    for marks in (Layout(root, TABLE).workshop / TABLE / "partial").glob("*.marks"):
+        if not marks.with_suffix("").exists():
+            marks.unlink()
+
+
+def suffix_of(kind: str, url: str, content_type: str) -> str:
+    """The end of a file's name: as the URL has it, if that is a known one; else by media type or kind."""
+    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
+    return suffix if suffix in _SUFFIXES.values() else _SUFFIXES.get(content_type, _USUAL[kind])
+
+
+def _journalled(path: Path) -> Iterator[Entry]:
+    if not path.exists():
+        return
+    for line in filter(None, path.read_bytes().splitlines()):
+        try:
+            yield Entry.of(orjson.loads(line))
+        except (orjson.JSONDecodeError, TypeError):  # torn by a crash: what it told is asked for again
+            continue

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harvester.datasets import CALLS
+from harvester.errors import LakeError
+from harvester.lake.attachments import Identity, _records, plain
+from harvester.links import LINKS
+from harvester.records.schema import arrow_schema
+from harvester.window import Window
+
+
+def test_of_a_long_file_only_what_is_needed_is_read(tmp_path: Path) -> None:
+    """Row groups of other days are passed over; rows on both bounds are right."""
+    schema = arrow_schema(CALLS)
+    seconds = range(0, 1000, 10)
+    rows = [{"call_session_history_id": at, "start_date": at, "log_file_url": "x"} for at in seconds]
+    batch = pa.RecordBatch.from_pylist(rows, schema)
+    pq.write_table(pa.Table.from_batches([batch]), tmp_path / "a.parquet", row_group_size=7)
+    for window in (Window(0, 1), Window(60, 71), Window(69, 70), Window(0, 2000), Window(2000, 3000)):
+        found = _records([tmp_path / "a.parquet"], CALLS, LINKS["calls"], window)
+        assert [row["call_session_history_id"] for row in found] == [at for at in seconds if at in window]
+
+
+def test_a_damaged_file_is_said(tmp_path: Path) -> None:
+    """With what mends it."""
+    (tmp_path / "a.parquet").write_bytes(b"PAR1" + bytes(100) + b"PAR1")
+    with pytest.raises(LakeError, match=r"a\.parquet is damaged: harvester verify, then harvester repair"):
+        list(_records([tmp_path / "a.parquet"], CALLS, LINKS["calls"], Window(0, 1)))
+    with pytest.raises(LakeError, match=r"b\.parquet is not there"):
+        list(_records([tmp_path / "b.parquet"], CALLS, LINKS["calls"], Window(0, 1)))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://host/a/b.mp3?sign=1#x", "https://host/a/b.mp3"),
+        ("https://user:word@host:1/a", "https://host:1/a"),
+        ("https://[::1/a?sign=1", "https://[::1/a"),
+        ("", "://"),
+    ],
+)
+def test_a_url_is_listed_without_its_secrets(url: str, shown: str) -> None:
+    """Also one that is none: it is listed as failed."""
+    assert plain(url) == shown
+
+
+def test_files_are_told_apart_by_number_or_by_place() -> None:
+    """A signature that is new makes no new file; another path does."""
+    one = Identity.of(1, "record", None, "https://host/a?sign=1")
+    assert one == Identity.of(1, "record", None, "https://host/a?sign=2")
+    assert one != Identity.of(1, "record", None, "https://host/b?sign=1")
+    assert str(Identity.of(1, "record", 7, "https://host/../../a")) == "1-record-7"
+    assert "/" not in str(Identity.of(1, "log", None, "https://host/../../a"))

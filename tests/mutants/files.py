@@ -1,0 +1,98 @@
+"""Bugs in fetching the files behind calls, and in having them deleted."""
+
+from tests.mutants.mutant import Edit, Mutant
+
+_TESTS = "tests/acceptance/test_recordings"
+
+FILES = (
+    Mutant(
+        "token-to-other-hosts",
+        "a host of one's own is shown the vendor's token",
+        (Edit("harvester/api/routes.py", "with_token=False", "with_token=True"),),
+        (f"{_TESTS}_tokens.py::test_other_hosts_that_are_named_are_asked_without_a_token",),
+    ),
+    Mutant(
+        "host-by-its-beginning",
+        "a host whose name only begins as one of the vendor's is taken for one",
+        (Edit("harvester/api/routes.py", "_VENDOR.fullmatch(", "_VENDOR.match("),),
+        ("tests/test_routes.py::test_nothing_else_is_asked",),
+    ),
+    Mutant(
+        "file-redirect-followed",
+        "a redirect of a file is followed",
+        (Edit("harvester/api/file_transport.py", "allow_redirects=False", "allow_redirects=True"),),
+        (f"{_TESTS}_tokens.py::test_a_redirect_is_not_followed",),
+    ),
+    Mutant(
+        "range-without-condition",
+        "the rest of a file is joined with the beginning of another state of it",
+        (Edit("harvester/api/download.py", ', "If-Range": receiver.validator', ""),),
+        ("tests/test_download.py::test_the_rest_is_asked_for_if_it_is_of_the_same_file",),
+    ),
+    Mutant(
+        "other-range-taken",
+        "a range is taken for the one that was asked for",
+        (
+            Edit(
+                "harvester/api/exchange.py",
+                "return found is None or (int(found[1]), int(found[3])) != wanted",
+                "return wanted is None",
+            ),
+        ),
+        ("tests/test_download.py::test_a_range_that_does_not_fit_is_not_joined",),
+    ),
+    Mutant(
+        "marks-believed",
+        "what a kill left of a file is gone on with, whatever its hash",
+        (Edit("harvester/lake/partial.py", " or state.hexdigest() != digest", ""),),
+        ("tests/lake/test_partial.py::test_no_damage_is_gone_on_with",),
+    ),
+    Mutant(
+        "file-not-read-back",
+        "a file is stored without being read back",
+        (Edit("harvester/lake/partial.py", "        if proof != wanted:\n", "        if not wanted:\n"),),
+        ("tests/lake/test_partial.py::test_bytes_that_the_disk_changed_are_no_file",),
+    ),
+    Mutant(
+        "file-shown-before-noted",
+        "a file has its final name before it is written down",
+        (
+            Edit(
+                "harvester/collection.py",
+                "        self._noted(notes, entry)\n        shelf.show(partial.path, target)\n",
+                "        shelf.show(partial.path, target)\n        self._noted(notes, entry)\n",
+            ),
+        ),
+        (f"{_TESTS}_command.py::test_killed_at_any_step[Shelf show after-]",),
+    ),
+    Mutant(
+        "table-by-a-fenced-owner",
+        "a run that was followed by another still replaces the table of files",
+        (Edit("harvester/lake/shelf.py", "        database.check_owned()\n", ""),),
+        (f"{_TESTS}.py::test_a_run_that_is_followed_by_another_writes_nothing_more",),
+    ),
+    Mutant(
+        "deleted-without-yes",
+        "`--delete-after` deletes without `--yes`",
+        (Edit("harvester/recordings.py", "if order.confirmed:", "if order.delete:"),),
+        (f"{_TESTS}_deletion.py::test_nothing_is_deleted_without_both_words",),
+    ),
+    Mutant(
+        "deleted-without-proof",
+        "a recording is deleted whose file on disk is damaged",
+        (Edit("harvester/deletion.py", "elif await self._is_proven(item, known):", "else:"),),
+        (f"{_TESTS}_deletion.py::test_a_file_that_is_not_what_was_stored_is_not_deleted",),
+    ),
+    Mutant(
+        "transcript-deleted-along",
+        "a recording is deleted whose transcript is not stored",
+        (Edit("harvester/deletion.py", "            if reason:\n", "            if not day:\n"),),
+        (f"{_TESTS}_deletion.py::test_a_recording_goes_with_its_transcript_or_not_at_all",),
+    ),
+    Mutant(
+        "deletion-without-intent",
+        "a deletion is asked for before it is written down",
+        (Edit("harvester/deletion.py", "        self._write(INTENT, entry)\n", ""),),
+        (f"{_TESTS}_deletion.py::test_what_is_proven_is_deleted_and_written_down",),
+    ),
+)
