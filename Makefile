@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: demo test check unit properties simulate crash canary fuzz mutants lock clean help
+.PHONY: demo test bench check unit properties simulate crash canary fuzz mutants lock clean help
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -19,6 +19,9 @@ demo: $(VENV)/.installed ## Harvest a synthetic quarter into ./demo-lake and loo
 	@$(BIN)/python -m benchmarks.demo demo-lake
 
 test: $(VENV)/.installed demo check unit ## The demo, then all checks and tests
+
+bench: $(VENV)/.bench ## All benchmarks (an hour) into benchmarks/RESULTS.md; QUESTIONS="floor micro" for some
+	@$(BIN)/python -m benchmarks $(QUESTIONS)
 
 check: $(VENV)/.installed ## Lint, formatting, types, layers
 	$(BIN)/ruff check .
@@ -54,9 +57,11 @@ lock: ## Compile requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --no-annotate --no-strip-extras --upgrade pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	  --no-annotate --no-strip-extras --upgrade pyproject.toml --group test -o requirements/test.txt
+	  --no-annotate --no-strip-extras --upgrade pyproject.toml --extra fast --group test -o requirements/test.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --no-annotate --no-strip-extras --upgrade --group pyproject.toml:fuzz -o requirements/fuzz.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --no-annotate --no-strip-extras --upgrade --group pyproject.toml:bench -o requirements/bench.txt
 
 # The lock has everything, with hashes; the project itself is installed without asking for more.
 $(VENV)/.installed: requirements/test.txt pyproject.toml
@@ -76,6 +81,14 @@ ifdef UV
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
 else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+endif
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.installed
+ifdef UV
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 endif
 	@touch $@
 

@@ -69,7 +69,7 @@ class Job:
     redact_urls: bool = False
     number_key: NumberKey | None = None
     via: str | None = None
-    memory: int = 128 * 1024 * 1024
+    memory: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

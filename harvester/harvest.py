@@ -27,6 +27,8 @@ from harvester.plan.density import Density
 from harvester.plan.estimate import estimate
 from harvester.plan.frontier import Frontier, Lease
 from harvester.readers import reader_of
+from harvester.records.orderly import OrderlyReader
+from harvester.records.redaction import Redaction
 from harvester.report import Report, Snapshot
 from harvester.todo import Scope, leases, missing
 from harvester.window import Window, merged
@@ -63,6 +65,8 @@ class Backfill:
         self._pace = pace
         self._layout = Layout(job.lake, job.name, job.table_names)
         self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
+        redaction = Redaction.of(job.dataset, urls=job.redact_urls, key=job.number_key)
+        self._quick = OrderlyReader(job.dataset, redaction).read
         self._meter = Meter()
         self._pipeline: Pipeline | None = None
         self._stopped = False
@@ -107,6 +111,7 @@ class Backfill:
                     now=self._now,
                     random=self._random,
                     pace=self._pace,
+                    quick=self._quick,
                 )
             )
             thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
@@ -161,7 +166,9 @@ class Backfill:
     ) -> tuple[Via, list[Lease]]:
         windows = leases(ledger, todo)
         self._spool.keep_only(ledger.window_starts())
-        return await reader_of(self._job, client, self._spool, ledger.facts(), windows, now=self._now)
+        return await reader_of(
+            self._job, client, self._spool, ledger.facts(), windows, now=self._now, quick=self._quick
+        )
 
     def _sink(
         self, run: int, todo: tuple[Window, ...], reader: Via, catalog: Catalog, thread: Executor

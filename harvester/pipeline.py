@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
+import pyarrow as pa
 import structlog
 
 from harvester.api.reader import Harvest, Reading
@@ -34,7 +35,9 @@ from harvester.plan.frontier import Frontier, Lease
 from harvester.window import Gap, Window
 
 _log = structlog.get_logger()
-_PAGES_IN_FLIGHT = 6  # by one fetcher, on average: it asks for ten pages at once, but waits alone for two
+# By one fetcher: it asks for ten pages at once, but waits alone for two. Half of their mean, so that requests
+# wait for the budget and not the budget for requests: a second away, that uses 0.87 of it instead of 0.74.
+_PAGES_IN_FLIGHT = 3
 _RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 
@@ -97,7 +100,7 @@ class Pipeline:
         """
         channel: Channel[Harvest] = Channel(self.memory)
         self.progress.spans = self.frontier.windows
-        with _rare_collections():
+        with _rare_collections(), _frugal_memory():
             await self._stages(channel)
         self.ledger.learn({**self.reader.facts, **self.density.facts})
 
@@ -196,3 +199,14 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*thresholds)
+
+
+@contextmanager
+def _frugal_memory() -> Iterator[None]:
+    """Let Arrow allocate as C does: its own allocator keeps twice what pages of many small columns need."""
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(usual)

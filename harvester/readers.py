@@ -6,6 +6,7 @@ from harvester.api.caps import Caps
 from harvester.api.client import Client
 from harvester.api.counting import Counter
 from harvester.api.page_source import PageSource
+from harvester.api.protocol import Quick
 from harvester.api.question import Bounds
 from harvester.api.reader import Answers, Reader
 from harvester.api.report_reader import ReportReader
@@ -25,6 +26,7 @@ async def reader_of(
     leases: Sequence[Lease],
     *,
     now: Callable[[], float],
+    quick: Quick | None = None,
 ) -> tuple[Via, list[Lease]]:
     """The reader of a run, and what it is to read.
 
@@ -35,6 +37,7 @@ async def reader_of(
         known: What earlier runs learned of the API.
         leases: What is to be read, before it is cut for reports.
         now: Gives Unix time.
+        quick: Reads kept answers that are as documented; ``client`` has its own way.
 
     Raises:
         HarvestError: Counting was needed, and the API refuses or cannot be reached.
@@ -42,7 +45,7 @@ async def reader_of(
     dataset, bounds = job.dataset, Bounds(known)
     redaction = Redaction.of(dataset, urls=job.redact_urls, key=job.number_key)
     final_before = int(now()) - job.active_lag
-    source = PageSource(dataset, job.shared, client, redaction, Caps(dataset, known))
+    source = PageSource(dataset, job.shared, client, redaction, Caps(dataset, known), quick=quick)
     pages = Reader(source, answers, bounds, final_before=final_before)
     if dataset.report is None:
         return Via(pages, None, answers), list(leases)

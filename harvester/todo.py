@@ -62,8 +62,9 @@ def leases(ledger: Ledger, todo: tuple[Window, ...]) -> list[Lease]:
         if any(map(item.window.overlap, todo))
     ]
     begun = ledger.open_windows()
-    fitting = [window for window in begun if any(not subtract(window, [share]) for share in todo)]
-    ledger.forget(window for window in begun if window not in fitting and any(map(window.overlap, todo)))
+    fitting = [window for window in begun if any(share.holds(window) for share in todo)]
+    useless = set(begun).difference(fitting)  # a set: there may be a hundred thousand
+    ledger.forget(window for window in begun if window in useless and any(map(window.overlap, todo)))
     known = [*(lease.window for lease in proven), *fitting]
     fresh = [rest for window in todo for rest in subtract(window, known)]
     return proven + [Lease(window) for window in (*fitting, *fresh)]

@@ -32,6 +32,10 @@ class Window:
     def __str__(self) -> str:
         return f"[{as_text(self.start)}, {as_text(self.end)})"
 
+    def holds(self, other: "Window") -> bool:
+        """Whether every second of ``other`` is one of its own."""
+        return self.start <= other.start and other.end <= self.end
+
     def overlap(self, other: "Window") -> "Window | None":
         """The seconds in both, or ``None``."""
         start, end = max(self.start, other.start), min(self.end, other.end)

@@ -14,7 +14,7 @@ from harvester.api.breaker import Breaker, OutagePolicy
 from harvester.api.budget import RetryBudget
 from harvester.api.failures import refusal
 from harvester.api.pacing import Pace
-from harvester.api.protocol import Answer, Page, confirm, read
+from harvester.api.protocol import Answer, Page, Quick, confirm, read
 from harvester.api.reply import Receiver, Reply
 from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
 
@@ -110,6 +110,7 @@ class Persistent(Generic[Way]):
         random: Random,
         now: Callable[[], float],
         meter: Meter,
+        quick: Quick | None = None,
     ) -> None:
         """Prepare to ask.
 
@@ -124,6 +125,7 @@ class Persistent(Generic[Way]):
             random: Spreads the delays.
             now: The local wall clock, Unix seconds.
             meter: Counts.
+            quick: Reads answers that are as documented.
         """
         self._transport = transport
         self._tokens = tokens
@@ -136,6 +138,7 @@ class Persistent(Generic[Way]):
         self._random = random
         self._now = now
         self._meter = meter
+        self._quick = quick
 
     @property
     def skew(self) -> float:
@@ -210,7 +213,7 @@ class Client(Persistent[Poster]):
             UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
                 lasts too long.
         """
-        answer, page = await self.ask(method, parameters, read)
+        answer, page = await self.ask(method, parameters, partial(read, quick=self._quick))
         self._meter.bytes_decoded += len(page.text)
         return answer, page
 

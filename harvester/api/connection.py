@@ -11,6 +11,7 @@ from harvester.api.credentials import Credentials
 from harvester.api.download import Downloader
 from harvester.api.file_transport import FileTransport
 from harvester.api.pacing import Pace
+from harvester.api.protocol import Quick
 from harvester.api.transport import Limits, Transport
 from harvester.config import Job
 
@@ -27,6 +28,7 @@ async def connected(
     now: Callable[[], float],
     random: Random | None = None,
     pace: Pace | None = None,
+    quick: Quick | None = None,
 ) -> AsyncIterator[Client]:
     """Open the way to the API; nothing is asked yet.
 
@@ -37,6 +39,7 @@ async def connected(
         now: Gives Unix time.
         random: Spreads retries; seeded by the system if ``None``.
         pace: Of whoever keeps asking, one connection after the other; the job's own budget if ``None``.
+        quick: Reads answers that are as documented.
 
     Raises:
         ConfigError: The endpoint or the CA file is not usable.
@@ -52,6 +55,7 @@ async def connected(
             random=random or Random(),  # noqa: S311  (spreads retries; guards nothing)
             now=now,
             meter=meter,
+            quick=quick,
         )
 
 

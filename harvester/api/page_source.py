@@ -9,11 +9,11 @@ from typing import Protocol
 
 from harvester.api.caps import CapError, Caps
 from harvester.api.pages import Columns, ReadPage, read_page
-from harvester.api.protocol import Answer, Page, parse
+from harvester.api.protocol import Answer, Page, Quick, parse
 from harvester.api.question import Question
 from harvester.datasets import Dataset
 from harvester.errors import RequestError, ZoneError
-from harvester.records.decode import Decoder, Quarantined
+from harvester.records.decode import Decoded, Decoder, Quarantined
 from harvester.records.redaction import Redaction
 
 _MOST_UNKNOWN = 1_000  # keys that are named in the report
@@ -67,8 +67,19 @@ class PageSource:
         api: Api,
         redaction: Redaction | None = None,
         caps: Caps | None = None,
+        *,
+        quick: Quick | None = None,
     ) -> None:
-        """Use ``shared`` (filters and switches) with every question, and ``redaction`` on all that leaves."""
+        """Prepare to ask.
+
+        Args:
+            dataset: What for.
+            shared: Filters and switches that go with every question.
+            api: Whom.
+            redaction: Of all that leaves.
+            caps: What is known of them.
+            quick: Reads kept answers that are as documented; ``api`` has its own way.
+        """
         self.columns = Columns(dataset.time_field, dataset.key, dataset.running)
         self.caps = caps or Caps(dataset)
         self.descends = dataset.descends
@@ -81,6 +92,7 @@ class PageSource:
         self._api = api
         self._redaction = redaction
         self._decoder = Decoder(dataset, redaction)
+        self._quick = quick
 
     @property
     def page_size(self) -> int:
@@ -111,7 +123,7 @@ class PageSource:
         key = question.key(offset)
         kept = file.get(key)
         if kept is not None:
-            page = self._read(parse(Answer(body=kept[1], encoding=kept[0])), question)
+            page = self._read(self._parsed(*kept), question)
             page = replace(page, kept=True)
         else:
             answer, news = await self._ask(question, offset, with_total=with_total)
@@ -176,9 +188,7 @@ class PageSource:
     def replay(self, file: AnswerFile) -> list[ReadPage]:
         """Every page that was kept, in the order of arrival."""
         anywhere = Question(0, 0)
-        return [
-            self._read(parse(Answer(body=body, encoding=form)), anywhere) for form, body in file.answers()
-        ]
+        return [self._read(self._parsed(*kept), anywhere) for kept in file.answers()]
 
     def redacted(self, misfits: Iterable[Quarantined]) -> list[Quarantined]:
         """Misfits as they may be kept; until here their bytes tell those without a key apart."""
@@ -186,8 +196,14 @@ class PageSource:
             return list(misfits)
         return [replace(item, raw=self._redaction.text(item.raw)) for item in misfits]
 
+    def _parsed(self, encoding: str, body: bytes) -> Page:
+        return parse(Answer(body, encoding), quick=self._quick)
+
     def _read(self, page: Page, question: Question) -> ReadPage:
-        decoded = self._decoder.decode(page.records, page.text)
+        if page.batch is None:
+            decoded = self._decoder.decode(page.records, page.text)
+        else:
+            decoded = Decoded(page.batch, (), {})
         for key, times in decoded.unknown.items():
             # A hostile answer may invent keys without end; their values are in ``extra`` all the same.
             if key in self.unknown or len(self.unknown) < _MOST_UNKNOWN:

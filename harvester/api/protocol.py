@@ -4,7 +4,6 @@ The vendor's envelope: ``{"result": [...], "count": n, "total_count": n, "timezo
 ``{"error": {"code": n, "msg": "..."}}`` with whatever HTTP status, 200 included.
 """
 
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,21 +11,36 @@ from http import HTTPStatus
 from typing import TypeVar
 
 import orjson
+import pyarrow as pa
 
 from harvester.api.failures import failure, one_line
+from harvester.api.gunzip import gunzip, too_large
 from harvester.api.reply import Reply, check_status, retry_after
 from harvester.errors import HarvestError, MalformedAnswerError, TransientError
+from harvester.records.orderly import Orderly
 from harvester.records.salvage import Damaged, slices, split
 
-__all__ = ["Answer", "Page", "Reply", "answer_of", "check_status", "confirm", "envelope_of", "failure"]
+__all__ = [
+    "Answer",
+    "Page",
+    "Quick",
+    "Reply",
+    "answer_of",
+    "check_status",
+    "confirm",
+    "envelope_of",
+    "failure",
+]
 __all__ += ["judged", "parse", "read", "retry_after", "unpack"]
 
 T = TypeVar("T")
 
+Quick = Callable[[bytes], Orderly | None]
+"""Reads a JSON text in which all is as documented, and no other."""
+
 _DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_SLICE = 16 << 10  # compressed bytes inflated at a time; deflate makes at most 1,032 times as many of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +61,13 @@ class Page:
     """What an answer says.
 
     Attributes:
-        records: JSON objects in the order received; a ``salvage.Damaged`` stands for one that is not.
+        records: JSON objects in the order received; a ``salvage.Damaged`` stands for one that is not. Empty
+            if there is a batch.
         text: The JSON text, decompressed.
         total: Sessions the question selects in all; ``None`` if the answer does not say.
         timezone: The zone of its times; ``None`` if the answer does not say.
         warnings: The vendor's remarks.
+        batch: The records, decoded already, of an answer that was orderly.
     """
 
     records: list[object]
@@ -59,14 +75,16 @@ class Page:
     total: int | None
     timezone: str | None
     warnings: tuple[str, ...]
+    batch: pa.RecordBatch | None = field(default=None, repr=False)
 
 
-def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
+def read(reply: Reply, server_now: float, quick: Quick | None = None) -> tuple[Answer, Page]:
     """The answer of a reply and what it says.
 
     Args:
         reply: From the API, or from whatever stands before it.
         server_now: The server's Unix time, for a ``Retry-After`` that names a moment.
+        quick: Tried first.
 
     Raises:
         HarvestError: What ``answer_of``, ``parse`` and ``check_status`` raise. A transient one knows of the
@@ -75,7 +93,7 @@ def read(reply: Reply, server_now: float) -> tuple[Answer, Page]:
 
     def content(good: Reply) -> tuple[Answer, Page]:
         answer = answer_of(good)
-        return answer, parse(answer)
+        return answer, parse(answer, quick=quick)
 
     return judged(reply, server_now, content)
 
@@ -134,35 +152,18 @@ def answer_of(reply: Reply) -> Answer:
 def unpack(answer: Answer, limit: int) -> bytes:
     """The JSON text of an answer, of at most ``limit`` bytes.
 
-    A gzip body is one member and nothing else. A second member is legal gzip, but no server writes one, while
-    a body glued together by a broken proxy looks like that.
-
     Raises:
-        MalformedAnswerError: It is larger than ``limit`` (noticed before it is in memory), cut or damaged.
+        MalformedAnswerError: It is larger than ``limit``, or what ``gunzip`` raises.
     """
-    if answer.encoding == "identity":
-        if len(answer.body) > limit:
-            raise _too_large(limit)
-        return answer.body
-    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    pieces, room = [], limit
-    try:
-        for start in range(0, len(answer.body), _SLICE):
-            pieces.append(inflate.decompress(answer.body[start : start + _SLICE], room + 1))
-            room -= len(pieces[-1])
-            if room < 0:
-                raise _too_large(limit)
-            if inflate.unused_data:
-                raise MalformedAnswerError("something follows the end of the gzip body")
-    except zlib.error:
-        raise MalformedAnswerError("the gzip body is damaged") from None
-    if not inflate.eof:
-        raise MalformedAnswerError("the gzip body is cut short")
-    return b"".join(pieces)
+    if answer.encoding == "gzip":
+        return gunzip(answer.body, limit)
+    if len(answer.body) > limit:
+        raise too_large(limit)
+    return answer.body
 
 
-def parse(answer: Answer, *, limit: int = _DECODED_LIMIT) -> Page:
-    """What an answer says; at most ``limit`` bytes of JSON are read.
+def parse(answer: Answer, *, quick: Quick | None = None, limit: int = _DECODED_LIMIT) -> Page:
+    """What an answer says; at most ``limit`` bytes of JSON are read, by ``quick`` if it can.
 
     Raises:
         HarvestError: The error that the answer holds, by the table in ``failures``; an error beside a result
@@ -170,6 +171,8 @@ def parse(answer: Answer, *, limit: int = _DECODED_LIMIT) -> Page:
         MalformedAnswerError: The body is not the documented envelope, or contradicts itself.
     """
     text = unpack(answer, limit)
+    if quick is not None and (orderly := quick(text)) is not None:
+        return Page([], text, orderly.total, orderly.timezone, (), orderly.batch)
     envelope, records = _records(text)
     count, total, timezone = (envelope.get(name) for name in ("count", "total_count", "timezone"))
     if count is not None and (type(count) is not int or count != len(records)):
@@ -252,7 +255,3 @@ def _error(error: object) -> HarvestError:
             return failure(code, "without a message")
         case _:
             return MalformedAnswerError("the answer holds an error without a code")
-
-
-def _too_large(limit: int) -> MalformedAnswerError:
-    return MalformedAnswerError(f"the answer is larger than {limit >> 20} MiB")

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from harvester.errors import HarvestError
 from harvester.lake.entries import Part
 
-ROW_GROUP = 131_072  # rows
+ROW_GROUP = 32_768  # rows
+COMPRESSION, LEVEL = "zstd", 1
 
 
 class DraftError(HarvestError):
@@ -80,8 +81,8 @@ class DraftWriter:
         self._writer = pq.ParquetWriter(
             self._file,
             schema,
-            compression="zstd",
-            compression_level=3,
+            compression=COMPRESSION,
+            compression_level=LEVEL,
             # Without them 47 of 60 flipped bits were read back as wrong data; with them, none.
             write_page_checksum=True,
             sorting_columns=[pq.SortingColumn(schema.get_field_index(name)) for name in sorted_by],

@@ -47,10 +47,10 @@ _SPOKEN: dict[type, str] = {
     list: "a list",
     dict: "an object",
 }
-_DIGITS = re.compile(r"0|-?[1-9][0-9]{0,18}")  # as an integer is written; another text is no number to us
+DIGITS = r"0|-?[1-9][0-9]{0,18}"  # as an integer is written; another text is no number to us
 
-_EXACT = 2**53  # beyond it a float skips integers
-_SHORT = 10**7  # below it, a decimal with at most 8 digits after its point has at most 15: a float holds it
+EXACT = 2**53  # beyond it a float skips integers
+SHORT = 10**7  # below it, a decimal with at most 8 digits after its point has at most 15: a float holds it
 _DEPTH = 200  # levels in the value of an unknown key: orjson writes 254, less the path down to the key
 
 
@@ -84,18 +84,9 @@ class Conversion:
         if sum(map(len, objects)) != sum(len(column) - column.null_count for column in columns):
             self._collect(shape, objects, extras)
         return [
-            self._finished(column, field, shape) for field, column in zip(shape.fields, columns, strict=True)
+            finished(column, field, shape.path + field.name, self._redaction)
+            for field, column in zip(shape.fields, columns, strict=True)
         ], extras
-
-    def _finished(self, column: pa.Array, field: Field, shape: Shape) -> pa.Array:
-        if field.kind in FORMS:
-            return moments(column, field.kind, shape.path + field.name)
-        if field.kind is Kind.JSON and self._redaction is not None:
-            texts = [text and self._redaction.text(text.encode()) for text in column.to_pylist()]
-            return pa.array(texts, column.type)
-        if field.content is not None and self._redaction is not None:
-            return self._redaction.column(column, field.content)
-        return column
 
     def _column(self, shape: Shape, field: Field, objects: Sequence[Object], extras: Extras) -> pa.Array:
         path = shape.path + field.name
@@ -160,9 +151,25 @@ class Conversion:
         raise MisfitError(f"{path}: nested more than {_DEPTH} levels deep")
 
     def _weigh(self, magnitude: float, path: str) -> None:
-        if magnitude > _EXACT:
+        if magnitude > EXACT:
             raise MisfitError(f"{path}: a number beyond 2**53, which a float may have rounded")
-        self.doubtful = self.doubtful or magnitude >= _SHORT
+        self.doubtful = self.doubtful or magnitude >= SHORT
+
+
+def finished(column: pa.Array, field: Field, path: str, redaction: Redaction | None) -> pa.Array:
+    """A column as it is stored: moments instead of their texts, and nothing of what is to be hidden.
+
+    Raises:
+        MisfitError: A text is no moment.
+    """
+    if field.kind in FORMS:
+        return moments(column, field.kind, path)
+    if redaction is not None and field.kind is Kind.JSON:
+        texts = [text and redaction.text(text.encode()) for text in column.to_pylist()]
+        return pa.array(texts, column.type)
+    if redaction is not None and field.content is not None:
+        return redaction.column(column, field.content)
+    return column
 
 
 def _strict(shape: Shape, objects: Sequence[Object]) -> list[pa.Array]:
@@ -181,7 +188,7 @@ def _integers(values: Sequence[Any], path: str) -> Sequence[Any]:
     """``values`` with an integer for each text of digits."""
     if str not in _types(values, Kind.DIGITS, path):
         return values
-    if not all(_DIGITS.fullmatch(value) for value in values if isinstance(value, str)):
+    if not all(re.fullmatch(DIGITS, value) for value in values if isinstance(value, str)):
         raise MisfitError(f"{path}: a text that is not the digits of a 64-bit integer")
     return [int(value) if isinstance(value, str) else value for value in values]
 

@@ -12,13 +12,12 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from harvester.datasets import Dataset, Kind
 from harvester.records.columns import Conversion, Extras
 from harvester.records.moments import MisfitError, moments
 from harvester.records.redaction import Redaction
-from harvester.records.salvage import Damaged, member, rounds, slices
+from harvester.records.salvage import Damaged, may_round, member, rounds, slices
 from harvester.records.schema import EXTRA, arrow_schema, shape_of
 
 
@@ -95,7 +94,7 @@ class Decoder:
     def _together(self, records: Sequence[object], text: bytes) -> Decoded:
         conversion = Conversion(self._redaction)
         columns, extras = conversion.columns(self._shape, _objects(records))
-        if (conversion.doubtful or _may_round(text)) and rounds(text):
+        if (conversion.doubtful or may_round(text)) and rounds(text):
             raise MisfitError("a decimal with more digits than a float holds")
         extra = self._texts(extras, len(records)) if extras else pa.nulls(len(records), EXTRA.type)
         batch = pa.RecordBatch.from_arrays([*columns, extra], schema=self._schema)
@@ -154,25 +153,6 @@ def _objects(records: Sequence[Any]) -> Sequence[dict[str, object]]:
         strange = next(record for record in records if not isinstance(record, dict))
         raise MisfitError(strange.reason if isinstance(strange, Damaged) else "not an object")
     return records
-
-
-def _may_round(text: bytes) -> bool:
-    """Whether a decimal of less than eight digits before its point may have over 15, or vanish, as a float.
-
-    It has nine behind its point, or an exponent below zero: with eight on either side, any other exponent
-    leaves eight before the point.
-    """
-    # Arrow's regular expressions jump from point to point, and from minus to minus: a quarter of the time of
-    # ``re``. An exponent's digits end its number; only where some digits do is a look for exponents worth it.
-    offsets = pa.array([0, len(text)], pa.int64()).buffers()[1]
-    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)])
-    if _found(whole, r"\.[0-9]{9}"):
-        return True
-    return _found(whole, r"-[0-9]+[ \t\n\r]*[],}]") and _found(whole, r"[0-9][eE]-[0-9]")
-
-
-def _found(whole: pa.Array, pattern: str) -> bool:
-    return bool(pc.match_substring_regex(whole, pattern)[0].as_py())
 
 
 def _value(raw: bytes, name: str) -> object:

@@ -159,13 +159,13 @@ NETWORK = (
         "a decompression bomb is unpacked whole",
         (
             Edit(
-                f"{_API}/protocol.py",
-                "inflate.decompress(answer.body[start : start + _SLICE], room + 1)",
-                "inflate.decompress(answer.body[start : start + _SLICE])",
+                f"{_API}/gunzip.py",
+                "inflate.decompress(body[start : start + _SLICE], room + 1)",
+                "inflate.decompress(body[start : start + _SLICE])",
             ),
             Edit(
-                f"{_API}/protocol.py",
-                "            if room < 0:\n                raise _too_large(limit)\n",
+                f"{_API}/gunzip.py",
+                "            if room < 0:\n                raise too_large(limit)\n",
                 "",
             ),
         ),
@@ -174,7 +174,7 @@ NETWORK = (
     Mutant(
         "short-gzip-accepted",
         "a gzip body that was cut short is taken for whole",
-        (Edit(f"{_API}/protocol.py", "if not inflate.eof:", "if False:"),),
+        (Edit(f"{_API}/gunzip.py", "if not inflate.eof:", "if False:"),),
         ("tests/test_protocol.py::test_a_cut_gzip_is_noticed",),
     ),
     Mutant(

@@ -30,7 +30,7 @@ RECORDS = (
     Mutant(
         "big-integer-rounded",
         "an integer beyond 64 bits is taken as the float that the parser makes of it",
-        (Edit("harvester/records/columns.py", "if magnitude > _EXACT:", "if False:"),),
+        (Edit("harvester/records/columns.py", "if magnitude > EXACT:", "if False:"),),
         ("tests/test_decode_misfits.py::test_a_value_that_does_not_fit_is_quarantined",),
     ),
     Mutant(
@@ -39,7 +39,7 @@ RECORDS = (
         (
             Edit(
                 "harvester/records/decode.py",
-                "if (conversion.doubtful or _may_round(text)) and rounds(text):",
+                "if (conversion.doubtful or may_round(text)) and rounds(text):",
                 "if False:",
             ),
         ),

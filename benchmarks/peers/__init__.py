@@ -1,0 +1,1 @@
+"""Other loaders on the same work."""
