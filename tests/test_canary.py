@@ -58,7 +58,8 @@ def test_a_leak_fails_the_session(outside: Path, leaks: dict[str, str]) -> None:
     tests = [f"def test_{number}(tmp_path):\n    {leak}\n" for number, leak in enumerate(leaks.values())]
     (outside / "test_leak.py").write_text("\n\n".join([TEST, *tests]))
     options = ["-q", "-p", "tests.canary", "-p", "no:cacheprovider", "--show-capture=no"]
-    command = [sys.executable, "-m", "pytest", *options, "--basetemp", str(outside / "t"), str(outside)]
+    folders = ["--rootdir", str(outside), "--basetemp", str(outside / "t"), str(outside)]
+    command = [sys.executable, "-m", "pytest", *options, *folders]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (our own tests)
     assert done.returncode == (leaks is LEAKS), done.stdout + done.stderr
     assert f"{len(leaks)} passed" in done.stdout

@@ -216,6 +216,23 @@ def test_sessions_that_go_while_it_reads(crowded: bool, data: st.DataObject) -> 
     judge(run(vendor), [session for session in truth if session not in gone], truth)
 
 
+SPREAD = [START + 40 * number + 7 for number in range(44)]
+CROWD = [START + 100, START + 200, START + 300, *8 * [START + 700]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "leaving"), [(SPREAD, slice(0, None, 7)), (CROWD, slice(3, 6))], ids=["cut", "dense"]
+)
+def test_one_session_that_goes_at_any_moment(seconds: list[int], leaving: slice) -> None:
+    """Of a window that is cut, or of a dense second: none of the others is lost with it."""
+    truth = [Session(key, second) for key, second in enumerate(seconds, 1)]
+    for gone in truth[leaving]:
+        for when in range(1, 26):
+            vendor = Vendor(replace(SMALL, page_size=1, max_offset=4), truth, seed=8)
+            vendor.changes = [Change(when, gone, comes=False)]
+            judge(run(vendor), [session for session in truth if session != gone], truth)
+
+
 @quickly
 @given(vendors(sessions(), lies=st.dictionaries(st.integers(1, 60), st.sampled_from(LIES), max_size=12)))
 def test_answers_that_lie(vendor: Vendor) -> None:

@@ -14,6 +14,24 @@ PROOF = (
         ),
     ),
     Mutant(
+        "cut-total-believed",
+        "the total of a window that was cut is taken to be as old as its first page",
+        (Edit(f"{_API}/proof.py", "if longer and pages[2].total != longer.page.total:", "if False:"),),
+        ("tests/acceptance/test_properties.py::test_one_session_that_goes_at_any_moment[cut]",),
+    ),
+    Mutant(
+        "dense-second-not-asked-again",
+        "what the pages before brought of a dense second is taken to be as young as its total",
+        (
+            Edit(
+                f"{_API}/second.py",
+                "offset = max(0, self._begun(known) - self.source.page_size)",
+                "offset = 0",
+            ),
+        ),
+        ("tests/acceptance/test_properties.py::test_one_session_that_goes_at_any_moment[dense]",),
+    ),
+    Mutant(
         "difference-not-checked",
         "what paging reached is not compared with the difference of two totals",
         (
