@@ -22,7 +22,8 @@ from typing import Any
 import structlog
 
 from harvester import harvest
-from harvester.api.client import Client, Meter
+from harvester.api.client import Client
+from harvester.api.persistence import Meter
 from harvester.api.reply import Receiver, Reply
 from harvester.config import Job
 from harvester.datasets import CALLS

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from benchmarks.contest import median, run, turns
 from benchmarks.straight_line import STRUCT
-from harvester import config
+from harvester import notation
 from harvester.api.auth import TokenSource
 from harvester.api.credentials import Credentials
 from harvester.api.gunzip import BACKENDS, gunzip
@@ -41,7 +41,7 @@ _PACE, _PASSES = 200, 400
 
 def pages() -> list[bytes]:
     """Answers of 1,000 sessions each."""
-    span = config.span("2024-01-01", "2024-02-01")
+    span = notation.span("2024-01-01", "2024-02-01")
     account = SyntheticAccount(_PAGES * _PAGE, span.start, span.end)
     texts = []
     for page in range(_PAGES):

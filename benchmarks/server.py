@@ -20,7 +20,7 @@ from pathlib import Path
 
 import aiohttp
 
-from harvester import config
+from harvester import notation
 from harvester.emulator import Behaviour, Emulator, SyntheticAccount, serve
 from harvester.emulator.counts import busiest_second
 
@@ -162,7 +162,7 @@ async def main(options: argparse.Namespace) -> None:
     """Serve until SIGTERM."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    span = config.span(options.start, options.end)
+    span = notation.span(options.start, options.end)
     account = SyntheticAccount(options.sessions, span.start, span.end, shape=options.shape)
     emulator = Emulator(account, Behaviour(), cache_bytes=0)  # what it rendered is kept in front
     credentials = Path(options.folder) / "credentials.json"

@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harvester import config
+from harvester import notation
 from harvester.datasets import CALLS
 from harvester.emulator import SyntheticAccount
 from harvester.lake.writer import COMPRESSION, LEVEL, ROW_GROUP
@@ -61,7 +61,7 @@ CHOICES = list(
 
 def table(rows: int) -> pa.Table:
     """The first ``rows`` sessions of a dense account, in pages as they come."""
-    span = config.span("2024-01-01", "2024-01-02")
+    span = notation.span("2024-01-01", "2024-01-02")
     account = SyntheticAccount(rows, span.start, span.end)
     decoder, batches, page = Decoder(CALLS), [], list[dict[str, object]]()
     for session in account.sessions(span.start, span.end):

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -18,7 +16,6 @@ from harvester.window import Window, as_text
 VENDOR = "https://api.voximplant.com"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,68 +203,3 @@ class Job:
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def span(start: str, end: str) -> Window:
-    """The range between two instants as the user writes them.
-
-    Raises:
-        ConfigError: One is malformed, or the range is reversed or empty.
-    """
-    first, last = instant("--from", start), instant("--to", end)
-    if first >= last:
-        order = "the range is empty" if first == last else "the range is reversed"
-        raise ConfigError(f"{order}: --from {start} must be before --to {end} (the end is exclusive)")
-    return Window(first, last)
-
-
-def instant(option: str, text: str) -> int:
-    """Unix seconds of an ISO 8601 day or second; UTC unless it has an offset.
-
-    Raises:
-        ConfigError: It is something else, or has fractions of a second.
-    """
-    try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            day = date.fromisoformat(text)
-            return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-        moment = datetime.fromisoformat(text)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(
-            f"{option} {text!r} is no date: write 2024-05-29 or 2024-05-29T15:05:26, with +02:00 if not UTC"
-        ) from error
-    if moment.microsecond:
-        raise ConfigError(f"{option} {text!r} has fractions of a second; the API knows whole seconds only")
-    return int(moment.timestamp())
-
-
-def duration(option: str, text: str) -> int:
-    """Seconds of ``90s``, ``15m``, ``1h``, ``2d`` or a plain number of seconds.
-
-    Raises:
-        ConfigError: It is something else.
-    """
-    match = re.fullmatch(r"(\d+)([smhd]?)", text)
-    if match is None:
-        raise ConfigError(f"{option} {text!r} is not a duration: write 90s, 15m, 1h or 2d")
-    return int(match[1]) * _UNITS[match[2] or "s"]
-
-
-def rate(option: str, text: str) -> float | None:
-    """Requests per second, or ``None`` for ``none``.
-
-    Raises:
-        ConfigError: It is neither a number nor ``none``.
-    """
-    if text.lower() == "none":
-        return None
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise ConfigError(
-            f"{option} {text!r} is neither a number of requests per second nor 'none'"
-        ) from error
-    if not 0 < number < inf:  # also refuses nan
-        raise ConfigError(f"{option} {text!r} must be above 0 requests per second, or 'none'")
-    return number

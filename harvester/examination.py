@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.api.client import Client, Meter
+from harvester.api.client import Client
 from harvester.api.connection import connected
 from harvester.api.credentials import Credentials, load_credentials
+from harvester.api.persistence import Meter
 from harvester.api.question import Question
 from harvester.api.report_answers import list_of
 from harvester.config import Job

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.api.caps import Caps
-from harvester.api.client import Meter
 from harvester.api.connection import connected
 from harvester.api.counting import Counter
 from harvester.api.credentials import Credentials
+from harvester.api.persistence import Meter
 from harvester.api.question import Bounds
 from harvester.api.via import lacks_fields
 from harvester.config import Job

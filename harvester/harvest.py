@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from random import Random
 
-from harvester.api.client import Client, Meter
+from harvester.api.client import Client
 from harvester.api.connection import connected
 from harvester.api.credentials import Credentials
 from harvester.api.pacing import Pace
+from harvester.api.persistence import Meter
 from harvester.api.via import Via
 from harvester.config import Job
 from harvester.lake.catalog import Catalog

@@ -8,9 +8,9 @@ from typing import Any
 
 import structlog
 
-from harvester.api.client import Meter
 from harvester.api.connection import connected, downloading
 from harvester.api.credentials import Credentials
+from harvester.api.persistence import Meter
 from harvester.api.routes import Routes
 from harvester.collection import Collection
 from harvester.datasets import DATASETS

@@ -10,11 +10,11 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvester.api.client import Meter
 from harvester.api.connection import connected
 from harvester.api.counting import Counter, inclusive
 from harvester.api.credentials import Credentials
 from harvester.api.pacing import Pace
+from harvester.api.persistence import Meter
 from harvester.api.question import Bounds
 from harvester.config import Job
 from harvester.lake.entries import Publication

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from harvester.api.client import Meter
+from harvester.api.persistence import Meter
 from harvester.lake.manifest import Entry
 from harvester.window import Window, as_text
 

@@ -9,7 +9,8 @@ from random import Random
 import pytest
 
 from harvester.api.auth import TokenSource
-from harvester.api.client import Client, Meter, RetryPolicy
+from harvester.api.client import Client
+from harvester.api.persistence import Meter, RetryPolicy
 from harvester.api.protocol import Page
 from harvester.api.reply import Receiver, Reply
 from harvester.errors import HarvestError

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from harvester.api.auth import TokenSource
-from harvester.api.client import Client, Meter, Poster
+from harvester.api.client import Client, Poster
+from harvester.api.persistence import Meter
 from harvester.api.reply import Receiver, Reply
 from harvester.errors import HarvestError, RateLimitedError, TransportError, UnavailableError
 from tests.asking import FORM, METHOD, OK, Longest, Vendor, error, fetch_many, now, seconds

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.api.auth import TokenSource
-from harvester.api.client import Client, Meter, RetryPolicy
+from harvester.api.client import Client
 from harvester.api.pacing import Pace
+from harvester.api.persistence import Meter, RetryPolicy
 from harvester.api.reply import Receiver, Reply
 from harvester.api.transport import Limits, Transport
 from harvester.errors import (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harvester import config
+from harvester import notation
 from harvester.config import Job
 from harvester.datasets import CALLS
 from harvester.errors import ConfigError
@@ -46,7 +46,7 @@ def job(**settings: Any) -> Job:
 )
 def test_an_instant_is_utc_unless_it_has_an_offset(text: str, second: int) -> None:
     """ISO 8601 days and seconds, as people and TOML write them."""
-    assert config.instant("--from", text) == second
+    assert notation.instant("--from", text) == second
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_an_instant_is_utc_unless_it_has_an_offset(text: str, second: int) -> No
 def test_what_is_no_date_is_refused_with_an_example(text: str) -> None:
     """The sentence names the option and the text, and shows how to write it."""
     with pytest.raises(ConfigError) as refused:
-        config.instant("--to", text)
+        notation.instant("--to", text)
     assert str(refused.value) == (
         f"--to {text!r} is no date: write 2024-05-29 or 2024-05-29T15:05:26, with +02:00 if not UTC"
     )
@@ -74,12 +74,12 @@ def test_what_is_no_date_is_refused_with_an_example(text: str) -> None:
 def test_fractions_of_a_second_are_refused(text: str) -> None:
     """Rounding a bound would move records across it, silently."""
     with pytest.raises(ConfigError, match=r"^--from '.*' has fractions of a second; the API knows whole"):
-        config.instant("--from", text)
+        notation.instant("--from", text)
 
 
 def test_a_span_is_half_open() -> None:
     """From the first instant up to the last, in seconds."""
-    assert config.span("2024-05-29", "2024-05-30") == Window(MAY_29, MAY_29 + DAY)
+    assert notation.span("2024-05-29", "2024-05-30") == Window(MAY_29, MAY_29 + DAY)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_span_is_half_open() -> None:
 def test_a_span_without_seconds_is_refused(start: str, end: str, what: str) -> None:
     """Reversed and empty ranges are told apart, and the sentence says that the end is exclusive."""
     with pytest.raises(ConfigError) as refused:
-        config.span(start, end)
+        notation.span(start, end)
     assert str(refused.value) == f"{what}: --from {start} must be before --to {end} (the end is exclusive)"
 
 
@@ -103,7 +103,7 @@ def test_a_span_names_the_option_that_is_malformed(start: str, end: str) -> None
     """Which of the two dates is wrong is part of the sentence."""
     option = "--from 'soon'" if start == "soon" else "--to 'later'"
     with pytest.raises(ConfigError, match=f"^{option} is no date"):
-        config.span(start, end)
+        notation.span(start, end)
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_a_span_names_the_option_that_is_malformed(start: str, end: str) -> None
 )
 def test_a_duration_has_a_unit_or_is_seconds(text: str, seconds: int) -> None:
     """The four units, and a plain number."""
-    assert config.duration("--settle", text) == seconds
+    assert notation.duration("--settle", text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "h", "-1h", "1.5h", "1 h", "1w", "1H", "1h30m", "one hour"])
 def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
     """Negative, broken and unknown durations: one sentence, one remedy."""
     with pytest.raises(ConfigError) as refused:
-        config.duration("--settle", text)
+        notation.duration("--settle", text)
     assert str(refused.value) == f"--settle {text!r} is not a duration: write 90s, 15m, 1h or 2d"
 
 
@@ -128,7 +128,7 @@ def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
 )
 def test_a_rate_is_a_number_or_none(text: str, number: float | None) -> None:
     """``none`` lifts the budget; a fraction is a request every few seconds."""
-    assert config.rate("--rate", text) == number
+    assert notation.rate("--rate", text) == number
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_rate_is_a_number_or_none(text: str, number: float | None) -> None:
 def test_what_is_no_rate_is_refused(text: str, sentence: str) -> None:
     """Only a positive, finite number is a budget."""
     with pytest.raises(ConfigError) as refused:
-        config.rate("--rate", text)
+        notation.rate("--rate", text)
     assert str(refused.value) == sentence
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from harvester.api.auth import TokenSource
 from harvester.api.budget import RetryBudget
-from harvester.api.client import Client, Meter
+from harvester.api.client import Client
+from harvester.api.persistence import Meter
 from harvester.api.reply import Receiver, Reply
 from tests.asking import FORM, METHOD, OK, Longest, Vendor, client, error, fetch_many, now, seconds
 from tests.keys import CREDENTIALS

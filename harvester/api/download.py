@@ -8,9 +8,9 @@ from typing import Any
 
 import structlog
 
-from harvester.api.client import Persistent
 from harvester.api.exchange import Exchange, Fetched, Receiver
 from harvester.api.file_transport import Answered, FileTransport
+from harvester.api.persistence import Persistent
 from harvester.api.reply import retry_after
 from harvester.api.routes import Route
 from harvester.api.transport import REDIRECTS, target_of

@@ -61,11 +61,11 @@ def command(*, folder: Path | None, port: int, role: str, **values: Any) -> None
 
 
 def _emulator(values: dict[str, Any]) -> "Emulator":
-    from harvester import config
+    from harvester import notation
     from harvester.datasets import ACD, AUDIT, TRANSACTIONS
     from harvester.emulator import Behaviour, Emulator, SyntheticAccount
 
-    span = config.span(values["from_"], values["to"])
+    span = notation.span(values["from_"], values["to"])
     drawn = {"shape": values["shape"], "seed": values["seed"]}
     account = SyntheticAccount(values["sessions"], span.start, span.end, **drawn)
     shares = ((TRANSACTIONS, 1), (ACD, 4), (AUDIT, 20))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from harvester import config
+from harvester import notation
 from harvester.cli import dataset_options
 from harvester.cli.config_file import load_defaults
 from harvester.cli.dataset_options import check_known, chosen, filter_options, switch_options
@@ -167,12 +167,12 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
     settings: dict[str, Any] = {
         "dataset": dataset,
         "name": values["name"] or dataset.name,
-        "window": config.span(values["from_"], values["to"]),
+        "window": notation.span(values["from_"], values["to"]),
         "lake": values["lake"],
         "partition": values["partition"],
         "via": values["via"],
         "tables": values["tables"],
-        "settle": config.duration("--settle", values["settle"]),
+        "settle": notation.duration("--settle", values["settle"]),
         "switches": MappingProxyType({name: values[name] is not False for name in dataset.switches}),
         "filters": MappingProxyType(chosen(values, dataset.filters)),
         "redact_urls": values["redact_urls"],
@@ -216,11 +216,11 @@ def api_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         "credentials": credentials_path(values["credentials"]),
         "endpoint": values["endpoint"],
         "ca_file": values["ca_file"],
-        "rate": config.rate("--rate", values["rate"]),
+        "rate": notation.rate("--rate", values["rate"]),
         "concurrency": values["concurrency"],
     }
     if "active_lag" in values:
-        settings["active_lag"] = config.duration("--active-lag", values["active_lag"])
+        settings["active_lag"] = notation.duration("--active-lag", values["active_lag"])
     return settings
 
 

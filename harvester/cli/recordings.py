@@ -106,7 +106,7 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
 
 
 def _order(values: dict[str, Any]) -> "Order":
-    from harvester import config
+    from harvester import notation
     from harvester.order import Order
 
     start, end = values["from_"], values["to"]
@@ -116,15 +116,15 @@ def _order(values: dict[str, Any]) -> "Order":
         lake=values["lake"],
         name=values["name"],
         credentials=credentials_path(values["credentials"]),
-        window=None if start is None else config.span(start, end),
+        window=None if start is None else notation.span(start, end),
         kinds=_kinds(values["what"]),
         endpoint=values["endpoint"],
         ca_file=values["ca_file"],
         storage=values["storage"],
         others=values["also_from"],
-        rate=config.rate("--file-rate", values["file_rate"]),
+        rate=notation.rate("--file-rate", values["file_rate"]),
         concurrency=values["file_concurrency"],
-        api_rate=config.rate("--rate", values["rate"]),
+        api_rate=notation.rate("--rate", values["rate"]),
         again=values["again"],
         delete=values["delete_after"],
         confirmed=values["yes"],

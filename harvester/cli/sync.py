@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester import config
+from harvester import notation
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import count
 from harvester.cli.options import (
@@ -103,9 +103,9 @@ def command(
     from harvester.service import Service, Settings
 
     settings = api_settings(values) | {"lake": lake, "keep_raw": values["keep_raw"]}
-    settings["settle"] = config.duration("--settle", values["settle"])
+    settings["settle"] = notation.duration("--settle", values["settle"])
     settings["number_key"] = number_key(values["hash_numbers"])
-    start = None if from_ is None else config.instant("--from", from_)
+    start = None if from_ is None else notation.instant("--from", from_)
     jobs = _jobs(_held(lake, values["name"]), values["name"], values["dataset"], start, settings)
     credentials, warnings = load_credentials(settings["credentials"])
     for warning in warnings:
@@ -114,7 +114,7 @@ def command(
         jobs,
         credentials,
         Settings(
-            look_back=LookBack(config.duration("--look-back", look_back), reread=reread),
+            look_back=LookBack(notation.duration("--look-back", look_back), reread=reread),
             every=None if every is None else _interval(every),
             health=HealthFile(health_file),
             tell=_print_json if as_json else _print,
@@ -185,7 +185,7 @@ def _until_ever(start: int | None, name: str) -> Window:
 
 
 def _interval(text: str) -> int:
-    seconds = config.duration("--every", text)
+    seconds = notation.duration("--every", text)
     if seconds < 1:
         raise ConfigError("--every must be at least a second")
     return seconds

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from harvester import config
+from harvester import notation
 from harvester.cli.main import main
 from harvester.emulator import Behaviour, Emulator, Fault, Faults, SyntheticAccount
 from tests.acceptance.process import Served, served_beside, served_process
@@ -83,7 +83,7 @@ def test_verify_and_repair(served: Served, tmp_path: Path, capsys: pytest.Captur
 
 def test_a_gap_is_told_by_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """P10: backfill and repair end with 3 as long as something is not proven, let through or not."""
-    day = config.span("2024-01-01", "2024-01-03")
+    day = notation.span("2024-01-01", "2024-01-03")
     faults = Faults((Fault("wrong_total", share=1.0),))
     emulator = Emulator(SyntheticAccount(60, day.start, day.end), Behaviour(), faults)
     with served_beside(tmp_path, emulator) as it:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import click
 import orjson
 
-from harvester import config
+from harvester import notation
 from harvester.api.auth import TokenSource
 from harvester.api.pages import Columns, read_page
 from harvester.api.protocol import Reply, answer_of, parse
@@ -78,9 +78,9 @@ def config_file(data: bytes) -> None:
     try:
         load_defaults(context, None, path)  # type: ignore[arg-type]  # the parameter is not looked at
         values = command.make_context("backfill", [], default_map=context.default_map).params
-        config.span(values["from_"], values["to"])
-        config.rate("--rate", values["rate"])
-        config.duration("--settle", values["settle"])
+        notation.span(values["from_"], values["to"])
+        notation.rate("--rate", values["rate"])
+        notation.duration("--settle", values["settle"])
     except (HarvestError, click.ClickException):
         return
 

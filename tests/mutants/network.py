@@ -42,7 +42,8 @@ NETWORK = (
             Edit(
                 f"{_API}/client.py",
                 "        self._meter.requests += 1\n",
-                "        self._meter.requests += 1\n        _log.warning('asking', token=f'{token}')\n",
+                "        self._meter.requests += 1\n"
+                "        __import__('structlog').get_logger().warning(f'{token}')\n",
             ),
         ),
         ("tests/test_client.py::test_a_good_answer_is_handed_on",),
@@ -75,7 +76,7 @@ NETWORK = (
                 "            await self._pace._thaw()\n",
             ),
             Edit(
-                f"{_API}/client.py",
+                f"{_API}/persistence.py",
                 "                        self._budget.first_try()\n",
                 "                        self._budget.first_try()\n"
                 "                        await self._pace.leave()\n",
@@ -95,7 +96,9 @@ NETWORK = (
         "`Retry-After` is not kept",
         (
             Edit(
-                f"{_API}/client.py", "self._pace.freeze(max(delay, asked or 0.0))", "self._pace.freeze(delay)"
+                f"{_API}/persistence.py",
+                "self._pace.freeze(max(delay, asked or 0.0))",
+                "self._pace.freeze(delay)",
             ),
         ),
         ("tests/test_client.py::test_a_pause_stops_everyone",),
@@ -105,7 +108,7 @@ NETWORK = (
         "`Retry-After` stops the one request that got it, and no other",
         (
             Edit(
-                f"{_API}/client.py",
+                f"{_API}/persistence.py",
                 "self._pace.freeze(max(delay, asked or 0.0))",
                 "await asyncio.sleep(max(delay, asked or 0.0))",
             ),
@@ -139,13 +142,17 @@ NETWORK = (
     Mutant(
         "tries-without-end",
         "a request that always fails is tried until its deadline",
-        (Edit(f"{_API}/client.py", "failures >= policy.attempts or ", ""),),
+        (Edit(f"{_API}/persistence.py", "failures >= policy.attempts or ", ""),),
         ("tests/test_client.py::test_the_last_try_ends_it",),
     ),
     Mutant(
         "concurrency-without-bound",
         "any number of requests is under way",
-        (Edit(f"{_API}/client.py", "async with self._slots, self._breaker", "async with self._breaker"),),
+        (
+            Edit(
+                f"{_API}/persistence.py", "async with self._slots, self._breaker", "async with self._breaker"
+            ),
+        ),
         ("tests/test_client.py::test_no_more_than_allowed_are_under_way",),
     ),
     Mutant(

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from harvester.api.client import Meter
+from harvester.api.persistence import Meter
 from harvester.api.transport import Limits, Transport
 from harvester.errors import TransportError, UnavailableError
 from tests.asking import FORM, METHOD

@@ -10,7 +10,8 @@ import pytest
 import trustme
 
 from harvester.api.auth import TokenSource
-from harvester.api.client import Client, Meter
+from harvester.api.client import Client
+from harvester.api.persistence import Meter
 from harvester.api.transport import Limits, Transport
 from harvester.errors import ConfigError, UnavailableError
 from tests.asking import FORM, METHOD, Longest, now

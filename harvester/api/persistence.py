@@ -1,0 +1,174 @@
+"""The only place that tries again: within its budget, after a delay, with a fresh token, past an outage."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Generic, TypeVar
+
+import structlog
+
+from harvester.api.auth import TokenSource
+from harvester.api.breaker import Breaker, OutagePolicy
+from harvester.api.budget import RetryBudget
+from harvester.api.failures import refusal
+from harvester.api.pacing import Pace
+from harvester.api.protocol import Quick
+from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
+
+T = TypeVar("T")
+Way = TypeVar("Way")
+
+_log = structlog.get_logger()
+_OUTAGES = OutagePolicy()
+_LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
+_MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long one request is worth trying.
+
+    Before try ``n + 1`` passes ``uniform(0, min(cap, base * 2 ** (n - 1)))`` seconds: full jitter, so that
+    requests which failed together do not return together.
+
+    Attributes:
+        attempts: Most tries, the first included. A fresh token's try is not counted, nor what fails in an
+            outage.
+        deadline: Seconds from the first try to the start of the last. Pauses that the server asks for are not
+            counted: they have a bound of their own, and each costs a try. Nor are outages, and the time a
+            repeat waits for the retry budget.
+        base: Seconds; upper end of the first delay.
+        cap: Seconds; upper end of any delay.
+        longest_pause: Seconds the server may ask for at once.
+    """
+
+    attempts: int = 8
+    deadline: float = 900
+    base: float = 0.5
+    cap: float = 30
+    longest_pause: float = 900
+
+
+@dataclass(slots=True)
+class Meter:
+    """What asking has cost so far; the display reads it.
+
+    Attributes:
+        requests: Tries, failed ones included.
+        retries: Those of them that were not the first.
+        bytes_received: Bodies as received.
+        bytes_decoded: Their JSON text.
+        pauses: Seconds the API made everyone wait, by asking for it or by being away.
+        in_flight: Tries under way, those that wait at the door included.
+        last_error: Why the latest failed try failed.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    bytes_received: int = 0
+    bytes_decoded: int = 0
+    pauses: float = 0.0
+    in_flight: int = 0
+    last_error: str = ""
+
+
+class Persistent(Generic[Way]):
+    """Tries again what fails, within its budget; what a try is, its heirs know."""
+
+    def __init__(
+        self,
+        transport: Way,
+        tokens: TokenSource,
+        *,
+        rate: float | None,
+        concurrency: int,
+        policy: RetryPolicy = RetryPolicy(),
+        outages: OutagePolicy = _OUTAGES,
+        pace: Pace | None = None,
+        random: Random,
+        now: Callable[[], float],
+        meter: Meter,
+        quick: Quick | None = None,
+    ) -> None:
+        """Prepare to ask.
+
+        Args:
+            transport: Brings one reply.
+            tokens: Of the account.
+            rate: Most requests in any second, repeated ones included; no limit if ``None``.
+            concurrency: Most requests at a time.
+            policy: When to give up.
+            outages: When to give up for everyone.
+            pace: Of the account, if others ask beside or after this client; then ``rate`` is not used.
+            random: Spreads the delays.
+            now: The local wall clock, Unix seconds.
+            meter: Counts.
+            quick: Reads answers that are as documented.
+        """
+        self._transport = transport
+        self._tokens = tokens
+        self._pace = pace or Pace(rate)
+        self._paused_before = self._pace.paused
+        self._breaker = Breaker(self._pace, outages)
+        self._budget = RetryBudget()
+        self._slots = asyncio.Semaphore(concurrency)
+        self._policy = policy
+        self._random = random
+        self._now = now
+        self._meter = meter
+        self._quick = quick
+
+    @property
+    def skew(self) -> float:
+        """How far the vendor's clock is ahead of the local one, in seconds, by the last answer."""
+        return self._tokens.skew
+
+    async def _persist(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What ``attempt`` brings, however often it takes; the errors are those of ``Client.fetch``."""
+        clock = self._pace.clock
+        deadline = clock() + self._policy.deadline
+        failures, renewed, first = 0, False, True
+        while True:
+            try:
+                async with self._slots, self._breaker.passage():
+                    if first:
+                        self._budget.first_try()
+                    first = False
+                    return await attempt()
+            except TokenError as error:
+                self._meter.last_error = str(error)
+                if renewed:
+                    raise refusal(error) from None
+                renewed = True
+            except TransientError as error:
+                self._meter.last_error = str(error)
+                failures += not self._breaker.outage
+                _log.debug("failed", method=method, failures=failures, reason=str(error))
+                await self._back_off(method, error, failures, deadline)
+            finally:
+                self._meter.pauses = self._pace.paused - self._paused_before
+            queued = clock()
+            await self._budget.repeat()
+            deadline += max(0.0, clock() - queued)
+            self._meter.retries += 1
+
+    async def _back_off(self, method: str, error: TransientError, failures: int, deadline: float) -> None:
+        policy, asked = self._policy, error.retry_after
+        if asked is not None and asked > policy.longest_pause:
+            raise UnavailableError(
+                f"{method}: the API asks for a pause of {asked:.0f} s, more than the"
+                f" {policy.longest_pause:.0f} s allowed: {error}"
+            ) from error
+        if self._breaker.outage:  # what comes next is its probe's turn, not this request's
+            self._pace.freeze(asked or 0.0)
+            return
+        ceiling = min(policy.cap, policy.base * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
+        if failures >= policy.attempts or self._pace.clock() + delay > deadline:
+            raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error
+        if asked is None and not isinstance(error, RateLimitedError):
+            await asyncio.sleep(delay)
+            return
+        # The whole account is meant: what the others ask meanwhile would only lengthen the ban.
+        self._pace.freeze(max(delay, asked or 0.0))
