@@ -173,7 +173,7 @@ class Reader:
         rate = None
         if page.youngest is not None and page.count == self._source.page_size:
             rate = page.count / max(1, page.youngest - window.start)
-        return Prospect(page.total if asked.end == self._bounds.question(window).end else None, rate)
+        return Prospect(page.total if asked.end <= window.end else None, rate)
 
     async def read(self, window: Window) -> Reading:
         """Read a window as far as paging reaches, and prove what was read.

@@ -103,7 +103,9 @@ def _live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Te
                 "failed",
                 error=type(first).__name__,
                 code=int(exit_code(first)) if isinstance(first, HarvestError) else 1,
-                text=str(first) if known else "".join(traceback.format_exception(error)),
+                text=str(first).replace(str(lake), "the lake")
+                if known
+                else "".join(traceback.format_exception(error)),
             )
         finally:
             network.close()
