@@ -191,7 +191,7 @@ def test_an_application_that_the_api_forgot(vendor: Vendor) -> None:
 def test_sessions_that_come_while_it_reads(crowded: bool, data: st.DataObject) -> None:  # noqa: FBT001
     """Those that were there all the time are there; the new ones may be.
 
-    With more than one change nothing is doubled, made up or left unsaid, but two may hide a third (README, limits).
+    With more changes than one nothing is doubled or made up, but two may hide a third (README, limits).
     """
     vendor = data.draw(vendors(sessions(crowded=crowded)))
     late = data.draw(sessions(4, crowded=crowded))
