@@ -24,7 +24,7 @@ from harvester.lake.spool import SpoolFile
 from harvester.records.report_columns import MalformedReportError
 
 TEXT = b"audit_log_id;requested\r\n" + b'7;"2024-05-29 15:05:26"\r\n' * 5_000
-TWICE = gzip.compress(gzip.compress(TEXT))
+TWICE = gzip.compress(gzip.compress(TEXT, mtime=0), mtime=0)
 
 
 def received(path: Path, body: bytes, step: int = 1_000) -> SpoolFile:
@@ -39,7 +39,7 @@ def received(path: Path, body: bytes, step: int = 1_000) -> SpoolFile:
 
 
 @pytest.mark.parametrize(
-    "body", [TEXT, gzip.compress(TEXT), TWICE, b""], ids=["plain", "gzip", "twice", "nothing"]
+    "body", [TEXT, gzip.compress(TEXT, mtime=0), TWICE, b""], ids=["plain", "gzip", "twice", "nothing"]
 )
 @pytest.mark.parametrize("piece", [1_000, 1 << 20])
 def test_what_went_in_comes_out(
@@ -83,10 +83,10 @@ def test_a_file_without_its_end_is_not_whole(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (gzip.compress(TEXT)[:-9], "cut short"),
-        (gzip.compress(TEXT)[:10] + b"\xff" * 40, "damaged"),
-        (gzip.compress(TEXT) + b"more", "follows"),
-        (gzip.compress(TEXT) * 2, "follows"),
+        (gzip.compress(TEXT, mtime=0)[:-9], "cut short"),
+        (gzip.compress(TEXT, mtime=0)[:10] + b"\xff" * 40, "damaged"),
+        (gzip.compress(TEXT, mtime=0) + b"more", "follows"),
+        (gzip.compress(TEXT, mtime=0) * 2, "follows"),
         (TWICE[:-9], "cut short"),
     ],
 )
@@ -111,14 +111,14 @@ def test_text_and_file_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     monkeypatch.setattr(report_file, "_LARGEST_PLAIN", 1_000)
     with pytest.raises(MalformedReportError, match="too large"):
-        list(text_of(received(tmp_path, gzip.compress(TEXT)), "report"))
+        list(text_of(received(tmp_path, gzip.compress(TEXT, mtime=0)), "report"))
 
 
 @pytest.mark.parametrize(
     ("beginning", "kind"),
     [
         (b'{"error": {"code": 357, "msg": "Failed."}}', RequestError),
-        (gzip.compress(b'{"error": {"code": 340, "msg": "Slow down."}}'), RateLimitedError),
+        (gzip.compress(b'{"error": {"code": 340, "msg": "Slow down."}}', mtime=0), RateLimitedError),
         (b'{"result": []}', ContradictionError),
         (b"{", ContradictionError),
         (b"<html></html>", ContradictionError),
@@ -130,7 +130,7 @@ def test_an_answer_in_disguise_is_no_file(beginning: bytes, kind: type[Exception
         check_is_file(beginning)
 
 
-@pytest.mark.parametrize("beginning", [TEXT, gzip.compress(TEXT)[:50], b"", b'"{";b'])
+@pytest.mark.parametrize("beginning", [TEXT, gzip.compress(TEXT, mtime=0)[:50], b"", b'"{";b'])
 def test_a_file_is_a_file(beginning: bytes) -> None:
     """Also if only its beginning is there to be judged."""
     check_is_file(beginning)
