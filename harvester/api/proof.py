@@ -212,21 +212,22 @@ class Prover:
     async def _complete(
         self, pages: Sequence[ReadPage], expected: int, *, before: int | None = None
     ) -> Sequence[ReadPage]:
-        """The pages, if their different records (older than ``before``) are as many as expected.
+        """The pages, if the different records (older than ``before``) are as expected, and none came twice.
 
         If not, seconds that a page boundary cuts are read again on their own: the order within a second is
         the vendor's secret, and where it changes between requests, records slip through exactly there.
         """
         columns = self._source.columns
+        different = distinct(pages, columns)
+        received = different if before is None else distinct(pages, columns, before=before)
         # A record that came twice took the place of another, even if a change elsewhere makes the sum right.
-        repeated = sum(page.count for page in pages) != distinct(pages, columns)
-        if repeated or distinct(pages, columns, before=before) != expected:
+        if received != expected or different != sum(page.count for page in pages):
             for second in sorted(shared_seconds(pages)):
                 if before is None or second < before:
                     alone = await self._second(second)
                     pages = [without(page, second, columns) for page in pages]
                     pages += [only(page, second, columns) for page in alone]
-        received = distinct(pages, columns, before=before)
+            received = distinct(pages, columns, before=before)
         if received != expected:
             reason = f"{expected} records are counted, {received} different ones came"
             raise ContradictionError(reason, expected=expected, received=received)
