@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from harvester.window import Gap, Window, as_text
+from harvester.window import Gap, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +98,14 @@ class Report:
         """The report as plain JSON values; spans as ``{"from", "to"}``, half-open, UTC."""
         plain = {name: getattr(self, name) for name in self.__slots__}
         gaps = [
-            {**_span(gap.window), "expected": gap.expected, "received": gap.received, "reason": gap.reason}
+            {**gap.window.as_json(), "expected": gap.expected, "received": gap.received, "reason": gap.reason}
             for gap in self.gaps
         ]
         return plain | {
-            "asked": _span(self.asked),
-            "settled": _span(self.settled) if self.settled else None,
+            "asked": self.asked.as_json(),
+            "settled": self.settled.as_json() if self.settled else None,
             "seconds": round(self.seconds, 3),
             "gaps": gaps,
-            "running": [_span(window) for window in self.running],
+            "running": [window.as_json() for window in self.running],
             "unknown": dict(self.unknown),
         }
-
-
-def _span(window: Window) -> dict[str, str]:
-    return {"from": as_text(window.start), "to": as_text(window.end)}

@@ -51,17 +51,13 @@ class Round:
         return {
             "name": self.name,
             "outcome": self.outcome,
-            "fresh": _span(self.fresh) if self.fresh else None,
+            "fresh": self.fresh.as_json() if self.fresh else None,
             "covered": None if self.covered is None else as_text(self.covered),
             "rows": self.rows,
             "partitions": sum(report.partitions for report in self.reports),
             "requests": self.requests,
             "counted": len(self.counts),
-            "changed": [_span(count.window) for count in self.changed],
-            "running": [_span(window) for report in self.reports for window in report.running],
-            "gaps": [{**_span(gap.window), "reason": gap.reason} for gap in self.gaps],
+            "changed": [count.window.as_json() for count in self.changed],
+            "running": [window.as_json() for report in self.reports for window in report.running],
+            "gaps": [{**gap.window.as_json(), "reason": gap.reason} for gap in self.gaps],
         }
-
-
-def _span(window: Window) -> dict[str, str]:
-    return {"from": as_text(window.start), "to": as_text(window.end)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from harvester.api.persistence import Meter
 from harvester.lake.manifest import Entry
-from harvester.window import Window, as_text
+from harvester.window import Window
 
 
 @dataclass(slots=True)
@@ -80,9 +80,7 @@ class FilesReport:
         plain = {name: getattr(self.tally, name) for name in self.tally.__slots__}
         return plain | {
             "outcome": self.outcome,
-            "unharvested": [
-                {"from": as_text(span.start), "to": as_text(span.end)} for span in self.tally.unharvested
-            ],
+            "unharvested": [span.as_json() for span in self.tally.unharvested],
             "seconds": round(self.seconds, 3),
             "requests": self.meter.requests,
             "retries": self.meter.retries,

@@ -32,6 +32,10 @@ class Window:
     def __str__(self) -> str:
         return f"[{as_text(self.start)}, {as_text(self.end)})"
 
+    def as_json(self) -> dict[str, str]:
+        """As plain JSON values, half-open, UTC."""
+        return {"from": as_text(self.start), "to": as_text(self.end)}
+
     def holds(self, other: "Window") -> bool:
         """Whether every second of ``other`` is one of its own."""
         return self.start <= other.start and other.end <= self.end

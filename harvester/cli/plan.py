@@ -44,17 +44,13 @@ def _plan(order: "Job", *, as_json: bool) -> int:
     from harvester.api.credentials import load_credentials
     from harvester.cli.figures import amount, count, duration
     from harvester.forecast import forecast
-    from harvester.window import as_text
 
     credentials, _ = load_credentials(order.credentials)
     plan = asyncio.run(forecast(order, credentials))
     cost = plan.estimate
     if as_json:
-        todo = [{"from": as_text(window.start), "to": as_text(window.end)} for window in plan.todo]
-        outline = [
-            {"from": as_text(window.start), "to": as_text(window.end), "rows": rows}
-            for window, rows in plan.windows
-        ]
+        todo = [window.as_json() for window in plan.todo]
+        outline = [{**window.as_json(), "rows": rows} for window, rows in plan.windows]
         click.echo(
             orjson.dumps(
                 {**asdict(cost), "todo": todo, "outline": outline, "asked": plan.asked},

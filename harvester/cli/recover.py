@@ -10,7 +10,6 @@ import click
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import amount, count
 from harvester.cli.options import LAKE, option, options
-from harvester.window import as_text
 
 if TYPE_CHECKING:
     from harvester.lake.recover import Recovery
@@ -81,9 +80,7 @@ def _plain(recovery: "Recovery") -> dict[str, object]:
                 "files": item.files,
                 "rows": item.rows,
                 "bytes": item.bytes,
-                "coverage": [
-                    {"from": as_text(window.start), "to": as_text(window.end)} for window in item.coverage
-                ],
+                "coverage": [window.as_json() for window in item.coverage],
             }
             for item in recovery.datasets
         ],

@@ -140,16 +140,20 @@ def _plain(result: "Verification") -> dict[str, object]:
         "bytes": result.bytes,
         "requests": result.requests,
         "findings": [
-            {"path": str(item.path), "text": item.text, "seconds": [_span(window) for window in item.windows]}
+            {
+                "path": str(item.path),
+                "text": item.text,
+                "seconds": [window.as_json() for window in item.windows],
+            }
             for item in result.findings
         ],
         "gaps": [
-            {**_span(gap.window), "expected": gap.expected, "received": gap.received, "reason": gap.reason}
+            {**gap.window.as_json(), "expected": gap.expected, "received": gap.received, "reason": gap.reason}
             for gap in result.gaps
         ],
         "counts": [
             {
-                **_span(item.window),
+                **item.window.as_json(),
                 "lake": item.lake,
                 "quarantined": item.quarantined,
                 "api": item.api,
@@ -158,10 +162,6 @@ def _plain(result: "Verification") -> dict[str, object]:
             for item in result.counts
         ],
     }
-
-
-def _span(window: "Window") -> dict[str, str]:
-    return {"from": as_text(window.start), "to": as_text(window.end)}
 
 
 @contextmanager
