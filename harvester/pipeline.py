@@ -22,7 +22,7 @@ from pathlib import Path
 import pyarrow as pa
 import structlog
 
-from harvester.api.reader import Harvest, Reading
+from harvester.api.reading import Harvest, Reading
 from harvester.api.via import Via
 from harvester.channel import Channel
 from harvester.errors import RangeTooWideError

@@ -161,23 +161,26 @@ async def recount(
     counts: list[Count] = []
     async with connected(job, credentials, meter, now=now, pace=pace) as client:
         counter = Counter(client, job.dataset, job.shared)
-        if None in bounds.facts.values():
-            await _learn(counter, bounds, held.lonely())
+        await _learn(counter, bounds, held.lonely())
         waiting = iter(spans)
 
         async def work() -> None:
             for window in waiting:
-                api, _ = await counter.count(window, bounds)
-                count = held.count(window, api, bounds)
-                if narrow is not None and not count.agrees:
-                    count = await _narrowed(counter, held, bounds, count, narrow)
-                counts.append(count)
+                counts.append(await _counted(counter, held, bounds, window, narrow))
                 step(len(counts))
 
         async with asyncio.TaskGroup() as group:
             for number in range(job.concurrency):
                 group.create_task(work(), name=f"count {number}")
     return sorted(counts, key=lambda count: count.window), meter.requests
+
+
+async def _counted(counter: Counter, held: Held, bounds: Bounds, window: Window, narrow: int | None) -> Count:
+    api, _ = await counter.count(window, bounds)
+    count = held.count(window, api, bounds)
+    if narrow is None or count.agrees:
+        return count
+    return await _narrowed(counter, held, bounds, count, narrow)
 
 
 async def _narrowed(counter: Counter, held: Held, bounds: Bounds, count: Count, most: int) -> Count:
@@ -198,6 +201,8 @@ async def _narrowed(counter: Counter, held: Held, bounds: Bounds, count: Count, 
 
 async def _learn(counter: Counter, bounds: Bounds, places: Iterable[int]) -> None:
     """Ask at several places until two agree: at one, records may have come or gone since the harvest."""
+    if None not in bounds.facts.values():
+        return
     answers: list[tuple[bool, bool]] = []
     for place in islice(places, _MOST_PROBES):
         answer = await inclusive(counter, place)

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from harvester.api.auth import TokenSource
 from harvester.api.client import Client
+from harvester.api.clock import Limits
 from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter, RetryPolicy
 from harvester.api.reply import Receiver, Reply
-from harvester.api.transport import Limits, Transport
+from harvester.api.transport import Transport
 from harvester.errors import (
     ConfigError,
     HarvestError,

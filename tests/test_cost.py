@@ -4,7 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from harvester.api.protocol import Answer, Page, parse
+from harvester.api.envelope import Answer
+from harvester.api.protocol import Page, parse
 from harvester.datasets import CALLS
 from harvester.emulator import SyntheticAccount
 from harvester.emulator.render import Nested

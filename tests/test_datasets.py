@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harvester.api.counting import Counter, inclusive
-from harvester.api.protocol import Answer, Page
+from harvester.api.envelope import Answer
+from harvester.api.protocol import Page
 from harvester.api.question import Question
 from harvester.config import Job
 from harvester.datasets import ACD, AUDIT, CALLS, DATASETS, TRANSACTIONS, Dataset

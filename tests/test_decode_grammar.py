@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.api.protocol import Answer, parse
+from harvester.api.envelope import Answer
+from harvester.api.protocol import parse
 from harvester.datasets import Kind
 from harvester.records.decode import Decoder
 from harvester.records.salvage import slices

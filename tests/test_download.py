@@ -8,12 +8,12 @@ from random import Random
 import pytest
 
 from harvester.api.auth import TokenSource
+from harvester.api.clock import Limits
 from harvester.api.download import Downloader
 from harvester.api.exchange import Fetched
 from harvester.api.file_transport import FileTransport
 from harvester.api.persistence import Meter
 from harvester.api.routes import Route
-from harvester.api.transport import Limits
 from tests.keys import CREDENTIALS
 from tests.wire.server import Visit, serving
 

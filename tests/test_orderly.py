@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.api.protocol import Answer, parse
+from harvester.api.envelope import Answer
+from harvester.api.protocol import parse
 from harvester.datasets import ACD, AUDIT, CALLS, DATASETS, TRANSACTIONS, Dataset
 from harvester.records.decode import Decoder
 from harvester.records.orderly import OrderlyReader

@@ -9,19 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.api import protocol
+from harvester.api.envelope import Answer, answer_of, unpack
 from harvester.api.failures import failure, one_line, refusal
-from harvester.api.protocol import (
-    Answer,
-    Page,
-    Reply,
-    answer_of,
-    check_status,
-    parse,
-    read,
-    retry_after,
-    unpack,
-)
-from harvester.api.reply import http_date
+from harvester.api.protocol import Page, parse, read
+from harvester.api.reply import Reply, check_status, http_date, retry_after
 from harvester.errors import (
     HarvestError,
     MalformedAnswerError,

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from harvester.api.clock import Limits
 from harvester.api.endpoint import check_endpoint
-from harvester.api.transport import Limits, Reply, Transport
+from harvester.api.reply import Reply
+from harvester.api.transport import Transport
 from harvester.errors import ConfigError, HarvestError, MalformedAnswerError, TransportError
 from tests.wire.server import Visit, playing, serving
 

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from harvester.api.pacing import Pace
+from harvester.api.pacing import Pace, doubled
 from harvester.errors import HarvestError, RateLimitedError, TransientError, UnavailableError
 
 __all__ = ["Breaker", "OutagePolicy"]
 
 _log = structlog.get_logger()
-_MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Breaker:
             _log.warning("outage", reason=str(error))
         elif not is_probe:
             return  # it left before the outage was known
-        pause = min(self._policy.cap, self._policy.first * 2.0 ** min(self._pauses, _MOST_DOUBLINGS))
+        pause = doubled(self._policy.first, self._pauses, self._policy.cap)
         if now + pause > self._since + self._policy.patience:
             raise UnavailableError(
                 f"the API is out of reach for {now - self._since:.0f} s, the last time: {error}"

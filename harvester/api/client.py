@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol, TypeVar
 
+from harvester.api.envelope import Answer
 from harvester.api.persistence import Persistent
-from harvester.api.protocol import Answer, Page, confirm, read
+from harvester.api.protocol import Page, confirm, read
 from harvester.api.reply import Receiver, Reply
 from harvester.errors import TokenError
 

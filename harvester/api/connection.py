@@ -7,13 +7,14 @@ from random import Random
 from harvester.api.auth import TokenSource
 from harvester.api.breaker import OutagePolicy
 from harvester.api.client import Client
+from harvester.api.clock import Limits
 from harvester.api.credentials import Credentials
 from harvester.api.download import Downloader
 from harvester.api.file_transport import FileTransport
 from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter
 from harvester.api.protocol import Quick
-from harvester.api.transport import Limits, Transport
+from harvester.api.transport import Transport
 from harvester.config import Job
 
 _LONGEST_OUTAGE = 600  # seconds; then the files of other hosts have their turn

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Protocol
 
+from harvester.api.envelope import Answer
 from harvester.api.page_source import check_zone
-from harvester.api.protocol import Answer, Page
+from harvester.api.protocol import Page
 from harvester.api.question import Bounds, Question
 from harvester.datasets import Dataset
 from harvester.errors import MalformedAnswerError, RangeTooWideError

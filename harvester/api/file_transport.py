@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from harvester.api.transport import Clock, Transport
+from harvester.api.clock import Clock
+from harvester.api.transport import Transport
 
 __all__ = ["Answered", "FileTransport", "Take"]
 

@@ -4,12 +4,13 @@ import asyncio
 
 from aiolimiter import AsyncLimiter
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "doubled"]
 
 # Requests are paced a hair below the budget, and the hair is what a late wake-up may catch up: from a bucket
 # of 1 + (1 - HAIR) * R that refills by HAIR * R a second, fewer than 1 + R leave in any second, however busy
 # the event loop was. 0.98 makes up for 20 ms of decoding, and costs 2 % of the time.
 _HAIR = 0.98
+_MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
 
 
 class Pace:
@@ -76,6 +77,11 @@ class Pace:
             frozen = True
             await asyncio.sleep(rest)
         return frozen
+
+
+def doubled(first: float, times: int, cap: float) -> float:
+    """How long to wait: ``first`` seconds, doubled ``times`` times, but ``cap`` seconds at most."""
+    return min(cap, first * 2.0 ** min(times, _MOST_DOUBLINGS))
 
 
 def _limiter(rate: float | None) -> AsyncLimiter | None:

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from harvester.api.caps import CapError, Caps
+from harvester.api.envelope import Answer
 from harvester.api.pages import Columns, ReadPage, read_page
-from harvester.api.protocol import Answer, Page, Quick, parse
+from harvester.api.protocol import Page, Quick, parse
 from harvester.api.question import Question
 from harvester.datasets import Dataset
 from harvester.errors import RequestError, ZoneError

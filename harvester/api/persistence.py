@@ -12,7 +12,7 @@ from harvester.api.auth import TokenSource
 from harvester.api.breaker import Breaker, OutagePolicy
 from harvester.api.budget import RetryBudget
 from harvester.api.failures import refusal
-from harvester.api.pacing import Pace
+from harvester.api.pacing import Pace, doubled
 from harvester.api.protocol import Quick
 from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
 
@@ -22,7 +22,6 @@ Way = TypeVar("Way")
 _log = structlog.get_logger()
 _OUTAGES = OutagePolicy()
 _LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
-_MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ class Persistent(Generic[Way]):
         if self._breaker.outage:  # what comes next is its probe's turn, not this request's
             self._pace.freeze(asked or 0.0)
             return
-        ceiling = min(policy.cap, policy.base * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
+        ceiling = doubled(policy.base, failures - 1, policy.cap)
         delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
         if failures >= policy.attempts or self._pace.clock() + delay > deadline:
             raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error

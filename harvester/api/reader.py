@@ -1,17 +1,15 @@
 """Turns windows into proven rows: reads each until its answers agree, or says why they do not."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from harvester.api.page_source import AnswerFile, PageSource
 from harvester.api.pages import ContradictionError, quarantined_in, running_in, sorted_rows
 from harvester.api.proof import Opening, Proof, Prover
 from harvester.api.question import Bounds
+from harvester.api.reading import Harvest, Prospect, Reading
 from harvester.api.second import BeyondReachError
 from harvester.errors import MalformedAnswerError
 from harvester.records.decode import Quarantined
@@ -24,85 +22,6 @@ class Answers(Protocol):
     def file(self, start: int) -> AnswerFile:
         """Those of one window."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Harvest:
-    """A proven window.
-
-    Attributes:
-        window: The span.
-        batches: Its records, sorted by time, then key.
-        quarantined: Those that did not fit the schema.
-        running: Spans with records that are not final yet; they are to be read again later.
-        stale: How many records claim not to be final, but are too old to wait for.
-    """
-
-    window: Window
-    batches: Sequence[pa.RecordBatch]
-    quarantined: Sequence[Quarantined]
-    running: tuple[Window, ...] = ()
-    stale: int = 0
-
-    @property
-    def rows(self) -> int:
-        """Its records, without those in quarantine."""
-        return sum(batch.num_rows for batch in self.batches)
-
-    @property
-    def bytes(self) -> int:
-        """Arrow bytes."""
-        return sum(batch.nbytes for batch in self.batches)
-
-    def hourly(self, time_field: str) -> Counter[int]:
-        """How many of its records came in each hour, by hours since the Unix epoch."""
-        hours: Counter[int] = Counter()
-        for batch in self.batches:
-            for item in pc.value_counts(pc.divide(batch[time_field].cast(pa.int64()), 3600)).to_pylist():
-                hours[item["values"]] += item["counts"]
-        return hours
-
-    def left(self, time_field: str) -> list[int]:
-        """When the records of ``running`` happened, Unix seconds."""
-        if not self.running:
-            return []
-        times = (batch[time_field].cast(pa.int64()).to_pylist() for batch in self.batches)
-        return [
-            second
-            for seconds in times
-            for second in seconds
-            if any(second in window for window in self.running)
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What became of a window: its start is proven or given up, what follows is still to be read.
-
-    Attributes:
-        harvest: The proven part.
-        gap: The part that could not be proven; either this or ``harvest`` is there.
-        rest: What follows, if anything.
-        expected: About how many records ``rest`` holds, if the API said so.
-    """
-
-    harvest: Harvest | None = None
-    gap: Gap | None = None
-    rest: Window | None = None
-    expected: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prospect:
-    """What the first page of a window says of it; a hint, not proven.
-
-    Attributes:
-        records: How many it holds, by the API's total; ``None`` if that is not known.
-        rate: Records per second at its start; ``None`` if they do not fill a page.
-    """
-
-    records: int | None = None
-    rate: float | None = None
 
 
 class Reader:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from harvester.api.protocol import Answer, answer_of, envelope_of, judged, parse, unpack
+from harvester.api.envelope import Answer, answer_of, envelope_of, unpack
+from harvester.api.protocol import judged, parse
 from harvester.api.reply import Reply
 from harvester.errors import MalformedAnswerError, UnavailableError
 

@@ -4,9 +4,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from harvester.api.envelope import Answer, envelope_of
 from harvester.api.page_source import AnswerFile
 from harvester.api.pages import ContradictionError
-from harvester.api.protocol import Answer, envelope_of
 from harvester.errors import MalformedAnswerError, RangeTooWideError
 from harvester.records.report_columns import MalformedReportError
 

@@ -17,7 +17,8 @@ from harvester.api.pages import (
     running_in,
 )
 from harvester.api.question import Bounds, Question
-from harvester.api.reader import Answers, Harvest, Reading
+from harvester.api.reader import Answers
+from harvester.api.reading import Harvest, Reading
 from harvester.api.report_answers import Listed
 from harvester.api.report_file import void
 from harvester.api.report_source import MARK, LeftError, ReportSource

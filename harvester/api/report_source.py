@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 import orjson
 import structlog
 
+from harvester.api.envelope import Answer
 from harvester.api.page_source import AnswerFile
 from harvester.api.pages import ContradictionError
-from harvester.api.protocol import Answer
 from harvester.api.question import Question
 from harvester.api.reply import Receiver, Reply
 from harvester.api.report_answers import (

@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +19,13 @@ import aiohttp
 from aiohttp.connector import Connection
 
 from harvester import __version__
+from harvester.api.clock import Clock, Limits
 from harvester.api.endpoint import check_endpoint
 from harvester.api.failures import one_line
 from harvester.api.reply import Receiver, Reply
 from harvester.errors import ConfigError, HarvestError, MalformedAnswerError, TransportError
 
-__all__ = ["REDIRECTS", "Clock", "Limits", "Reply", "Transport", "target_of"]
+__all__ = ["REDIRECTS", "Transport", "target_of"]
 
 T = TypeVar("T")
 
@@ -35,27 +35,6 @@ _KINDS: Mapping[type[Exception], str] = {
     aiohttp.ClientPayloadError: "the answer ended early",
     aiohttp.ClientResponseError: "the answer is not HTTP",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much one request may take.
-
-    Attributes:
-        connect: Seconds for name, connection and TLS.
-        read: Seconds without a byte, once the request has left.
-        total: Seconds from the request's leaving to the answer's last byte.
-        file: Likewise, if the answer is a file.
-        body_bytes: Most bytes of a body as received.
-        connections: How many may be open at a time.
-    """
-
-    connect: float = 10
-    read: float = 60
-    total: float = 120
-    file: float = 1_800
-    body_bytes: int = 64 << 20
-    connections: int
 
 
 class Transport:
@@ -127,7 +106,7 @@ class Transport:
     async def _guarded(
         self,
         host: str,
-        exchange: Callable[["Clock"], Awaitable[T]],
+        exchange: Callable[[Clock], Awaitable[T]],
         leave: Callable[[], Awaitable[None]],
         total: float | None = None,
     ) -> T:
@@ -151,7 +130,7 @@ class Transport:
         raise failure
 
     async def _exchange(
-        self, url: str, form: Mapping[str, str], token: str, into: Receiver | None, clock: "Clock"
+        self, url: str, form: Mapping[str, str], token: str, into: Receiver | None, clock: Clock
     ) -> Reply:
         sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"}
         async with self._session.post(
@@ -174,32 +153,6 @@ class Transport:
                     )
                 pieces.append(piece)
             return Reply(response.status, headers, b"".join(pieces))
-
-
-class Clock:
-    """The time of one request: to connect, then to wait for its turn, then to be answered."""
-
-    def __init__(
-        self, limits: Limits, leave: Callable[[], Awaitable[None]], timeout: asyncio.Timeout, total: float
-    ) -> None:
-        self._limits = limits
-        self._total = total
-        self._leave = leave
-        self._timeout = timeout
-        self._end = 0.0
-
-    async def depart(self) -> None:
-        """Wait for the turn, and let the time of the answer begin."""
-        self._timeout.reschedule(None)  # waiting for a turn is not the server's fault
-        await self._leave()
-        self._end = asyncio.get_running_loop().time() + self._total
-        self.progress()
-
-    def progress(self) -> None:
-        """Note that the server gave a sign of life."""
-        silent = asyncio.get_running_loop().time() + self._limits.read
-        # A server that drips bytes for ever is always in time for the next one: hence the end.
-        self._timeout.reschedule(min(silent, self._end))
 
 
 # aiohttp makes the request object, so the clock travels beside it; ``send`` runs in the task of ``post``.

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 import structlog
 
-from harvester.api.reader import Answers, Prospect, Reader, Reading
+from harvester.api.reader import Answers, Reader
+from harvester.api.reading import Prospect, Reading
 from harvester.api.report_reader import ReportReader
 from harvester.errors import ReportUnusableError
 from harvester.window import Window
@@ -131,8 +132,7 @@ class Via:
         return self._pages.replay(window)
 
     def _is_by_report(self, window: Window) -> bool:
-        within = (span.start <= window.start and window.end <= span.end for span in self._spans)
-        return self._only_reports or any(within)
+        return self._only_reports or any(span.holds(window) for span in self._spans)
 
     def _clear_report(self, window: Window) -> None:
         if self._reports is not None and self._reports.holds(window):

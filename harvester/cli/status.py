@@ -66,12 +66,10 @@ def _lines(holding: "Holding") -> Iterator[str]:
 def _plain(value: Any) -> Any:  # noqa: ANN401  (any value of a holding)
     match value:
         case {"start": int() as start, "end": int() as end}:
-            return {"from": as_text(start), "to": as_text(end)}
+            return Window(start, end).as_json()
         case dict():
             return {name: _plain(part) for name, part in value.items()}
         case list() | tuple():
             return [_plain(part) for part in value]
-        case Window():
-            return _plain(asdict(value))
         case _:
             return value

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harvester.api.protocol import Answer, Page
+from harvester.api.envelope import Answer
+from harvester.api.protocol import Page
 from harvester.errors import RequestError
 from tests.acceptance.test_properties import SMALL, judge, run, sessions
 from tests.acceptance.vendor import Vendor

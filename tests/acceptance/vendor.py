@@ -7,7 +7,8 @@ from random import Random
 
 import orjson
 
-from harvester.api.protocol import Answer, Page, parse
+from harvester.api.envelope import Answer
+from harvester.api.protocol import Page, parse
 from harvester.datasets import Dataset
 from harvester.errors import MalformedAnswerError, RangeTooWideError, RequestError, UnavailableError
 from harvester.window import as_second, as_text

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from harvester import harvest, recount
-from harvester.api.protocol import Answer, Page
+from harvester.api.envelope import Answer
+from harvester.api.protocol import Page
 from harvester.config import Job
 from harvester.datasets import CALLS, Field, Kind
 from harvester.harvest import Backfill

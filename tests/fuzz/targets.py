@@ -12,9 +12,10 @@ import orjson
 
 from harvester import notation
 from harvester.api.auth import TokenSource
+from harvester.api.envelope import answer_of
 from harvester.api.pages import Columns, read_page
-from harvester.api.protocol import Reply, answer_of, parse
-from harvester.api.reply import check_status, retry_after
+from harvester.api.protocol import parse
+from harvester.api.reply import Reply, check_status, retry_after
 from harvester.cli.config_file import command_named, load_defaults
 from harvester.datasets import CALLS
 from harvester.errors import HarvestError

@@ -189,7 +189,7 @@ NETWORK = (
         "an error that comes with HTTP 200 is taken for a page without records",
         (
             Edit(
-                f"{_API}/protocol.py",
+                f"{_API}/envelope.py",
                 '    _raise_error(envelope)\n    records = envelope.get("result")\n',
                 '    records = [] if "error" in envelope else envelope.get("result")\n',
             ),

@@ -108,8 +108,17 @@ def _live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Te
                 else "".join(traceback.format_exception(error)),
             )
         finally:
-            network.close()
+            _shut(network)
     teller.tell("over", wire=[[round(at, 6), asked] for at, asked in network.wire], logs=logs)
+
+
+def _shut(network: Network) -> None:
+    """Close it; what the server still waits for is cancelled, lest it be missed on stderr."""
+    left = sorted(asyncio.all_tasks(network), key=asyncio.Task.get_name)
+    for task in left:
+        task.cancel()
+    network.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    network.close()
 
 
 async def _served(program: "_Program", emulator: WatchedEmulator, network: Network) -> None:

@@ -8,8 +8,9 @@ from typing import Protocol
 
 import pytest
 
+from harvester.api.clock import Limits
 from harvester.api.persistence import Meter
-from harvester.api.transport import Limits, Transport
+from harvester.api.transport import Transport
 from harvester.errors import TransportError, UnavailableError
 from tests.asking import FORM, METHOD
 from tests.wire.case import RECORD, answer

@@ -11,8 +11,9 @@ import trustme
 
 from harvester.api.auth import TokenSource
 from harvester.api.client import Client
+from harvester.api.clock import Limits
 from harvester.api.persistence import Meter
-from harvester.api.transport import Limits, Transport
+from harvester.api.transport import Transport
 from harvester.errors import ConfigError, UnavailableError
 from tests.asking import FORM, METHOD, Longest, now
 from tests.keys import CREDENTIALS
