@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.api import protocol
+from harvester.api import envelope
 from harvester.api.envelope import Answer, answer_of, unpack
 from harvester.api.failures import failure, one_line, refusal
 from harvester.api.protocol import Page, parse, read
@@ -166,7 +166,7 @@ def test_what_is_no_object_is_a_damaged_record(odd: bytes, other: bytes) -> None
 
 def test_a_page_whose_records_cannot_be_told_apart_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should the parser and the cutter ever disagree, nothing is guessed."""
-    monkeypatch.setattr(protocol, "slices", lambda _: [b"{}"])
+    monkeypatch.setattr(envelope, "slices", lambda _: [b"{}"])
     with pytest.raises(MalformedAnswerError, match="something else than records"):
         parse(plain({"result": [7, {}]}))
 
