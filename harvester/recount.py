@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from random import Random
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -134,6 +135,7 @@ async def recount(
     *,
     step: Callable[[int], None],
     now: Callable[[], float] = time.time,
+    random: Random | None = None,
     pace: Pace | None = None,
     narrow: int | None = None,
 ) -> tuple[list[Count], int]:
@@ -147,6 +149,7 @@ async def recount(
         bounds: What is known about the range's bounds; learns more by a few questions if it has to.
         step: Is told how many spans are done.
         now: Gives Unix time.
+        random: Spreads retries; seeded by the system if ``None``.
         pace: Of whoever asks before and after; the job's own budget if ``None``.
         narrow: Halve a span that differs until it has so many records, or both halves differ; ``None`` to
             leave it as it is.
@@ -157,9 +160,8 @@ async def recount(
     Raises:
         ExceptionGroup: The API refuses, or cannot be reached.
     """
-    meter = Meter()
-    counts: list[Count] = []
-    async with connected(job, credentials, meter, now=now, pace=pace) as client:
+    meter, counts = Meter(), list[Count]()
+    async with connected(job, credentials, meter, now=now, random=random, pace=pace) as client:
         counter = Counter(client, job.dataset, job.shared)
         await _learn(counter, bounds, held.lonely())
         waiting = iter(spans)

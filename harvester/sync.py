@@ -224,6 +224,7 @@ class Sync:
             bounds,
             step=lambda _done: None,
             now=self._now,
+            random=self._random,
             pace=self._pace,
             narrow=Caps(self.job.dataset, self._ledger.facts()).page_size,
         )

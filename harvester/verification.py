@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from harvester.api.credentials import Credentials
@@ -77,6 +78,7 @@ class Verify:
         credentials: To ask with.
         step: Is told how it goes: what is being done, how much of it is done, and of how much.
         now: Gives Unix time.
+        random: Spreads retries; seeded by the system if ``None``.
     """
 
     lake: Path
@@ -86,6 +88,7 @@ class Verify:
     credentials: Credentials | None = None
     step: Step = lambda _what, _done, _of: None
     now: Callable[[], float] = time.time
+    random: Random | None = None
 
     async def run(self) -> list[Verification]:
         """Look at every published file; ask the API for every published second again, if wanted.
@@ -132,6 +135,7 @@ class Verify:
             bounds,
             step=lambda done: self.step("counts", done, len(spans)),
             now=self.now,
+            random=self.random,
         )
         ledger.learn(bounds.facts)
         result = replace(result, counts=tuple(counts), requests=requests)

@@ -202,7 +202,14 @@ class _Program:
             return replace(self.job, window=window)
 
         job = again if ask else None
-        results = await Verify(lake=self.job.lake, job=job, credentials=self.credentials, now=self.wall).run()
+        verify = Verify(
+            lake=self.job.lake,
+            job=job,
+            credentials=self.credentials,
+            now=self.wall,
+            random=Random(f"counts {self.life.behaviour.seed}"),
+        )
+        results = await verify.run()
         findings = [f"{item.path}: {item.text}" for result in results for item in result.findings]
         differing = sum(len(result.differing) for result in results)
         self.teller.tell("verified", findings=findings, differing=differing)

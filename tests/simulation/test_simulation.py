@@ -36,5 +36,5 @@ def test_every_seed_keeps_the_promises(first: int) -> None:
 @pytest.mark.real_time
 def test_a_seed_goes_the_same_way_in_every_process() -> None:
     """Neither another process nor another order of sets changes what happens."""
-    digests = {_run("3000:3012", PYTHONHASHSEED=seed).splitlines()[-2] for seed in ("1", "2")}
+    digests = {_run("203:215", PYTHONHASHSEED=seed).splitlines()[-2] for seed in ("1", "2")}
     assert len(digests) == 1
