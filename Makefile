@@ -18,7 +18,9 @@ help: ## Show this list
 demo: $(VENV)/.installed ## Harvest a synthetic quarter into ./demo-lake and look at it
 	@$(BIN)/python -m benchmarks.demo demo-lake
 
-test: $(VENV)/.installed demo check unit ## The demo, then all checks and tests
+test: $(VENV)/.installed ## The demo beside the checks, then all tests
+	@$(MAKE) --no-print-directory -j2 demo check
+	@$(MAKE) --no-print-directory unit
 
 bench: $(VENV)/.bench ## All benchmarks (an hour) into benchmarks/RESULTS.md; QUESTIONS="floor micro" for some
 	@$(BIN)/python -m benchmarks $(QUESTIONS)

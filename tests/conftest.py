@@ -32,6 +32,11 @@ def _warnings_only(_logger: object, method: str, event: MutableMapping[str, Any]
     return event
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The simulation first: its tests take minutes each, and one that starts last keeps a core idle."""
+    items.sort(key=lambda item: "simulation" not in item.path.parts)
+
+
 def pytest_asyncio_loop_factories(
     config: pytest.Config,  # noqa: ARG001  (the hook's signature)
     item: pytest.Item,
