@@ -20,7 +20,7 @@ from harvester.lake.opening import entered
 from harvester.lake.spool import Spool
 from harvester.plan.density import Density
 from harvester.plan.frontier import Frontier
-from harvester.todo import leases, missing
+from harvester.todo import missing, stretch
 from harvester.window import Window
 
 START, END = "2024-01-01", "2024-03-01"
@@ -66,7 +66,9 @@ def many_windows(count: int) -> dict[str, float]:
             ledger, catalog = Ledger(database, "calls"), Catalog(database, "calls")
             todo = missing(ledger, catalog, whole, Granularity.DAY)
             Spool(layout.spool).keep_only(ledger.window_starts())
-            frontier = Frontier(leases(ledger, todo), Density(ledger.facts()), reach=11_000, fetchers=3)
+            frontier = Frontier(
+                stretch(ledger, todo).leases, Density(ledger.facts()), reach=11_000, fetchers=3
+            )
             resumed = time.process_time()
     return {
         "windows": frontier.windows,

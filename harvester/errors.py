@@ -111,6 +111,15 @@ class UnavailableError(HarvestError):
     """The last of the allowed attempts failed too; the run ends, and what is published stays."""
 
 
+class WorkerLostError(HarvestError):
+    """A worker process ended before its work did."""
+
+    def __init__(self, code: int) -> None:
+        """Say how: ``code`` is its exit code, or the negative number of the signal that ended it."""
+        how = f"signal {-code} (is there enough memory?)" if code < 0 else f"exit code {code}"
+        super().__init__(f"a worker process was ended by {how}; what is published stays, run again to go on")
+
+
 def first_failure(error: BaseException) -> BaseException:
     """The failure inside nested groups: the first one; task groups leave out those they cancelled for it."""
     while isinstance(error, BaseExceptionGroup):

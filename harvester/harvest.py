@@ -1,38 +1,50 @@
 """The composition root: opens everything one backfill needs, in order, and closes it in reverse."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from random import Random
+from typing import Protocol
 
-from harvester.api.client import Client
 from harvester.api.connection import connected
 from harvester.api.credentials import Credentials
 from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter
-from harvester.api.via import Via
 from harvester.config import Job
+from harvester.lake import quarantine
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
 from harvester.lake.layout import Granularity, Layout
 from harvester.lake.ledger import Ledger
 from harvester.lake.opening import entered
 from harvester.lake.publish import recover
-from harvester.lake.sink import Sink
-from harvester.lake.spool import Spool
-from harvester.lake.table import table_of
-from harvester.pipeline import Pipeline, fetchers
-from harvester.plan.density import Density
-from harvester.plan.estimate import estimate
-from harvester.plan.frontier import Frontier, Lease
-from harvester.readers import reader_of
-from harvester.records.orderly import OrderlyReader
-from harvester.records.redaction import Redaction
-from harvester.report import Report, Snapshot
-from harvester.todo import Scope, leases, missing
-from harvester.window import Window, merged
+from harvester.processes.coordinator import Coordinator, check
+from harvester.processes.messages import Order
+from harvester.processes.stretches import stretches
+from harvester.report import Figures, Report, Snapshot
+from harvester.todo import Scope, Stretch, missing, stretch
+from harvester.window import Window
+from harvester.work import Bench, Work, quick_of, spool_of
+
+
+class Crew(Protocol):
+    """Harvests what a run is to prove."""
+
+    async def run(self, run: int) -> None:
+        """Do it, as the run of this number."""
+        ...
+
+    def stop(self) -> None:
+        """Finish early, and well."""
+        ...
+
+    @property
+    def figures(self) -> Figures:
+        """What has been done so far."""
+        ...
 
 
 class Backfill:
@@ -47,6 +59,7 @@ class Backfill:
         now: Callable[[], float] = time.time,
         random: Random | None = None,
         pace: Pace | None = None,
+        processes: int = 1,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -57,7 +70,12 @@ class Backfill:
             now: Gives Unix time.
             random: Spreads retries; seeded by the system if ``None``.
             pace: Of whoever runs one after the other; the job's own budget if ``None``.
+            processes: How many are to work side by side; by themselves, if more than this one.
+
+        Raises:
+            ConfigError: The job is none for several processes.
         """
+        check(job, processes)
         self._job = job
         self._scope = scope
         self._credentials = credentials
@@ -65,12 +83,12 @@ class Backfill:
         self._random = random
         self._pace = pace
         self._layout = Layout(job.lake, job.name, job.table_names)
-        self._spool = Spool(self._layout.spool, keep=self._layout.raw if job.keep_raw else None)
-        redaction = Redaction.of(job.dataset, urls=job.redact_urls, key=job.number_key)
-        self._quick = OrderlyReader(job.dataset, redaction).read
+        self._spool = spool_of(job, self._layout)
         self._meter = Meter()
-        self._pipeline: Pipeline | None = None
+        self._crew: Crew | None = None
+        self._seconds = 0
         self._stopped = False
+        self._processes = processes
 
     async def run(self) -> Report:
         """Harvest what is not published yet.
@@ -104,27 +122,17 @@ class Backfill:
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
                 return report
-            client = await stack.enter_async_context(
-                connected(
-                    job,
-                    self._credentials,
-                    self._meter,
-                    now=self._now,
-                    random=self._random,
-                    pace=self._pace,
-                    quick=self._quick,
-                )
-            )
-            thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="writer"))
-            reader, windows = await self._reader(ledger, client, todo)
+            self._seconds = sum(window.seconds for window in todo)
+            crew = await stack.enter_async_context(self._manned(database, ledger, catalog, todo))
             run = ledger.begin(job.window, started)
-            sink = self._sink(run, todo, reader, catalog, thread)
-            self._pipeline = self._compose(run, windows, reader, ledger, sink)
+            self._crew = crew
+            if self._stopped:
+                crew.stop()
             try:
-                await self._harvest(self._pipeline)
-                report = self._report(self._pipeline, replace(report, run=run))
+                await crew.run(run)
+                report = self._report(replace(report, run=run))
             except BaseException:
-                report = replace(self._report(self._pipeline, replace(report, run=run)), outcome="failed")
+                report = replace(self._report(replace(report, run=run)), outcome="failed")
                 raise
             finally:
                 report = replace(report, seconds=self._now() - started)
@@ -134,118 +142,69 @@ class Backfill:
     def stop(self) -> None:
         """Finish the windows being read, publish what they complete, leave the rest to the next run."""
         self._stopped = True
-        if self._pipeline is not None:
-            self._pipeline.frontier.close()
-            self._pipeline.reader.leave()
+        if self._crew is not None:
+            self._crew.stop()
 
     @property
     def left(self) -> list[int]:
         """When the records happened that were received and left to a later run, Unix seconds."""
-        return [] if self._pipeline is None else sorted(self._pipeline.progress.left)
+        return sorted(self._figures.left)
 
     def snapshot(self) -> Snapshot | None:
         """Where the run is now; ``None`` before it has begun to ask."""
-        if self._pipeline is None:
-            return None
-        progress, frontier, sink = self._pipeline.progress, self._pipeline.frontier, self._pipeline.sink
-        return Snapshot(
-            rows=progress.rows + progress.quarantined,
-            expected=None if progress.forecast is None else progress.forecast + progress.replayed,
-            windows=progress.windows,
-            waiting=frontier.windows,
-            partitions=sink.published.partitions,
-            requests=self._meter.requests,
-            retries=self._meter.retries,
-            received=self._meter.bytes_received,
-            held=sink.held_bytes,
-            gaps=len(progress.gaps),
-            paused=self._meter.pauses,
-        )
+        return None if self._crew is None else self._figures.snapshot(self._seconds)
 
-    async def _reader(
-        self, ledger: Ledger, client: Client, todo: tuple[Window, ...]
-    ) -> tuple[Via, list[Lease]]:
-        windows = leases(ledger, todo)
+    @property
+    def _figures(self) -> Figures:
+        """What was done, and what this process asked for itself."""
+        return Figures() if self._crew is None else self._crew.figures.with_cost(self._meter)
+
+    @asynccontextmanager
+    async def _manned(
+        self, database: Database, ledger: Ledger, catalog: Catalog, todo: tuple[Window, ...]
+    ) -> AsyncIterator[Crew]:
+        """Who does the work: this process, or several."""
+        if self._processes == 1:
+            async with self._alone(ledger, catalog, stretch(ledger, todo)) as work:
+                yield work
+            return
+        granularity = Granularity(self._job.partition)
+        parts = stretches(ledger, todo, granularity, self._processes)
         self._spool.keep_only(ledger.window_starts())
-        return await reader_of(
-            self._job, client, self._spool, ledger.facts(), windows, now=self._now, quick=self._quick
-        )
+        order = Order(self._job, self._credentials, self._layout, catalog.epoch)
+        yield Coordinator(order, ledger, catalog, parts, processes=self._processes, lock=database.lock)
 
-    def _sink(
-        self, run: int, todo: tuple[Window, ...], reader: Via, catalog: Catalog, thread: Executor
-    ) -> Sink:
-        return Sink(
-            self._layout,
-            table_of(self._job, self._credentials.account_id),
-            catalog,
-            self._spool,
-            todo=todo,
-            replay=reader.replay,
-            run=run,
-            thread=thread,
-            memory=self._job.memory,
+    @asynccontextmanager
+    async def _alone(self, ledger: Ledger, catalog: Catalog, whole: Stretch) -> AsyncIterator[Crew]:
+        self._spool.keep_only(ledger.window_starts())
+        quick = quick_of(self._job)
+        asking = connected(
+            self._job,
+            self._credentials,
+            self._meter,
+            now=self._now,
+            random=self._random,
+            pace=self._pace,
+            quick=quick,
         )
+        async with asking as client:
+            with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+                bench = Bench(
+                    job=self._job,
+                    account_id=self._credentials.account_id,
+                    layout=self._layout,
+                    spool=self._spool,
+                    ledger=ledger,
+                    catalog=catalog,
+                    client=client,
+                    quick=quick,
+                    thread=thread,
+                    keep=partial(quarantine.keep, self._layout.quarantine),
+                    now=self._now,
+                )
+                yield await Work.prepared(bench, whole)
 
-    def _compose(self, run: int, windows: list[Lease], reader: Via, ledger: Ledger, sink: Sink) -> Pipeline:
-        job, density = self._job, Density(ledger.facts())
-        readers = fetchers(job.concurrency)
-        return Pipeline(
-            frontier=Frontier(windows, density, reach=reader.reach, fetchers=readers),
-            density=density,
-            reader=reader,
-            ledger=ledger,
-            sink=sink,
-            quarantine=self._layout.quarantine,
-            time_field=job.dataset.time_field,
-            run_number=run,
-            fetchers=readers,
-            memory=job.memory // 2,
-        )
-
-    async def _harvest(self, pipeline: Pipeline) -> None:
-        if self._stopped:
-            pipeline.frontier.close()
-            pipeline.reader.leave()
-        try:
-            await pipeline.run()
-            if self._job.allow_gaps and not self._stopped:
-                await pipeline.sink.flush_with_gaps()
-        finally:
-            pipeline.sink.abort()
-
-    def _report(self, pipeline: Pipeline, report: Report) -> Report:
-        progress, published = pipeline.progress, pipeline.sink.published
-        job = self._job
-        planned = None
-        if progress.forecast is not None and not pipeline.reader.ordered:
-            planned = estimate(
-                progress.forecast,
-                progress.spans,
-                page_size=pipeline.reader.page_size,
-                reach=pipeline.reader.reach,
-                fetchers=pipeline.fetchers,
-                rate=job.budget,
-            ).requests
-        return replace(
-            report,
-            outcome="gaps" if progress.gaps else "interrupted" if self._stopped else "complete",
-            rows=progress.rows,
-            replayed=progress.replayed,
-            quarantined=progress.quarantined,
-            windows=progress.windows,
-            partitions=published.partitions,
-            published_rows=published.rows,
-            published_bytes=published.bytes,
-            requests=self._meter.requests,
-            planned=planned,
-            retries=self._meter.retries,
-            received=self._meter.bytes_received,
-            paused=self._meter.pauses,
-            gaps=tuple(progress.gaps),
-            running=merged(progress.running),
-            stale=progress.stale,
-            withheld=pipeline.sink.unfinished,
-            unknown=tuple(sorted(pipeline.reader.unknown.items())),
-            reports=pipeline.reader.ordered,
-            lacking=pipeline.reader.lacking,
-        )
+    def _report(self, report: Report) -> Report:
+        report = report.of(self._figures, seconds=self._seconds)
+        outcome = "gaps" if report.gaps else "interrupted" if self._stopped else "complete"
+        return replace(report, outcome=outcome)

@@ -13,11 +13,11 @@ there are no locks.
 
 import asyncio
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
-from pathlib import Path
+from typing import Any, Protocol
 
 import pyarrow as pa
 import structlog
@@ -26,9 +26,8 @@ from harvester.api.reading import Harvest, Reading
 from harvester.api.via import Via
 from harvester.channel import Channel
 from harvester.errors import RangeTooWideError
-from harvester.lake import quarantine
 from harvester.lake.entries import ProvenWindow
-from harvester.lake.ledger import Ledger
+from harvester.lake.quarantine import Misfit
 from harvester.lake.sink import Sink
 from harvester.plan.density import Density
 from harvester.plan.frontier import Frontier, Lease
@@ -75,6 +74,30 @@ class Progress:
     spans: int = 0
 
 
+class Windows(Protocol):
+    """What the pipeline needs of a ``Ledger``, which may lie in another process."""
+
+    def facts(self) -> dict[str, Any]:
+        """What was learned about the API."""
+        ...
+
+    def learn(self, facts: Mapping[str, object]) -> None:
+        """Keep ``facts`` beside what is known already."""
+        ...
+
+    def record(
+        self,
+        leased: Window,
+        *,
+        proven: Iterable[ProvenWindow] = (),
+        waiting: Iterable[Window] = (),
+        gaps: Iterable[Gap] = (),
+        run: int,
+    ) -> None:
+        """Replace a leased window by what became of it."""
+        ...
+
+
 @dataclass(slots=True)
 class Pipeline:
     """One run's machinery: ``fetchers`` read side by side; ``memory`` bounds the channel, in bytes."""
@@ -82,9 +105,9 @@ class Pipeline:
     frontier: Frontier
     density: Density
     reader: Via
-    ledger: Ledger
+    ledger: Windows
     sink: Sink
-    quarantine: Path
+    keep: Callable[[Window, Sequence[Misfit]], None]
     time_field: str
     run_number: int
     fetchers: int
@@ -150,7 +173,7 @@ class Pipeline:
             self.frontier.done(lease)
             return
         if reading.harvest is not None and not lease.proven:
-            quarantine.keep(self.quarantine, reading.harvest.window, reading.harvest.quarantined)
+            self.keep(reading.harvest.window, reading.harvest.quarantined)
         proven = list(self._proven(reading))
         gaps = [reading.gap] if reading.gap else []
         waiting = [reading.rest] if reading.rest else []

@@ -1,8 +1,12 @@
 """What a run tells its user: while it runs, and at its end."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
 
-from harvester.window import Gap, Window
+from harvester.api.persistence import Meter
+from harvester.window import Gap, Window, merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,88 @@ class Snapshot:
     held: int
     gaps: int
     paused: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a run, or one process of it, has done so far; those of several add up.
+
+    Attributes:
+        waiting: Windows waiting or being read.
+        forecast: Records to be fetched from the seconds ``foreseen``, by the API's first totals.
+        planned: Requests that this takes.
+        foreseen: Seconds whose records the API has counted so far.
+        left: When the records of ``running`` happened, Unix seconds.
+        held: Arrow bytes held until their turn comes.
+
+    The others are those of ``Report``.
+    """
+
+    windows: int = 0
+    waiting: int = 0
+    rows: int = 0
+    replayed: int = 0
+    quarantined: int = 0
+    gaps: tuple[Gap, ...] = ()
+    running: tuple[Window, ...] = ()
+    left: tuple[int, ...] = ()
+    stale: int = 0
+    forecast: int = 0
+    planned: int = 0
+    foreseen: int = 0
+    partitions: int = 0
+    published_rows: int = 0
+    published_bytes: int = 0
+    withheld: int = 0
+    held: int = 0
+    requests: int = 0
+    retries: int = 0
+    received: int = 0
+    paused: float = 0.0
+    unknown: tuple[tuple[str, int], ...] = ()
+    reports: int = 0
+    lacking: tuple[str, ...] = ()
+
+    def with_cost(self, meter: Meter) -> "Figures":
+        """The same, and what asking has cost."""
+        return self + Figures(
+            requests=meter.requests,
+            retries=meter.retries,
+            received=meter.bytes_received,
+            paused=meter.pauses,
+        )
+
+    def __add__(self, other: "Figures") -> "Figures":
+        sums = {name: getattr(self, name) + getattr(other, name) for name in self.__slots__}
+        sums["paused"] = max(self.paused, other.paused)  # all wait at the same time
+        sums["unknown"] = tuple(sorted((Counter(dict(self.unknown)) + Counter(dict(other.unknown))).items()))
+        sums["lacking"] = tuple(sorted({*self.lacking, *other.lacking}))
+        return Figures(**sums)
+
+    def snapshot(self, seconds: int) -> Snapshot:
+        """A run over so many seconds at this moment.
+
+        Seconds that the API has not counted yet are taken to hold as many records as the others.
+        """
+        to_come = self.forecast * seconds / self.foreseen if self.foreseen else None
+        return Snapshot(
+            rows=self.rows + self.quarantined,
+            expected=None if to_come is None else round(to_come) + self.replayed,
+            windows=self.windows,
+            waiting=self.waiting,
+            partitions=self.partitions,
+            requests=self.requests,
+            retries=self.retries,
+            received=self.received,
+            held=self.held,
+            gaps=len(self.gaps),
+            paused=self.paused,
+        )
+
+
+def total(figures: Iterable[Figures]) -> Figures:
+    """What they are together."""
+    return reduce(Figures.__add__, figures, Figures())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +179,19 @@ class Report:
     unknown: tuple[tuple[str, int], ...] = ()
     reports: int = 0
     lacking: tuple[str, ...] = ()
+
+    def of(self, figures: Figures, *, seconds: int) -> "Report":
+        """The same run, over so many seconds, with what it has done."""
+        named = {name: getattr(figures, name) for name in Figures.__slots__ if name in self.__slots__}
+        foreseen = figures.foreseen == seconds and not figures.reports
+        return replace(
+            self,
+            **named
+            | {
+                "running": merged(figures.running),
+                "planned": figures.planned if foreseen else None,
+            },
+        )
 
     def as_json(self) -> dict[str, object]:
         """The report as plain JSON values; spans as ``{"from", "to"}``, half-open, UTC."""

@@ -2,12 +2,32 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from harvester.lake.catalog import Catalog
 from harvester.lake.layout import Granularity, partitions
 from harvester.lake.ledger import Ledger
 from harvester.plan.frontier import Lease
 from harvester.window import Window, merged, shares, subtract
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What one process works on in one go: whole partitions, as far as they are to be proven.
+
+    Attributes:
+        todo: The seconds to prove, oldest first.
+        leases: The windows to start from.
+    """
+
+    todo: tuple[Window, ...]
+    leases: tuple[Lease, ...]
+
+    @property
+    def seconds(self) -> int:
+        """How many seconds there are to prove."""
+        return sum(window.seconds for window in self.todo)
+
 
 Scope = Callable[[Ledger, Catalog, Window | None, Granularity], tuple[Window, ...]]
 
@@ -54,7 +74,7 @@ def damaged(
     return merged([*gaps, *waiting, *(item.window for item in ledger.suspects())])
 
 
-def leases(ledger: Ledger, todo: tuple[Window, ...]) -> list[Lease]:
+def stretch(ledger: Ledger, todo: tuple[Window, ...]) -> Stretch:
     """What is still to be read: windows an earlier run proved or began, and all the seconds between them."""
     proven = [
         Lease(item.window, item.rows, proven=True)
@@ -67,4 +87,4 @@ def leases(ledger: Ledger, todo: tuple[Window, ...]) -> list[Lease]:
     ledger.forget(window for window in begun if window in useless and any(map(window.overlap, todo)))
     known = [*(lease.window for lease in proven), *fitting]
     fresh = [rest for window in todo for rest in subtract(window, known)]
-    return proven + [Lease(window) for window in (*fitting, *fresh)]
+    return Stretch(todo, (*proven, *(Lease(window) for window in (*fitting, *fresh))))

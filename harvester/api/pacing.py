@@ -1,16 +1,25 @@
 """When a request may leave: at most the budget in any second, and none while the server asks for a pause."""
 
 import asyncio
+from typing import Protocol
 
 from aiolimiter import AsyncLimiter
 
-__all__ = ["Pace", "doubled"]
+__all__ = ["Pace", "allowance", "doubled"]
 
 # Requests are paced a hair below the budget, and the hair is what a late wake-up may catch up: from a bucket
 # of 1 + (1 - HAIR) * R that refills by HAIR * R a second, fewer than 1 + R leave in any second, however busy
 # the event loop was. 0.98 makes up for 20 ms of decoding, and costs 2 % of the time.
 _HAIR = 0.98
 _MOST_DOUBLINGS = 32  # any cap is reached by then, and a float does not overflow
+
+
+class Door(Protocol):
+    """Lets one pass at a time."""
+
+    async def acquire(self) -> None:
+        """Wait until one may pass."""
+        ...
 
 
 class Pace:
@@ -23,8 +32,8 @@ class Pace:
 
     def __init__(self, rate: float | None) -> None:
         """Allow ``rate`` requests a second; any number if ``None``."""
-        self._before = _limiter(rate)
-        self._door = _limiter(rate)
+        self._before: Door | None = _limiter(rate)
+        self._door: Door | None = _limiter(rate)
         self._resume_at = 0.0
         self._paused = 0.0
 
@@ -61,7 +70,7 @@ class Pace:
         now = asyncio.get_running_loop().time()
         return now + max(0.0, self._resume_at - now) - self._paused
 
-    async def _pass(self, limiter: AsyncLimiter | None) -> None:
+    async def _pass(self, limiter: Door | None) -> None:
         await self._thaw()
         while limiter is not None:
             await limiter.acquire()
@@ -84,8 +93,13 @@ def doubled(first: float, times: int, cap: float) -> float:
     return min(cap, first * 2.0 ** min(times, _MOST_DOUBLINGS))
 
 
+def allowance(rate: float) -> tuple[float, float]:
+    """What a bucket holds, and what it loses in a second, for a budget of ``rate`` requests a second."""
+    return 1 + (1 - _HAIR) * rate, _HAIR * rate
+
+
 def _limiter(rate: float | None) -> AsyncLimiter | None:
     if rate is None:
         return None
-    burst = 1 + (1 - _HAIR) * rate
-    return AsyncLimiter(burst, burst / (_HAIR * rate))
+    burst, per_second = allowance(rate)
+    return AsyncLimiter(burst, burst / per_second)

@@ -19,12 +19,20 @@ if TYPE_CHECKING:
         "--allow-gaps", is_flag=True, help="Publish partitions with gaps too, marked incomplete (exit 3)."
     ),
     option("--keep-raw", is_flag=True, help="Keep the API's answers in the lake as evidence."),
+    option(
+        "--processes",
+        type=int,
+        default=1,
+        show_default=True,
+        help="Processes to work side by side, within one budget.",
+    ),
     option("--json", "as_json", is_flag=True, help="Print one JSON summary on stdout."),
 )
 def command(
     *,
     allow_gaps: bool,
     keep_raw: bool,
+    processes: int,
     as_json: bool,
     **values: Any,  # noqa: ANN401  (the options of JOB)
 ) -> None:
@@ -56,11 +64,11 @@ def command(
     _, warnings = load_credentials(orders[0].credentials)
     for warning in warnings:
         structlog.get_logger().warning(warning)
-    code = one_after_the_other(orders, functools.partial(_harvest, as_json=as_json))
+    code = one_after_the_other(orders, functools.partial(_harvest, processes=processes, as_json=as_json))
     click.get_current_context().exit(code)
 
 
-def _harvest(order: "Job", *, as_json: bool) -> int:
+def _harvest(order: "Job", *, processes: int, as_json: bool) -> int:
     """One backfill; returns its exit code."""
     import asyncio
 
@@ -71,7 +79,7 @@ def _harvest(order: "Job", *, as_json: bool) -> int:
     from harvester.harvest import Backfill
 
     credentials, _ = load_credentials(order.credentials)
-    backfill = Backfill(order, credentials)
+    backfill = Backfill(order, credentials, processes=processes)
     quiet = click.get_current_context().params["quiet"]
     display = Display(order, backfill.snapshot, quiet=quiet)
     report, signals = asyncio.run(supervise(backfill, display))

@@ -3,13 +3,54 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harvester.lake.database import Database, to_json
 from harvester.lake.entries import Intent, Part, Publication
 from harvester.window import Window, merged, shares, subtract
 
 _FILE = "start, stop, path, rows, bytes, sha256, complete, parts"
+
+
+class Publications(Protocol):
+    """What the sink needs of a ``Catalog``, which may lie in another process."""
+
+    @property
+    def epoch(self) -> int:
+        """Of the owner of the lake."""
+        ...
+
+    def coverage(self) -> tuple[Window, ...]:
+        """The proven and published seconds."""
+        ...
+
+    def published(self, within: Window | None = None) -> list[Publication]:
+        """The files that readers see and that share a second with ``within``."""
+        ...
+
+    def has_file(self, span: Window) -> bool:
+        """Whether readers see a file of the partition ``span``."""
+        ...
+
+    def has_gap(self, span: Window) -> bool:
+        """Whether a second of ``span`` could not be proven when it was last read."""
+        ...
+
+    def intend(self, intents: Iterable[Intent], run: int) -> None:
+        """Decide to publish."""
+        ...
+
+    def publish(
+        self,
+        publications: Sequence[Publication],
+        run: int,
+        *,
+        empty: Iterable[Window] = (),
+        left: Iterable[Window] = (),
+        anew: Sequence[Window] = (),
+    ) -> list[Window]:
+        """Write down that files are visible; returns the windows whose answers are no longer needed."""
+        ...
 
 
 class Catalog:

@@ -37,6 +37,7 @@ class Database:
 
     Attributes:
         epoch: Of this owner: greater than that of any before it. 0 for a reader.
+        lock: The file descriptor of the lock by which it owns the lake, if it does.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -44,6 +45,7 @@ class Database:
         self._path = path
         self._file: tuple[int, int] | None = None
         self.epoch = 0
+        self.lock: int | None = None
 
     @classmethod
     @contextmanager

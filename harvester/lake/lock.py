@@ -16,8 +16,11 @@ _TRIES = 3
 
 
 @contextmanager
-def owned(path: Path, *, started: float) -> Iterator[None]:
+def owned(path: Path, *, started: float) -> Iterator[int]:
     """Own the lake for the length of the ``with`` block; the kernel frees it when the process dies.
+
+    Gives the lock's file descriptor: a process that inherits it holds the lock as well, so that the lake is
+    free only when the last of them is gone.
 
     Who removes or replaces the file meanwhile lets a second owner in; the ledger's epoch ends the first one.
 
@@ -35,7 +38,7 @@ def owned(path: Path, *, started: float) -> Iterator[None]:
         file.truncate(0)
         json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": since}, file)
         file.flush()
-        yield
+        yield file.fileno()
 
 
 @contextmanager

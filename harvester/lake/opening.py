@@ -40,9 +40,10 @@ def entered(layout: Layout, *, started: float) -> Iterator[Database]:
         LakeLockedError: Another run owns the lake.
         LakeError: The ledger cannot be used, or is lost.
     """
-    with owned(layout.lock, started=started):
+    with owned(layout.lock, started=started) as lock:
         has_begun(layout)
         with Database.open(layout.ledger, started=started) as database:
+            database.lock = lock
             yield database
 
 

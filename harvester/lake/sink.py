@@ -11,7 +11,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from harvester.lake.assembly import Assembly, HarvestedPiece, PublishedPiece
-from harvester.lake.catalog import Catalog
+from harvester.lake.catalog import Publications
 from harvester.lake.entries import Intent, Publication
 from harvester.lake.footer import sealed
 from harvester.lake.layout import Layout, Partition, partition_at, partitions
@@ -45,7 +45,7 @@ class Sink:
         self,
         layout: Layout,
         table: Table,
-        catalog: Catalog,
+        catalog: Publications,
         spool: Spool,
         *,
         todo: Iterable[Window],

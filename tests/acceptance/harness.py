@@ -36,7 +36,14 @@ class Bench:
     histories: Mapping[str, Account] = field(default_factory=dict)
 
     def backfill(
-        self, start: int, end: int, *, lake: str = "lake", scope: Scope = missing, **settings: Any
+        self,
+        start: int,
+        end: int,
+        *,
+        lake: str = "lake",
+        scope: Scope = missing,
+        processes: int = 1,
+        **settings: Any,
     ) -> Backfill:
         """A run over ``[start, end)``, without a budget unless ``settings`` give one."""
         path = self.folder / "key.json"
@@ -52,7 +59,7 @@ class Bench:
             endpoint=self.endpoint,
             **settings,
         )
-        return Backfill(job, load_credentials(path)[0], scope=scope, now=self.now)
+        return Backfill(job, load_credentials(path)[0], scope=scope, now=self.now, processes=processes)
 
     async def harvest(self, start: int, end: int, **settings: Any) -> Report:
         """Run over ``[start, end)`` to the end."""

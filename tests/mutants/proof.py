@@ -109,7 +109,7 @@ PROOF = (
     Mutant(
         "gap-published",
         "a partition with a gap is published without `--allow-gaps`",
-        (Edit("harvester/harvest.py", "if self._job.allow_gaps and not", "if not"),),
+        (Edit("harvester/work.py", "if self._bench.job.allow_gaps and not", "if not"),),
         ("tests/acceptance/test_gaps.py::test_a_second_beyond_reach_is_a_gap",),
     ),
     Mutant(

@@ -9,7 +9,7 @@ RECORDS = (
         (
             Edit(
                 "harvester/pipeline.py",
-                "quarantine.keep(self.quarantine, reading.harvest.window, reading.harvest.quarantined)",
+                "self.keep(reading.harvest.window, reading.harvest.quarantined)",
                 "pass",
             ),
         ),

@@ -1,0 +1,1 @@
+"""Several processes of one machine at one lake: a coordinator owns it, workers harvest stretches of it."""

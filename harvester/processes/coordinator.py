@@ -1,0 +1,235 @@
+"""The owner of the lake, when several processes harvest: it has lock, ledger, budget and what is to be done.
+
+::
+
+    coordinator ──stretches, permits──▶ workers: lease … publish
+         ▲                                 │
+         └── ledger: intents, windows ─────┘
+
+A worker is a process with the same pipeline as ever. Whatever it would write into the ledger it has written
+by the coordinator, which serves one call after the other, so that there is one owner, one connection and one
+epoch. One that dies ends the run; what it had not finished, the next run does.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any, NoReturn
+
+import structlog
+
+from harvester.config import Job
+from harvester.errors import ConfigError, WorkerLostError
+from harvester.lake import quarantine
+from harvester.lake.catalog import Catalog
+from harvester.lake.ledger import Ledger
+from harvester.processes.messages import Order, packed, receive
+from harvester.processes.permits import DOORS, Dealer, Permits
+from harvester.report import Figures, total
+from harvester.todo import Stretch
+
+_log = structlog.get_logger()
+_PATIENCE = 10  # seconds for a process to be gone that was killed or has said good-bye
+
+
+def check(job: Job, processes: int) -> None:
+    """Make sure that several processes can share a job.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    if processes < 1:
+        raise ConfigError("--processes must be at least 1")
+    if processes == 1:
+        return
+    if job.way != "pages":
+        raise ConfigError(
+            f"--processes {processes} is for what is read by pages: a report is waited for, and read in one"
+            " piece; leave it out, or --via"
+        )
+    if job.concurrency < processes:
+        raise ConfigError(
+            f"--concurrency {job.concurrency} leaves some of {processes} processes without a request in"
+            " flight: raise it, or lower --processes"
+        )
+
+
+class Coordinator:
+    """Has workers harvest the stretches of a run."""
+
+    def __init__(
+        self,
+        order: Order,
+        ledger: Ledger,
+        catalog: Catalog,
+        stretches: Sequence[Stretch],
+        *,
+        processes: int,
+        lock: int | None,
+    ) -> None:
+        """Prepare; no process is started yet.
+
+        Args:
+            order: What there is to do; its job is that of the whole run.
+            ledger: Of the lake that this process owns.
+            catalog: Likewise.
+            stretches: What is to be harvested, oldest first.
+            processes: How many workers, at most.
+            lock: The file descriptor by which the lake is owned; the workers hold it, too.
+        """
+        self._order = order
+        self._stretches = deque(stretches)
+        self._processes = min(processes, len(stretches))
+        self._inherited = () if lock is None else (lock,)
+        self._figures: dict[int, Figures] = {}
+        self._lines: dict[int, asyncio.StreamWriter] = {}
+        self._calls: dict[str, Callable[..., Any]] = {
+            "facts": ledger.facts,
+            "learn": ledger.learn,
+            "record": ledger.record,
+            "keep": partial(quarantine.keep, order.layout.quarantine),
+            "coverage": catalog.coverage,
+            "published": catalog.published,
+            "has_file": catalog.has_file,
+            "has_gap": catalog.has_gap,
+            "intend": catalog.intend,
+            "publish": catalog.publish,
+        }
+
+    async def run(self, run: int) -> None:
+        """Harvest all stretches, as the run of this number.
+
+        Raises:
+            ExceptionGroup: The first failure of a worker; all others were ended.
+        """
+        rate = self._order.job.budget
+        doors = {} if rate is None else {name: Permits(rate) for name in DOORS}
+        async with asyncio.TaskGroup() as group:
+            for number in range(self._processes):
+                group.create_task(self._employ(number, run, doors), name=f"worker {number}")
+
+    def stop(self) -> None:
+        """Hand out nothing more, and let the workers finish their windows."""
+        self._stretches.clear()
+        for number in self._lines:
+            self._send(number, "stop")
+
+    @property
+    def figures(self) -> Figures:
+        """What all workers have done, and what waits for them."""
+        waiting = sum(len(item.leases) for item in self._stretches)
+        return total([Figures(waiting=waiting), *self._figures.values()])
+
+    async def _employ(self, number: int, run: int, doors: dict[str, Permits]) -> None:
+        """Start a worker, and serve it to its end."""
+        with _started(self._inherited) as (process, books, line):
+            reader, self._lines[number] = await asyncio.open_connection(sock=line)
+            dealers = {
+                name: Dealer(door, partial(self._send, number, "granted", name))
+                for name, door in doors.items()
+            }
+            try:
+                async with asyncio.TaskGroup() as group:
+                    company = [group.create_task(self._listen(number, reader, dealers))]
+                    company += [group.create_task(dealer.deal()) for dealer in dealers.values()]
+                    is_done = await self._serve(number, run, books)
+                    for task in company:
+                        task.cancel()
+            finally:
+                self._lines.pop(number).close()
+                for dealer in dealers.values():
+                    dealer.close()
+            if (code := _exit_code(process)) or not is_done:
+                raise WorkerLostError(code)
+
+    async def _serve(self, number: int, run: int, books: socket.socket) -> bool:
+        """Carry out the calls of a worker until it is gone; whether it knew that there is nothing more."""
+        reader, writer = await asyncio.open_connection(sock=books)
+        job, is_done = self._order.job, False
+
+        def begin() -> Order:
+            share, more = divmod(job.concurrency, self._processes)
+            part = replace(job, concurrency=share + (number < more), memory=job.memory // self._processes)
+            return replace(self._order, job=part, run=run, level=_log.get_effective_level())
+
+        def follow(figures: Figures) -> Stretch | None:
+            nonlocal is_done
+            self._figures[number] = figures
+            is_done = not self._stretches
+            return None if is_done else self._stretches.popleft()
+
+        calls: Mapping[str, Callable[..., Any]]
+        calls = {**self._calls, "order": begin, "next": follow, "fail": _fail}
+        try:
+            while (call := await receive(reader)) is not None:
+                name, arguments, named = call
+                writer.write(packed(calls[name](*arguments, **named)))
+        finally:
+            writer.close()
+        return is_done
+
+    async def _listen(self, number: int, reader: asyncio.StreamReader, dealers: dict[str, Dealer]) -> None:
+        while (message := await receive(reader)) is not None:
+            match message:
+                case ("want", door, count):
+                    dealers[door].want(count)
+                case ("used", door, count):
+                    dealers[door].used(count)
+                case ("freeze", *pause):
+                    for other in self._lines.keys() - {number}:
+                        self._send(other, "freeze", *pause)
+                case ("figures", figures):
+                    self._figures[number] = figures
+                case ("log", method, event):
+                    getattr(_log, method)(**event)
+                case _:  # pragma: no cover  (both ends are of one version)
+                    raise ValueError(message)
+
+    def _send(self, number: int, *message: object) -> None:
+        self._lines[number].write(packed(message))
+
+
+@contextmanager
+def _started(
+    inherited: tuple[int, ...],
+) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket, socket.socket]]:
+    """A worker's process with two ways to talk to it; it is dead when the block is left."""
+    (books, its_books), (line, its_line) = socket.socketpair(), socket.socketpair()
+    ends = (its_books.fileno(), its_line.fileno())
+    process = subprocess.Popen(  # noqa: S603  (our own program)
+        [sys.executable, "-P", "-m", "harvester.processes.worker", *map(str, ends)],
+        stdin=subprocess.DEVNULL,
+        pass_fds=(*ends, *inherited),
+        # What this process imports, and nothing from a folder that it happens to stand in.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        process_group=0,  # Ctrl-C is for the coordinator
+    )
+    its_books.close()
+    its_line.close()
+    try:
+        yield process, books, line
+    finally:
+        process.kill()
+        _exit_code(process)
+        books.close()
+        line.close()
+
+
+def _exit_code(process: subprocess.Popen[bytes]) -> int:
+    """How a process ended that has nothing more to do; it is given a little while to end."""
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(_PATIENCE)
+    process.kill()
+    return -signal.SIGKILL
+
+
+def _fail(error: BaseException) -> NoReturn:
+    raise error

@@ -1,0 +1,160 @@
+"""``python -m harvester.processes.worker``: harvests stretches for a coordinator, until there are no more.
+
+It owns nothing: what it decides on is in the ledger, by the coordinator's hand, before anybody can see it.
+When the coordinator dies it ends at the next step of its loop, and until then it holds the lock of the lake.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+
+from harvester.api.connection import connected
+from harvester.api.persistence import Meter
+from harvester.errors import HarvestError, first_failure
+from harvester.processes.messages import Caller, Order, orphaned, packed, receive
+from harvester.processes.permits import SharedPace
+from harvester.processes.remote import RemoteCatalog, RemoteLedger
+from harvester.report import Figures
+from harvester.todo import Stretch
+from harvester.work import Bench, Work, quick_of, spool_of
+
+_REFRESH = 0.25  # seconds between two reports
+_PLAIN = (bool, int, float, str, type(None))
+
+
+class Worker:
+    """One process of a run."""
+
+    def __init__(self, order: Order, call: Caller, line: asyncio.StreamWriter) -> None:
+        """Prepare to do what ``order`` says; ``call`` waits for its answers, ``line`` does not."""
+        self._order = order
+        self._call = call
+        self._line = line
+        self._pace = SharedPace(self._send, limited=order.job.budget is not None)
+        self._meter = Meter()
+        self._done = Figures()
+        self._work: Work | None = None
+        self._stopped = False
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self, reader: asyncio.StreamReader) -> None:
+        """Harvest one stretch after the other.
+
+        Raises:
+            ExceptionGroup: What ended the work on one of them.
+        """
+        async with asyncio.TaskGroup() as group:
+            company = [group.create_task(self._listen(reader)), group.create_task(self._tell())]
+            await self._harvest()
+            for task in company:
+                task.cancel()
+
+    def log(self, _logger: object, method: str, event: MutableMapping[str, Any]) -> str:
+        """Have the coordinator log a line; a processor of structlog."""
+        plain = {name: value if isinstance(value, _PLAIN) else str(value) for name, value in event.items()}
+        self._loop.call_soon_threadsafe(self._send, "log", method, plain)  # the writer's thread logs, too
+        raise structlog.DropEvent
+
+    async def _harvest(self) -> None:
+        order, job, quick = self._order, self._order.job, quick_of(self._order.job)
+        ledger = RemoteLedger(self._call)
+        asking = connected(job, order.credentials, self._meter, now=time.time, pace=self._pace, quick=quick)
+        async with asking as client:
+            with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+                bench = Bench(
+                    job=job,
+                    account_id=order.credentials.account_id,
+                    layout=order.layout,
+                    spool=spool_of(job, order.layout),
+                    ledger=ledger,
+                    catalog=RemoteCatalog(self._call, order.epoch),
+                    client=client,
+                    quick=quick,
+                    thread=thread,
+                    keep=ledger.keep,
+                    now=time.time,
+                )
+                while (stretch := self._next()) is not None:
+                    self._work = await Work.prepared(bench, stretch)
+                    if self._stopped:
+                        self._work.stop()
+                    await self._work.run(order.run)
+
+    def _next(self) -> Stretch | None:
+        """Tell what was done, and take the next stretch."""
+        figures = self.figures
+        self._done = self._so_far
+        self._work = None
+        stretch: Stretch | None = self._call("next", figures)
+        return stretch
+
+    @property
+    def figures(self) -> Figures:
+        """What this process has done."""
+        return self._so_far.with_cost(self._meter)
+
+    @property
+    def _so_far(self) -> Figures:
+        return self._done if self._work is None else self._done + self._work.figures
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        while (message := await receive(reader)) is not None:
+            match message:
+                case ("granted", door, count):
+                    self._pace.granted(door, count)
+                case ("freeze", seconds, ago):
+                    self._pace.frozen(seconds, ago)
+                case ("stop",):
+                    self._stopped = True
+                    if self._work is not None:
+                        self._work.stop()
+                case _:  # pragma: no cover  (both ends are of one version)
+                    raise ValueError(message)
+        orphaned()
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(_REFRESH)
+            self._send("figures", self.figures)
+
+    def _send(self, *message: object) -> None:
+        self._line.write(packed(message))
+
+
+async def main(call: Caller, line: socket.socket) -> int:
+    """Do what the coordinator says; returns the exit code."""
+    order: Order = call("order")
+    reader, writer = await asyncio.open_connection(sock=line)
+    worker = Worker(order, call, writer)
+    structlog.configure(
+        processors=[worker.log], wrapper_class=structlog.make_filtering_bound_logger(order.level)
+    )
+    try:
+        await worker.run(reader)
+    except Exception as error:  # noqa: BLE001  (the one place: every failure is the coordinator's to tell)
+        call("fail", _tellable(first_failure(error)))
+        return 1
+    return 0
+
+
+def _tellable(error: BaseException) -> BaseException:
+    """What can be sent: a defect of the program as the text that a traceback is."""
+    if isinstance(error, HarvestError | OSError):
+        return error
+    return RuntimeError("".join(traceback.format_exception(error)))
+
+
+if __name__ == "__main__":
+    # The coordinator says when to stop; it gets the same signals.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    books, line = (socket.socket(fileno=int(text)) for text in sys.argv[1:])
+    sys.exit(asyncio.run(main(Caller(books), line)))
