@@ -130,7 +130,7 @@ class Coordinator:
 
     async def _employ(self, number: int, run: int, doors: dict[str, Permits]) -> None:
         """Start a worker, and serve it to its end."""
-        with _started(self._inherited) as (process, books, line):
+        with started(self._inherited) as (process, books, line):
             reader, self._lines[number] = await asyncio.open_connection(sock=line)
             dealers = {
                 name: Dealer(door, partial(self._send, number, "granted", name))
@@ -198,10 +198,14 @@ class Coordinator:
 
 
 @contextmanager
-def _started(
+def started(
     inherited: tuple[int, ...],
 ) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket, socket.socket]]:
-    """A worker's process with two ways to talk to it; it is dead when the block is left."""
+    """A worker's process with two ways to talk to it; it is dead when the block is left.
+
+    Args:
+        inherited: File descriptors that it has as well.
+    """
     (books, its_books), (line, its_line) = socket.socketpair(), socket.socketpair()
     ends = (its_books.fileno(), its_line.fileno())
     process = subprocess.Popen(  # noqa: S603  (our own program)

@@ -1,0 +1,196 @@
+"""Several processes at one lake: the same lake, the same promises."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from harvester.cli.exit_codes import ExitCode, exit_code
+from harvester.emulator import Behaviour, Fault, Faults, SyntheticAccount
+from harvester.errors import RequestError, WorkerLostError, first_failure
+from harvester.number_key import NumberKey
+from harvester.window import as_text
+from tests.acceptance.harness import DAY, SPRING, Bench, bench
+from tests.acceptance.oracle import exact
+
+START, END = SPRING - 12 * DAY, SPRING
+SLOW = Behaviour(latency=0.1)
+BARE = MappingProxyType({"calls": False, "records": False, "resources": False})
+
+pytestmark = [pytest.mark.real_time, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
+
+
+def _account(sessions: int = 3_000) -> SyntheticAccount:
+    return SyntheticAccount(sessions, START, END, seed=12)
+
+
+def _files(lake: Path) -> dict[str, str]:
+    """What readers see, by its hash."""
+    paths = sorted(lake.rglob("*.parquet"))
+    return {str(path.relative_to(lake)): sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _workers(parent: int) -> list[int]:
+    """The workers of a run that are alive."""
+    return [
+        int(path.name)
+        for path in Path("/proc").glob("[0-9]*")
+        if _read(path / "cmdline").find(b"harvester.processes.worker") >= 0
+        and (parent == 0 or f"PPid:\t{parent}\n".encode() in _read(path / "status"))
+    ]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has just ended
+        return b""
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    """Wait for what shows itself in files and processes alone."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110  (nobody here could set an event)
+            await asyncio.sleep(0.01)
+
+
+def _demand_nothing_left(folder: Path) -> None:
+    workshop = folder / "lake" / "_harvester"
+    assert not [*(workshop / "spool" / "calls").iterdir(), *(workshop / "tmp" / "calls").iterdir()]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"tables": "flat", "redact_urls": True, "number_key": NumberKey(b"k" * 32)}],
+    ids=["nested", "flat and hidden"],
+)
+async def test_two_processes_bring_what_one_brings(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """The files are the same, byte by byte, the report adds up, and hardly more is asked."""
+    async with bench(tmp_path, _account(6_000)) as it:
+        one = await it.harvest(START, END, lake="one", **settings)
+        it.emulator.reset()
+        two = await it.harvest(START, END, lake="two", processes=2, **settings)
+        assert two.outcome == "complete"
+        assert (two.rows, two.partitions, two.published_rows) == (one.rows, 12, one.published_rows)
+        assert two.requests == len(it.emulator.requests) <= one.requests + 10
+        assert two.planned is not None
+        assert _files(tmp_path / "two") == _files(tmp_path / "one")
+        if not settings:
+            assert it.verdict(START, END, lake="two") == exact(it.account.total)
+        again = await it.harvest(START, END, lake="two", processes=2, **settings)
+        assert again.covered
+
+
+@pytest.mark.large
+@pytest.mark.parametrize(("processes", "rate"), [(2, 25.0), (4, 10.0)])
+async def test_the_budget_holds_across_processes(tmp_path: Path, processes: int, rate: float) -> None:
+    """P7: the API sees R + 1 requests at most in any second, whoever sent them."""
+    account = SyntheticAccount(round(rate * 2_500), START, END, shape="uniform", seed=7)
+    async with bench(tmp_path, account, Behaviour(latency=0.1, latency_sigma=0.5)) as it:
+        report = await it.harvest(START, END, rate=rate, concurrency=16, switches=BARE, processes=processes)
+        assert (report.outcome, report.rows) == ("complete", account.total)
+        assert it.emulator.busiest_second() <= rate + 1
+
+
+@pytest.mark.large
+async def test_a_pause_stops_all_processes(tmp_path: Path) -> None:
+    """While the API asks for a pause nobody asks, whichever process was told."""
+    faults = Faults((Fault("http_429", requests=(5,), retry_after=2.0),))
+    async with bench(tmp_path, _account(6_000), Behaviour(latency=0.02), faults) as it:
+        report = await it.harvest(START, END, processes=2)
+        assert (report.outcome, report.rows, report.retries) == ("complete", it.account.total, 1)
+        assert 2 <= report.paused < 4
+        arrivals = sorted(asked.arrived for asked in it.emulator.requests)
+        assert max(later - sooner for sooner, later in pairwise(arrivals)) >= 1.8
+
+
+@pytest.mark.large
+async def test_the_first_signal_drains_all_processes(tmp_path: Path) -> None:
+    """Stopped early, they finish their windows; the next run completes the lake, asking for nothing twice."""
+    async with bench(tmp_path, _account(), SLOW) as it:
+        backfill = it.backfill(START, END, processes=2)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(backfill.run())
+            await _until(lambda: (moment := backfill.snapshot()) and moment.partitions)
+            backfill.stop()
+        assert running.result().outcome == "interrupted"
+        assert 0 < running.result().rows < it.account.total
+        assert (await it.harvest(START, END)).outcome == "complete"
+        assert it.verdict(START, END) == exact(it.account.total)
+        asked = Counter((item.start, item.end, item.offset, item.descending) for item in it.emulator.requests)
+        assert max(asked.values()) == 1
+
+
+async def _harvest_and_kill(it: Bench) -> None:
+    backfill = it.backfill(START, END, processes=2)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(backfill.run())
+        await _until(lambda: (moment := backfill.snapshot()) and moment.partitions)
+        os.kill(_workers(os.getpid())[0], signal.SIGKILL)
+
+
+@pytest.mark.large
+async def test_a_worker_is_killed(tmp_path: Path) -> None:
+    """P5: the run fails and says why, all its processes end, and the next one completes the lake."""
+    async with bench(tmp_path, _account(), SLOW) as it:
+        with pytest.raises(ExceptionGroup) as failure:
+            await _harvest_and_kill(it)
+        error = first_failure(failure.value)
+        assert isinstance(error, WorkerLostError)
+        assert "signal 9" in str(error)
+        assert exit_code(error) == ExitCode.UNEXPECTED
+        assert not _workers(os.getpid())
+        assert (await it.harvest(START, END, processes=2)).outcome == "complete"
+        assert it.verdict(START, END) == exact(it.account.total)
+        _demand_nothing_left(tmp_path)
+
+
+async def test_what_a_worker_cannot_do_ends_the_run(tmp_path: Path) -> None:
+    """A refusal by the API is told as it would be by a lone process, with its exit code."""
+    async with bench(tmp_path, _account()) as it:
+        with pytest.raises(ExceptionGroup) as failure:
+            await it.harvest(START, END, processes=2, filters={"application_id": "999999"})
+        error = first_failure(failure.value)
+        assert isinstance(error, RequestError)
+        assert (error.code, exit_code(error)) == (116, ExitCode.USAGE)
+
+
+@asynccontextmanager
+async def _command(it: Bench) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """The command with two processes, as soon as something is published."""
+    it.backfill(START, END)  # writes the key file
+    path = it.folder / "lake"
+    api = ["--endpoint", it.endpoint, "--credentials", str(it.folder / "key.json"), "--rate", "none"]
+    span = ["--from", as_text(START), "--to", as_text(END), "--processes", "2", "--lake", str(path)]
+    command = [sys.executable, "-m", "harvester", "backfill", *span, *api, "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220,S603  (our own program)
+    try:
+        await _until(lambda: _files(path))
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_the_coordinator_is_killed(tmp_path: Path) -> None:
+    """P5: its workers end by themselves, and the next run completes the lake."""
+    async with bench(tmp_path, _account(), SLOW) as it:
+        async with _command(it) as process:
+            workers = _workers(process.pid)
+            assert len(workers) == 2
+            process.kill()
+            await _until(lambda: not {*_workers(0)} & {*workers})
+        assert (await it.harvest(START, END, processes=2)).outcome == "complete"
+        assert it.verdict(START, END) == exact(it.account.total)
+        _demand_nothing_left(tmp_path)
