@@ -19,6 +19,7 @@ QUESTIONS: Mapping[str, tuple[str, list[str]]] = {
     "floor": ("Against a straight line over the same answers", ["-m", "benchmarks.floor"]),
     "peers": ("Against other loaders, 50 ms away", ["-m", "benchmarks.peers"]),
     "budget": ("Share of the budget used, in virtual time", ["-m", "benchmarks.budget"]),
+    "processes": ("Several processes against as many straight lines", ["-m", "benchmarks.processes"]),
     "scale": ("More sessions, more windows", ["-m", "benchmarks.scale"]),
     "micro": ("The parts", ["-m", "benchmarks.micro"]),
     "storage": ("Compression, row groups, dictionaries", ["-m", "benchmarks.storage"]),

@@ -52,11 +52,12 @@ def measure(sessions: int, rounds: int, *flags: str) -> dict[str, object]:
         "sessions": sessions,
         "rows per second, of the floor's": 1 / ratio(ours, floor, "wall"),
         "processor seconds, of the floor's": ratio(ours, floor, "cpu"),
-        **{who: _figures(median(runs), sessions) for who, runs in costs.items()},
+        **{who: figures(median(runs), sessions) for who, runs in costs.items()},
     }
 
 
-def _figures(cost: Cost, sessions: int) -> Mapping[str, float]:
+def figures(cost: Cost, sessions: int) -> Mapping[str, float]:
+    """A row of the table."""
     return {
         "rows/s": round(sessions / cost.wall),
         "cpu s per 1,000": round(cost.cpu / sessions * 1000, 5),
