@@ -3,7 +3,8 @@
 from tests.mutants.files import FILES
 from tests.mutants.lake import LAKE
 from tests.mutants.network import NETWORK
+from tests.mutants.processes import PROCESSES
 from tests.mutants.proof import PROOF
 from tests.mutants.records import RECORDS
 
-MUTANTS = (*LAKE, *NETWORK, *PROOF, *RECORDS, *FILES)
+MUTANTS = (*LAKE, *NETWORK, *PROOF, *RECORDS, *FILES, *PROCESSES)

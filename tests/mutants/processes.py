@@ -1,0 +1,67 @@
+"""Bugs between the processes of one run: budget, pauses, ownership, ends."""
+
+from tests.mutants.mutant import Edit, Mutant
+
+_PROCESSES = "harvester/processes"
+_BUDGET = "tests/processes/test_permits.py::test_the_budget_holds_however_late_a_permit_is"
+_ALONE = "test_a_worker_without_coordinator_ends_and_keeps_the_lake_until_then"
+
+PROCESSES = (
+    Mutant(
+        "permit-handed-out-twice",
+        "a permit that is on its way to one worker is handed out to another as well",
+        (
+            Edit(
+                f"{_PROCESSES}/permits.py",
+                "            self._out += count\n        return count\n",
+                "        return count\n",
+            ),
+            Edit(
+                f"{_PROCESSES}/permits.py", "self._most - self._level - self._out", "self._most - self._level"
+            ),
+        ),
+        (f"{_BUDGET}[20-0.3]",),
+    ),
+    Mutant(
+        "permit-ages-on-its-way",
+        "a permit counts as used when it is handed out, however late its worker is",
+        (
+            Edit(
+                f"{_PROCESSES}/permits.py",
+                "            self._out += count\n        return count\n",
+                "            self._level += count\n        return count\n",
+            ),
+            Edit(
+                f"{_PROCESSES}/permits.py",
+                "        self._out -= count\n        self._level += count\n",
+                "",
+            ),
+        ),
+        (f"{_BUDGET}[20-2.0]",),
+    ),
+    Mutant(
+        "pause-of-one-process",
+        "a pause that the API asks for stops the process that was told, and no other",
+        (Edit(f"{_PROCESSES}/coordinator.py", "in self._lines.keys() - {number}:", "in ():"),),
+        ("tests/acceptance/test_processes.py::test_a_pause_stops_all_processes",),
+    ),
+    Mutant(
+        "orphan-publishes",
+        "a worker that outlives its coordinator may publish beside the next owner of the lake",
+        (Edit(f"{_PROCESSES}/coordinator.py", "pass_fds=(*ends, *inherited)", "pass_fds=ends"),),
+        (f"tests/processes/test_coordinator.py::{_ALONE}",),
+    ),
+    Mutant(
+        "worker-lost-unnoticed",
+        "a run of which a worker was killed says that it is complete",
+        (
+            Edit(
+                f"{_PROCESSES}/coordinator.py",
+                "if (code := _exit_code(process)) or not is_done:",
+                "if False:",
+            ),
+            Edit(f"{_PROCESSES}/coordinator.py", "raise WorkerLostError(code)", "raise WorkerLostError(0)"),
+        ),
+        ("tests/acceptance/test_processes.py::test_a_worker_is_killed",),
+    ),
+)
