@@ -3,7 +3,8 @@
 How much a second core is worth depends on the machine, so N processes are compared with what N floors reach
 on it at the same moment. The floors share what the harvester asked, every N-th question each. All of them are
 served by one process of known answers, whose share of a core is among the figures: far below one, it is not
-the limit, and it takes from every contender alike.
+the limit, and it takes from every contender alike. What processor time costs more when both cores are busy,
+the floors tell, too.
 """
 
 import argparse
@@ -60,6 +61,7 @@ def measure(sessions: int, rounds: int, processes: int, *flags: str) -> dict[str
         "sessions": sessions,
         f"rows per second of {several}, of as many floors'": 1 / ratio(many, beside, "wall"),
         f"processor seconds of {several}, of one process's": ratio(many, one, "cpu"),
+        f"processor seconds of {processes} floors, of one floor's": ratio(beside, floor, "cpu"),
         f"requests of {several}, of one process's": ratio(many, one, "requests"),
         f"rows per second of {several}, of one process's": 1 / ratio(many, one, "wall"),
         f"rows per second of {processes} floors, of one floor's": 1 / ratio(beside, floor, "wall"),
