@@ -52,8 +52,8 @@ def check(job: Job, processes: int) -> None:
         return
     if job.way != "pages":
         raise ConfigError(
-            f"--processes {processes} is for what is read by pages: a report is waited for, and read in one"
-            " piece; leave it out, or --via"
+            f"--processes {processes} is for what is read by pages; a report is waited for, and read in one"
+            " piece: leave it out"
         )
     if job.concurrency < processes:
         raise ConfigError(

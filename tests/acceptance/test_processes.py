@@ -7,14 +7,16 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from harvester.cli.exit_codes import ExitCode, exit_code
 from harvester.emulator import Behaviour, Fault, Faults, SyntheticAccount
@@ -63,6 +65,10 @@ async def _until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  (nobody here could set an event)
             await asyncio.sleep(0.01)
+
+
+async def _all_gone(workers: list[int]) -> None:
+    await _until(lambda: not {*_workers(0)} & {*workers})
 
 
 def _demand_nothing_left(folder: Path) -> None:
@@ -166,17 +172,33 @@ async def test_what_a_worker_cannot_do_ends_the_run(tmp_path: Path) -> None:
         assert (error.code, exit_code(error)) == (116, ExitCode.USAGE)
 
 
+@pytest.mark.large
+async def test_what_workers_notice_is_told(tmp_path: Path) -> None:
+    """Gaps are logged when they are found, published with ``--allow-gaps``, and in the report; exit 3."""
+    faults = Faults((Fault("wrong_total", share=1.0),))
+    async with bench(tmp_path, _account(60), Behaviour(), faults) as it:
+        end = START + 2 * DAY
+        with capture_logs() as lines:
+            report = await it.harvest(START, end, processes=2, allow_gaps=True)
+        assert report.outcome == "gaps"
+        logged = {line["window"] for line in lines if line["event"] == "gap"}
+        assert logged == {str(gap.window) for gap in report.gaps} != set()
+        it.emulator.faults = Faults()
+        assert (await it.harvest(START, end, processes=2)).outcome == "complete"
+        assert it.verdict(START, end).missing == 0
+
+
 @asynccontextmanager
 async def _command(it: Bench) -> AsyncIterator[subprocess.Popen[bytes]]:
-    """The command with two processes, as soon as something is published."""
+    """The command, with two processes."""
     it.backfill(START, END)  # writes the key file
-    path = it.folder / "lake"
     api = ["--endpoint", it.endpoint, "--credentials", str(it.folder / "key.json"), "--rate", "none"]
-    span = ["--from", as_text(START), "--to", as_text(END), "--processes", "2", "--lake", str(path)]
-    command = [sys.executable, "-m", "harvester", "backfill", *span, *api, "--quiet"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220,S603  (our own program)
+    span = ["--from", as_text(START), "--to", as_text(END), "--processes", "2"]
+    lake = ["--lake", str(it.folder / "lake")]
+    command = [sys.executable, "-m", "harvester", "backfill", *span, *lake, *api, "--quiet"]
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=silent, stderr=silent)  # noqa: ASYNC220,S603  (our own program)
     try:
-        await _until(lambda: _files(path))
         yield process
     finally:
         process.kill()
@@ -187,10 +209,31 @@ async def test_the_coordinator_is_killed(tmp_path: Path) -> None:
     """P5: its workers end by themselves, and the next run completes the lake."""
     async with bench(tmp_path, _account(), SLOW) as it:
         async with _command(it) as process:
+            await _until(lambda: _files(tmp_path / "lake"))
             workers = _workers(process.pid)
             assert len(workers) == 2
             process.kill()
-            await _until(lambda: not {*_workers(0)} & {*workers})
+            await _all_gone(workers)
         assert (await it.harvest(START, END, processes=2)).outcome == "complete"
+        assert it.verdict(START, END) == exact(it.account.total)
+        _demand_nothing_left(tmp_path)
+
+
+@pytest.mark.large
+async def test_killed_at_any_time(tmp_path: Path) -> None:
+    """P2, P5: one of its processes after the other is killed, and in the end the lake is the account."""
+    chance = Random(3)  # noqa: S311  (chance by seed)
+    async with bench(tmp_path, _account(), SLOW) as it:
+        for kill in range(4):
+            async with _command(it) as process:
+                await _until(lambda: _workers(process.pid) or process.poll() is not None)
+                await asyncio.sleep(chance.uniform(0.5, 2))
+                victims = [process.pid, *_workers(process.pid)]
+                with suppress(ProcessLookupError):
+                    os.kill(victims[kill % len(victims)], signal.SIGKILL)
+                await _until(lambda: process.poll() is not None)
+            await _all_gone(victims)
+            assert it.verdict(START, END).surplus == it.verdict(START, END).doubled == 0
+        assert (await it.harvest(START, END)).outcome == "complete"
         assert it.verdict(START, END) == exact(it.account.total)
         _demand_nothing_left(tmp_path)

@@ -93,7 +93,7 @@ async def test_a_call_waits_for_its_answer() -> None:
     ("settings", "processes", "sentence"),
     [
         ({}, 0, "at least 1"),
-        ({"via": "reports", "switches": {"records": False, "resources": False}}, 2, "--via"),
+        ({"via": "reports", "switches": {"records": False, "resources": False}}, 2, "--processes 2"),
         ({"concurrency": 3}, 4, "--concurrency 3"),
     ],
 )
