@@ -70,7 +70,8 @@ class Backfill:
             now: Gives Unix time.
             random: Spreads retries; seeded by the system if ``None``.
             pace: Of whoever runs one after the other; the job's own budget if ``None``.
-            processes: How many are to work side by side; by themselves, if more than this one.
+            processes: How many are to work side by side; more than one have clocks, chance and pace of
+                their own.
 
         Raises:
             ConfigError: The job is none for several processes.

@@ -90,6 +90,7 @@ class Coordinator:
         self._processes = min(processes, len(stretches))
         self._inherited = () if lock is None else (lock,)
         self._figures: dict[int, Figures] = {}
+        self._finished: set[int] = set()  # workers that know that there is nothing more
         self._lines: dict[int, asyncio.StreamWriter] = {}
         self._calls: dict[str, Callable[..., Any]] = {
             "facts": ledger.facts,
@@ -140,20 +141,20 @@ class Coordinator:
                 async with asyncio.TaskGroup() as group:
                     company = [group.create_task(self._listen(number, reader, dealers))]
                     company += [group.create_task(dealer.deal()) for dealer in dealers.values()]
-                    is_done = await self._serve(number, run, books)
+                    await self._serve(number, run, books)
                     for task in company:
                         task.cancel()
             finally:
                 self._lines.pop(number).close()
                 for dealer in dealers.values():
                     dealer.close()
-            if (code := _exit_code(process)) or not is_done:
+            if (code := _exit_code(process)) or number not in self._finished:
                 raise WorkerLostError(code)
 
-    async def _serve(self, number: int, run: int, books: socket.socket) -> bool:
-        """Carry out the calls of a worker until it is gone; whether it knew that there is nothing more."""
+    async def _serve(self, number: int, run: int, books: socket.socket) -> None:
+        """Carry out the calls of a worker until it is gone."""
         reader, writer = await asyncio.open_connection(sock=books)
-        job, is_done = self._order.job, False
+        job = self._order.job
 
         def begin() -> Order:
             share, more = divmod(job.concurrency, self._processes)
@@ -161,10 +162,11 @@ class Coordinator:
             return replace(self._order, job=part, run=run, level=_log.get_effective_level())
 
         def follow(figures: Figures) -> Stretch | None:
-            nonlocal is_done
             self._figures[number] = figures
-            is_done = not self._stretches
-            return None if is_done else self._stretches.popleft()
+            if self._stretches:
+                return self._stretches.popleft()
+            self._finished.add(number)
+            return None
 
         calls: Mapping[str, Callable[..., Any]]
         calls = {**self._calls, "order": begin, "next": follow, "fail": _fail}
@@ -174,7 +176,6 @@ class Coordinator:
                 writer.write(packed(calls[name](*arguments, **named)))
         finally:
             writer.close()
-        return is_done
 
     async def _listen(self, number: int, reader: asyncio.StreamReader, dealers: dict[str, Dealer]) -> None:
         while (message := await receive(reader)) is not None:
@@ -187,7 +188,8 @@ class Coordinator:
                     for other in self._lines.keys() - {number}:
                         self._send(other, "freeze", *pause)
                 case ("figures", figures):
-                    self._figures[number] = figures
+                    if number not in self._finished:  # they may arrive later than the last ones
+                        self._figures[number] = figures
                 case ("log", method, event):
                     getattr(_log, method)(**event)
                 case _:  # pragma: no cover  (both ends are of one version)

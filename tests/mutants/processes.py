@@ -57,7 +57,7 @@ PROCESSES = (
         (
             Edit(
                 f"{_PROCESSES}/coordinator.py",
-                "if (code := _exit_code(process)) or not is_done:",
+                "if (code := _exit_code(process)) or number not in self._finished:",
                 "if False:",
             ),
             Edit(f"{_PROCESSES}/coordinator.py", "raise WorkerLostError(code)", "raise WorkerLostError(0)"),
