@@ -48,7 +48,7 @@ def command(
       harvester backfill --from 2024-01-01 --to 2025-01-01 --lake ./lake --credentials key.json
       harvester backfill --from 2024-05-29T10:00 --to 2024-05-29T17:30 --lake ./lake --rate 20
       harvester backfill --from 2019-01-01 --to 2024-01-01 --lake ./lake --partition month --json
-      harvester backfill --from 2019-01-01 --to 2024-01-01 --lake ./lake --rate 80 --concurrency 32 --processes 4
+      harvester backfill --from 2019-01-01 --to 2024-01-01 --lake ./lake --rate 60 --processes 4
       harvester backfill --from 2024-01-01 --to 2024-02-01 --lake ./lake --name sales --application-id 7
       harvester backfill --from 2024-01-01 --to 2024-02-01 --lake ./lake --dataset transactions
 
