@@ -27,7 +27,7 @@ from harvester.processes.stretches import stretches
 from harvester.report import Figures, Report, Snapshot
 from harvester.todo import Scope, Stretch, missing, stretch
 from harvester.window import Window
-from harvester.work import Bench, Work, quick_of, spool_of
+from harvester.work import Work, Workbench, quick_of, spool_of
 
 
 class Crew(Protocol):
@@ -190,7 +190,7 @@ class Backfill:
         )
         async with asking as client:
             with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
-                bench = Bench(
+                bench = Workbench(
                     job=self._job,
                     account_id=self._credentials.account_id,
                     layout=self._layout,

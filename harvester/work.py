@@ -27,7 +27,7 @@ from harvester.window import Window
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Workbench:
     """What a process needs to work on one stretch after the other.
 
     Attributes:
@@ -60,7 +60,7 @@ class Bench:
 class Work:
     """One stretch: its windows read, proven and published."""
 
-    def __init__(self, bench: Bench, stretch: Stretch, reader: Via, leases: list[Lease]) -> None:
+    def __init__(self, bench: Workbench, stretch: Stretch, reader: Via, leases: list[Lease]) -> None:
         """Prepare to read ``leases`` by ``reader``; see ``prepared``."""
         self._bench = bench
         self._stretch = stretch
@@ -70,7 +70,7 @@ class Work:
         self._stopped = False
 
     @classmethod
-    async def prepared(cls, bench: Bench, stretch: Stretch) -> "Work":
+    async def prepared(cls, bench: Workbench, stretch: Stretch) -> "Work":
         """Choose how each window is to be read.
 
         Raises:

@@ -24,7 +24,7 @@ from harvester.processes.permits import SharedPace
 from harvester.processes.remote import RemoteCatalog, RemoteLedger
 from harvester.report import Figures
 from harvester.todo import Stretch
-from harvester.work import Bench, Work, quick_of, spool_of
+from harvester.work import Work, Workbench, quick_of, spool_of
 
 _REFRESH = 0.25  # seconds between two reports
 _PLAIN = (bool, int, float, str, type(None))
@@ -69,7 +69,7 @@ class Worker:
         asking = connected(job, order.credentials, self._meter, now=time.time, pace=self._pace, quick=quick)
         async with asking as client:
             with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
-                bench = Bench(
+                bench = Workbench(
                     job=job,
                     account_id=order.credentials.account_id,
                     layout=order.layout,
