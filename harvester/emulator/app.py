@@ -25,6 +25,7 @@ from harvester.emulator.parameters import Parameters
 from harvester.emulator.refusals import Refusal
 from harvester.emulator.requests import merged
 from harvester.emulator.service import Caller, Service
+from harvester.emulator.shelf import Shelf
 
 CACHE_BYTES = 256 * 1024 * 1024
 USUAL = Behaviour()
@@ -52,6 +53,7 @@ class Emulator:
         watch: Callable[[Parameters], None] | None = None,
         private_key: RSAPrivateKey | None = None,
         histories: Mapping[str, Account] = MappingProxyType({}),
+        shelf: Shelf | None = None,
     ) -> None:
         """Serve ``account``.
 
@@ -66,6 +68,7 @@ class Emulator:
             private_key: Of the credentials handed out; made at need if not given, which takes a while.
             histories: Its other histories, by the names of their datasets; the methods of those that are not
                 given are unknown.
+            shelf: Reports ordered before, of a server that was started again; none if not given.
         """
         self.behaviour = behaviour
         self.faults = faults
@@ -73,7 +76,12 @@ class Emulator:
         self._now = now
         removed: set[int] = set()
         self._service = Service(
-            {CALLS.name: account, **histories}, self._clock, cache_bytes, private_key, removed
+            {CALLS.name: account, **histories},
+            self._clock,
+            cache_bytes,
+            private_key,
+            removed=removed,
+            shelf=shelf or Shelf(),
         )
         self.files = Files(self._service.keys, self._clock, lambda: self.behaviour, removed)
         self._limits = Limits()

@@ -45,18 +45,20 @@ class Service:
         now: Callable[[], float],
         cache_bytes: int,
         private_key: RSAPrivateKey | None,
+        *,
         removed: set[int],
+        shelf: Shelf,
     ) -> None:
         """Answer from ``histories``, calls among them; ``now`` is the server's clock, Unix seconds.
 
-        Ids of recordings that are deleted go into ``removed``.
+        Ids of recordings that are deleted go into ``removed``, reports that are ordered onto ``shelf``.
         """
         account = histories[CALLS.name]
         self.keys = Keys(account.account_id, account.children, now, private_key)
         self._histories = histories
         self._now = now
         self._cache = AnswerCache(cache_bytes)
-        self._shelf = Shelf()
+        self._shelf = shelf
         self._removed = removed
 
     async def answer(self, behaviour: Behaviour, caller: Caller, parameters: Parameters) -> Answer:

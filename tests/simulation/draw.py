@@ -12,6 +12,7 @@ from tests.simulation.history import Session, dataset
 from tests.simulation.network import CLEAR
 from tests.simulation.scenario import Death, Life, Scenario
 from tests.simulation.trouble import FAMILIES, draw_faults, draw_weather
+from tests.simulation.variety import varied
 
 HOUR, DAY = 3_600, 86_400
 _MONTH_BEGINS = 1_711_929_600  # 2024-04-01, so a day and an hour begin there, too
@@ -62,7 +63,8 @@ def draw(seed: int) -> Scenario:
         clock_offset=random.choice((0.0, 0.0, random.uniform(-400, 400))),
         seed=seed,
     )
-    return replace(scenario, lives=(*_chaos(random, scenario, behaviour), _calm(random, scenario, behaviour)))
+    lives = (*_chaos(random, scenario, behaviour), _calm(random, scenario, behaviour))
+    return varied(replace(scenario, lives=lives))
 
 
 def _chaos(random: Random, scenario: Scenario, behaviour: Behaviour) -> list[Life]:

@@ -11,12 +11,12 @@ from math import inf
 from harvester.datasets import CALLS, Dataset, Field, Kind
 from harvester.emulator import ListedAccount
 from harvester.emulator.account import Record
-from harvester.emulator.render import Entry, Nested, Parts
+from harvester.emulator.render import Entry, Parts
 from harvester.window import as_text
 
 ACCOUNT_ID = 20
-_LEG = (Field("call_id", Kind.INTEGER), Field("cost", Kind.NUMBER), Field("successful", Kind.BOOLEAN))
-_KEPT = frozenset(
+LEG = (Field("call_id", Kind.INTEGER), Field("cost", Kind.NUMBER), Field("successful", Kind.BOOLEAN))
+KEPT = frozenset(
     {
         "call_session_history_id",
         "application_id",
@@ -32,14 +32,14 @@ _KEPT = frozenset(
 
 def dataset(page_size: int, pages: int) -> Dataset:
     """The vendor's sessions with few of their fields, so that decoding is quick, and with small caps."""
-    fields = tuple(field for field in CALLS.fields if field.name in _KEPT)
-    legs = Field("calls", Kind.LIST, _LEG)
+    fields = tuple(field for field in CALLS.fields if field.name in KEPT)
+    legs = Field("calls", Kind.LIST, LEG)
     return replace(CALLS, page_size=page_size, max_offset=page_size * (pages - 1), fields=(*fields, legs))
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session and its life; moments are Unix time.
+    """One session, or another record, and its life; moments are Unix time.
 
     Attributes:
         key: Its id.
@@ -49,6 +49,8 @@ class Session:
         appears: From when on the history shows it.
         ends: Until when it is running.
         leaves: From when on the history shows it no more.
+        names: How the API calls its id, its time, and that it runs; nothing if it never does.
+        meanwhile: What it says of some fields while it runs, ``None`` for nothing: costs come later.
     """
 
     key: int
@@ -58,14 +60,17 @@ class Session:
     appears: float = -inf
     ends: float = -inf
     leaves: float = inf
+    names: tuple[str, str, str] = ("call_session_history_id", "start_date", "active")
+    meanwhile: Mapping[str, object] = field(default_factory=lambda: {"calls": None})
 
     def record(self, *, running: bool) -> dict[str, object]:
         """As the API writes it."""
-        known = {"call_session_history_id": self.key, "start_date": as_text(self.second), "active": running}
-        # What a session costs, and how long it took, is known at its end.
-        return known | {
-            name: value for name, value in self.fields.items() if not (running and name == "calls")
-        }
+        key, time, active = self.names
+        known: dict[str, object] = {key: self.key, time: as_text(self.second)}
+        if active:
+            known[active] = running
+        said = {**self.fields, **self.meanwhile} if running else self.fields
+        return known | {name: value for name, value in said.items() if value is not None}
 
     def at(self, now: float) -> dict[str, object] | None:
         """Its record at a moment; ``None`` if the history does not show it then."""
@@ -73,11 +78,16 @@ class Session:
 
 
 class History(ListedAccount):
-    """The account as it is at one moment, which only moves on."""
+    """The account as it is at one moment, which only moves on.
 
-    def __init__(self, sessions: Iterable[Session], now: float) -> None:
+    Attributes:
+        dataset: Which history it is.
+    """
+
+    def __init__(self, sessions: Iterable[Session], now: float, dataset: Dataset = CALLS) -> None:
         """Start as it is at ``now``."""
-        super().__init__(account_id=ACCOUNT_ID)
+        super().__init__(account_id=ACCOUNT_ID, dataset=dataset)
+        self.dataset = dataset
         self._sessions = {session.key: session for session in sessions}
         self._bytes: dict[tuple[int, bool], bytes] = {}
         moments = (m for s in self._sessions.values() for m in (s.appears, s.ends, s.leaves))
@@ -100,14 +110,16 @@ class History(ListedAccount):
         if record is not None:
             self.add(record)
 
-    def render(self, entries: Sequence[Entry], parts: Parts) -> list[bytes]:
-        """One JSON object each; a session's bytes are made once."""
-        assert parts == Nested(), "the simulation asks for all there is"
+    def render(self, entries: Sequence[Entry], _parts: Parts) -> list[bytes]:
+        """One JSON object each; a session's bytes are made once.
+
+        Whoever leaves a part out has drawn records without it, or only counts them.
+        """
         return [self._rendered(key) for _, key, _ in entries]
 
     def _rendered(self, key: int) -> bytes:
         record = self._records[key]
-        name = key, bool(record["active"])
+        name = key, bool(record.get("active"))
         if name not in self._bytes:
             # Not orjson: it has no integers beyond 64 bits and no broken characters.
             self._bytes[name] = json.dumps(record, separators=(",", ":")).encode()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Any
 
 import duckdb
 
+from harvester.datasets import Dataset
 from harvester.window import Window, as_second, merged
+from tests.simulation.tables import FlatTables, SeenFile, plain
 
-Row = tuple[Any, ...]
-_Stamp = tuple[str, int, int, int]
+_Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class WrongError(AssertionError):
@@ -40,19 +41,6 @@ def reader() -> duckdb.DuckDBPyConnection:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenFile:
-    """A file that readers see.
-
-    Attributes:
-        rows: Its rows, in order, with plain values.
-        covers: The seconds that its footer claims.
-    """
-
-    rows: tuple[Row, ...]
-    covers: tuple[Window, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Ledger:
     """What the ledger says at one moment.
 
@@ -60,7 +48,7 @@ class Ledger:
         coverage: Seconds proven and published.
         gaps: Seconds that could not be proven.
         windows: Windows begun or proven, and not published.
-        published: Path, rows and hash of the files written down, less those decided on anew.
+        published: Path, rows and hash of the files written down, less those decided on anew; of all tables.
         decided: Paths of the files decided on and not written down yet.
         known: Path and hash of every file that may be seen: published, or decided on.
         facts: What was learned of the API.
@@ -80,11 +68,16 @@ class Ledger:
 class SeenLake:
     """One lake, read again and again; a file that did not change is read once."""
 
-    def __init__(self, root: Path, columns: Sequence[str], database: duckdb.DuckDBPyConnection) -> None:
-        """Read ``columns``, the first of which is the key, and ``extra``, the last."""
+    def __init__(
+        self, root: Path, dataset: Dataset, tables: str, database: duckdb.DuckDBPyConnection
+    ) -> None:
+        """Read the columns of ``dataset``, the first of which is the key, and ``extra``, the last."""
         self.root = root
         self.workshop = root / "_harvester"
-        self._columns = ", ".join(f'"{column}"' for column in columns)
+        self._name = dataset.name
+        self._flat = FlatTables(dataset) if tables == "flat" else None
+        self._folder = f"{dataset.name}.{dataset.noun}" if self._flat else dataset.name
+        self._columns = ", ".join(f'"{field.name}"' for field in dataset.fields)
         self._database = database
         self._known: dict[_Stamp, SeenFile] = {}
 
@@ -96,10 +89,11 @@ class SeenLake:
         """
         seen: dict[str, tuple[SeenFile, bool]] = {}
         known: dict[_Stamp, SeenFile] = {}
-        for path in sorted((self.root / "calls").rglob("*.parquet")):
-            name, state = str(path.relative_to(self.root)), path.stat()
-            stamp = (name, state.st_ino, state.st_mtime_ns, state.st_size)
-            file = self._known.get(stamp) or self._opened(path)
+        for path in sorted((self.root / self._folder).rglob("*.parquet")):
+            name = str(path.relative_to(self.root))
+            others = self._flat.others(self.root, path) if self._flat else ()
+            stamp = tuple(map(_state, (path, *others)))
+            file = self._known.get(stamp) or self._opened(path, others)
             seen[name] = file, stamp not in self._known
             known[stamp] = file
         self._known = known
@@ -113,16 +107,16 @@ class SeenLake:
             def rows(query: str) -> list[Any]:
                 return ledger.execute(query).fetchall()
 
-            intents = rows("SELECT path, sha256 FROM intent")
-            decided = frozenset(path for path, _ in intents)
-            published = rows("SELECT path, rows, sha256 FROM published")
+            intents = list(_parts(rows("SELECT path, rows, sha256, parts FROM intent")))
+            decided = frozenset(path for path, _, _ in intents)
+            published = list(_parts(rows("SELECT path, rows, sha256, parts FROM published")))
             return Ledger(
                 coverage=merged(Window(*row) for row in rows("SELECT start, stop FROM coverage")),
                 gaps=merged(Window(*row) for row in rows("SELECT start, stop FROM gap")),
                 windows=rows("SELECT count(*) FROM window")[0][0],
                 published=tuple(row for row in published if row[0] not in decided),
                 decided=decided,
-                known=frozenset([*intents, *((path, digest) for path, _, digest in published)]),
+                known=frozenset((path, digest) for path, _, digest in [*intents, *published]),
                 # None, if it was killed in the first instant of its first life.
                 facts=next((json.loads(facts) for (facts,) in rows("SELECT facts FROM dataset")), {}),
                 damage=rows("PRAGMA integrity_check")[0][0],
@@ -138,27 +132,33 @@ class SeenLake:
 
     def quarantined(self) -> set[int]:
         """Keys of the records in quarantine."""
-        paths = (self.workshop / "quarantine" / "calls").glob("*.jsonl")
+        paths = (self.workshop / "quarantine" / self._name).glob("*.jsonl")
         return {json.loads(line)["key"] for path in paths for line in path.read_bytes().splitlines()}
 
-    def _opened(self, path: Path) -> SeenFile:
+    def _opened(self, path: Path, others: Sequence[Path]) -> SeenFile:
         told = "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = 'harvester.covers'"
         query = f"SELECT {self._columns}, extra FROM read_parquet(?, hive_partitioning = false)"
         try:
+            if self._flat:
+                return self._flat.opened(self._database, self.root, path, others)
             rows = self._database.execute(query, [str(path)]).fetchall()
             ((covers,),) = self._database.execute(told, [str(path)]).fetchall()
-        except duckdb.Error as error:
+        except (duckdb.Error, AssertionError) as error:
             raise WrongError(f"P4: {path.name} cannot be read: {error}") from error
         windows = (Window(as_second(start), as_second(end)) for start, end in json.loads(covers))
         return SeenFile(tuple(tuple(map(plain, row)) for row in rows), tuple(windows))
 
 
-def plain(value: Any) -> object:
-    """A value as JSON would bring it, so that rows can be compared, and hashed."""
-    if hasattr(value, "timestamp"):
-        return int(value.timestamp())
-    if isinstance(value, list | dict):
-        return json.dumps(value, sort_keys=True)
-    if isinstance(value, str) and value.startswith("{"):
-        return json.dumps(json.loads(value), sort_keys=True)
-    return value
+def _state(path: Path) -> tuple[str, int, int, int]:
+    try:
+        state = path.stat()
+    except FileNotFoundError:  # of flat tables, some may be shown before others
+        return str(path), 0, 0, 0
+    return str(path), state.st_ino, state.st_mtime_ns, state.st_size
+
+
+def _parts(rows: Iterable[Any]) -> Iterator[tuple[str, int, str]]:
+    """Path, rows and hash of each file, those of flat tables behind that of the records."""
+    for path, count, digest, parts in rows:
+        yield path, count, digest
+        yield from ((other, rows, sha256) for other, rows, _, sha256 in json.loads(parts))

@@ -26,6 +26,8 @@ from harvester.errors import HarvestError
 from harvester.harvest import Backfill
 from harvester.health import HealthFile
 from harvester.look_back import LookBack
+from harvester.order import Order
+from harvester.recordings import Recordings
 from harvester.report import Report
 from harvester.round import Round
 from harvester.service import Service, Settings
@@ -36,6 +38,7 @@ from tests.keys import CREDENTIALS
 from tests.simulation.history import History
 from tests.simulation.network import Network, connected
 from tests.simulation.scenario import Life, Scenario
+from tests.simulation.vendor import Memory
 from tests.simulation.watch import Teller, WatchedEmulator, watching
 
 _ENDPOINT = "http://127.0.0.1:1"
@@ -85,9 +88,11 @@ def _live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Te
     structlog.configure(
         processors=[partial(_kept, logs)], wrapper_class=structlog.make_filtering_bound_logger(_WARNING)
     )
-    emulator = WatchedEmulator(History(scenario.sessions, begins), life, teller, wall)
+    history = History(scenario.sessions, begins, scenario.dataset)
+    emulator = WatchedEmulator(history, life, teller, wall, Memory(lake.with_name("vendor")))
     program = _Program(
         job=_job(scenario, life, lake),
+        files=scenario.files,
         life=life,
         credentials=replace(CREDENTIALS, key_id=str(emulator.credentials("Owner")["key_id"])),
         teller=teller,
@@ -128,6 +133,7 @@ async def _served(program: "_Program", emulator: WatchedEmulator, network: Netwo
     await runner.setup()
     assert runner.server is not None
     network.listen(runner.server)
+    emulator.remember()
     async with asyncio.timeout(_LONGEST):
         await program.run()
 
@@ -137,6 +143,7 @@ class _Program:
     """The commands of one life."""
 
     job: Job
+    files: bool
     life: Life
     credentials: Credentials
     teller: Teller
@@ -151,6 +158,9 @@ class _Program:
             case "sync":
                 await self._sync()
                 return
+            case "recordings":
+                await self._recordings()
+                return
             case "repair":
                 await self._backfill(repair=True)
             case "harvest":
@@ -158,6 +168,8 @@ class _Program:
         if self.life.last and await self._verify(ask=True):
             await self._backfill(repair=True)
             await self._verify(ask=True)
+        if self.life.last and self.files:
+            await self._recordings()
 
     async def _backfill(self, *, repair: bool) -> Report:
         backfill = Backfill(
@@ -173,6 +185,29 @@ class _Program:
         self.teller.tell("ended", report=report.as_json())
         await asyncio.sleep(1)  # a command has a budget of its own, and takes longer than that to start
         return report
+
+    async def _recordings(self) -> None:
+        """Fetch the files behind what is published, and perhaps have them deleted where they were."""
+        job, death = self.job, self.life.death
+        order = Order(
+            lake=job.lake,
+            name=job.name,
+            credentials=job.credentials,
+            endpoint=job.endpoint,
+            rate=job.rate,
+            concurrency=job.concurrency,
+            api_rate=job.rate,
+            again=self.life.behaviour.seed % 2 == 0,
+            delete=bool(self.life.delete),
+            confirmed=self.life.delete == "confirmed",
+        )
+        chance = Random(f"retries {self.life.behaviour.seed}")
+        recordings = Recordings(order, self.credentials, now=self.wall, random=chance)
+        if death.stopped is not None:
+            asyncio.get_running_loop().call_later(death.stopped, recordings.stop)
+        report = await recordings.run()
+        self.teller.tell("collected", report=report.as_json())
+        await asyncio.sleep(1)
 
     async def _sync(self) -> None:
         """Keep the range up to date for some rounds."""
@@ -220,12 +255,14 @@ class _Program:
 def _job(scenario: Scenario, life: Life, lake: Path) -> Job:
     return Job(
         dataset=scenario.dataset,
-        name="calls",
+        name=scenario.dataset.name,
         window=life.window,
         lake=lake,
         credentials=lake / "no file",
         endpoint=_ENDPOINT,
         partition=scenario.partition,
+        tables=scenario.tables,
+        switches=scenario.switches,
         settle=scenario.settle,
         active_lag=scenario.active_lag,
         **life.settings,

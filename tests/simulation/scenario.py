@@ -46,6 +46,8 @@ class Life:
         weather: Of the network.
         behaviour: Of the API.
         settings: Of the job.
+        delete: Whether what is on disk is to be deleted at the vendor: not, only counted, or really.
+        broken_files: Faults of the storage.
         may_fail: Failures that it may end with, by the names of their classes.
         last: Whether this is the calm in which everything must be brought to an end.
     """
@@ -53,11 +55,13 @@ class Life:
     window: Window
     pause: float
     behaviour: Behaviour
-    does: Literal["harvest", "repair", "verify", "sync"] = "harvest"
+    does: Literal["harvest", "repair", "verify", "sync", "recordings"] = "harvest"
     death: Death = Death()
     faults: tuple[Fault, ...] = ()
     weather: Weather = CLEAR
     settings: Mapping[str, Any] = field(default_factory=dict)
+    delete: Literal["", "counted", "confirmed"] = ""
+    broken_files: tuple[Fault, ...] = ()
     may_fail: frozenset[str] = frozenset()
     last: bool = False
 
@@ -82,6 +86,12 @@ class Scenario:
         sessions: The history.
         lives: The lives; the last is calm.
         beyond: Seconds that no way of asking may reach.
+        form: What the records look like; empty for calls as they are drawn.
+        tables: ``nested`` or ``flat``.
+        switches: Parts of a record that are not asked for, by option.
+        by_report: Whether some of it is read by report.
+        still: Whether nothing but kills can make the program order a report again.
+        files: Whether the files behind the calls are fetched, too.
     """
 
     seed: int
@@ -94,3 +104,9 @@ class Scenario:
     sessions: tuple[Session, ...]
     lives: tuple[Life, ...]
     beyond: frozenset[int]
+    form: str = ""
+    tables: str = "nested"
+    switches: Mapping[str, bool] = field(default_factory=dict)
+    by_report: bool = False
+    still: bool = False
+    files: bool = False

@@ -14,15 +14,18 @@ from unittest.mock import patch
 
 import orjson
 
-from harvester.emulator import Emulator, Fault, Faults
+from harvester.datasets import BRIEF_CALLS, CALLS
+from harvester.emulator import Emulator, Fault, Faults, ListedAccount
 from harvester.emulator.answers import Answer
 from harvester.lake import publish
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
+from harvester.links import DELETE_METHOD
 from tests.keys import PRIVATE_KEY
-from tests.simulation.history import History
+from tests.simulation.history import ACCOUNT_ID, History
 from tests.simulation.network import Network
 from tests.simulation.scenario import Death, Life
+from tests.simulation.vendor import KeptShelf, Memory
 
 GOOD = b"+"
 _FILE_EVENTS = frozenset({"open", "os.rename", "os.remove", "os.truncate", "os.mkdir"})
@@ -48,13 +51,13 @@ class Teller:
         line = [what, round(self.clock(), 6), facts]
         os.write(self.out, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
-    def ask(self, what: str) -> None:
+    def ask(self, what: str, **facts: object) -> None:
         """Say it, and wait until it was judged.
 
         Raises:
             BrokenPipeError: It broke a promise, and nobody listens any more.
         """
-        self.tell(what)
+        self.tell(what, **facts)
         if os.read(self.back, 1) != GOOD:
             raise BrokenPipeError
 
@@ -67,21 +70,40 @@ class Teller:
 class WatchedEmulator(Emulator):
     """Tells of every request, and lets the account live on before it answers."""
 
-    def __init__(self, history: History, life: Life, teller: Teller, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, history: History, life: Life, teller: Teller, wall: Callable[[], float], memory: Memory
+    ) -> None:
+        name = history.dataset.name
+        is_calls = name in {CALLS.name, BRIEF_CALLS.name}
+        shelf = KeptShelf(memory, teller.tell, wall)
         super().__init__(
-            history,
+            history if is_calls else ListedAccount(account_id=ACCOUNT_ID),
             life.behaviour,
             Faults(life.faults, seed=Random(life.behaviour.seed).getrandbits(32)),
             now=wall,
             watch=lambda _: history.advance(wall()),
             private_key=PRIVATE_KEY,
+            histories={} if is_calls else {name: history},
+            shelf=shelf,
         )
         self._teller = teller
+        self._memory = memory
+        self._kept = shelf
+        self.files.faults = Faults(life.broken_files, seed=life.behaviour.seed)
+
+    def remember(self) -> None:
+        """Know what was ordered and deleted in earlier lives; needs a running loop."""
+        self._kept.restore()
+        self.files.removed.update(facts["number"] for facts in self._memory.notes("removed"))
 
     def _note(
         self, at: float, parameters: Mapping[str, str], answer: Answer | None, fault: Fault | None
     ) -> None:
         super()._note(at, parameters, answer, fault)
+        number = int(parameters.get("record_id", 0)) if parameters.get("cmd") == DELETE_METHOD else 0
+        if number in self.files.removed:
+            self._memory.note("removed", number=number)
+            self._teller.ask("deleting", number=number)
         self._teller.tell(
             "asked",
             asked=[parameters.get(name) for name in _TOLD],

@@ -36,6 +36,7 @@ class Witness:
         Raises:
             WrongError: That breaks a promise.
         """
+        life = self._life
         match what:
             case "asked":
                 self._requests += 1
@@ -50,6 +51,13 @@ class Witness:
                 self._failure = facts
             case "ended":
                 self._reports.append(facts["report"])
+            case "collected":
+                outcome = facts["report"]["outcome"]
+                stopped = outcome == "interrupted" and life.death.stopped is not None
+                wanted = (
+                    outcome == "complete" if life.last else outcome in {"complete", "failures"} or stopped
+                )
+                demand(wanted, f"P10, P11: the files ended with {facts['report']}")
             case "verified":
                 demand(not facts["findings"], f"P12: verify finds {facts['findings']}")
             case "over":

@@ -20,6 +20,7 @@ import orjson
 
 from harvester.pipeline import fetchers
 from tests.simulation.draw import draw
+from tests.simulation.files import FilesJudge
 from tests.simulation.judge import Judge
 from tests.simulation.lake import SeenLake, WrongError, demand
 from tests.simulation.life import live
@@ -29,7 +30,7 @@ from tests.simulation.watch import GOOD, Teller
 from tests.simulation.witness import Witness
 
 MEMORY = Path("/dev/shm")  # noqa: S108  (a file system in memory, where there is one)
-_JUDGED = frozenset({"shown", "published"})
+_JUDGED = frozenset({"shown", "published", "deleting"})
 
 
 @dataclass(slots=True)
@@ -71,10 +72,12 @@ class _World:
     def __init__(
         self, scenario: Scenario, lake: Path, database: duckdb.DuckDBPyConnection, outcome: Outcome
     ) -> None:
-        columns = [field.name for field in scenario.dataset.fields]
         self._scenario = scenario
         self._lake = lake
-        self._judge = Judge(scenario, SeenLake(lake, columns, database))
+        seen = SeenLake(lake, scenario.dataset, scenario.tables, database)
+        self._judge = Judge(scenario, seen)
+        self._files = FilesJudge(scenario, seen, database) if scenario.files else None
+        self._orders: set[str] = set()
         self._outcome = outcome
         self._now = scenario.begins
         self._asked: Counter[tuple[Any, ...]] = Counter()
@@ -88,6 +91,8 @@ class _World:
             self._outcome.counts["lives"] += 1
             self._live(number, life)
         self._judge.finish(self._now, began=began)
+        if self._files:
+            self._files.finish()
         if _is_plain(self._scenario):
             self._outcome.counts["plain"] += 1
             repeated = sum(times - 1 for times in self._asked.values())
@@ -98,15 +103,14 @@ class _World:
         for what, at, facts, answer in _told(self._scenario, number, self._lake, begins):
             self._now = begins + at
             self._outcome.counts[what] += 1
-            if what == "shown":
-                self._judge.look(self._now)
-            elif what == "published":
-                facts["files"] = self._judge.compare(self._now, owned=True)
+            self._hear(what, facts, life)
             self._outcome.trace.append(f"{number} {at:.6f} {what} {orjson.dumps(facts).decode()}")
             witness.hear(what, facts)
             if what in _JUDGED:
                 os.write(answer, GOOD)
         witness.judge()
+        if self._files:
+            self._files.look()
         if witness.killed:
             self._again += life.settings["concurrency"] + fetchers(life.settings["concurrency"])
             if life.death.power:
@@ -118,6 +122,25 @@ class _World:
             self._judge.look(self._now)
         else:
             self._judge.compare(self._now, owned=False)
+
+    def _hear(self, what: str, facts: dict[str, Any], life: Life) -> None:
+        match what:
+            case "shown":
+                self._judge.look(self._now)
+            case "published":
+                facts["files"] = self._judge.compare(self._now, owned=True)
+            case "ordered":
+                self._ordered(facts)
+            case "deleting" if self._files:
+                self._files.deleting(facts["number"], life)
+            case _:
+                pass  # the witness hears the rest
+
+    def _ordered(self, facts: dict[str, Any]) -> None:
+        """A report is ordered once, whatever is killed when."""
+        asked = repr((facts["type"], sorted(facts["filters"].items())))
+        demand(not (self._scenario.still and asked in self._orders), f"P5: ordered twice: {asked}")
+        self._orders.add(asked)
 
     def _tear(self, random: Random) -> None:
         """A power cut: of what was written without a sync, some is lost and some is garbage."""
@@ -149,7 +172,9 @@ def _is_plain(scenario: Scenario) -> bool:
     shuffled = scenario.lives[-1].behaviour.order == "shuffled"
     # The look-back of sync is asked for again on purpose.
     renewed = any(life.does == "sync" for life in scenario.lives)
-    return not (troubled or unsteady or shuffled or renewed or scenario.beyond)
+    # Reports are counted twice, before and after, and judged by their orders; caps are found by asking.
+    otherwise = scenario.by_report or not scenario.dataset.caps_published
+    return not (troubled or unsteady or shuffled or renewed or otherwise or scenario.beyond)
 
 
 def _told(

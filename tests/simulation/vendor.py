@@ -1,0 +1,88 @@
+"""What the vendor remembers from one life of the program to the next: reports, and what was deleted.
+
+A life has a server of its own, in its own process, so this is a file beside the lake.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harvester.emulator.render import gzipped
+from harvester.emulator.shelf import Made, Ordered, Shelf
+
+Tell = Callable[..., None]
+
+
+class Memory:
+    """A file of lines; what was written is there for the next life, however this one ends."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep it at ``path``."""
+        self._path = path
+
+    def note(self, what: str, **facts: object) -> None:
+        """Remember something."""
+        with self._path.open("ab", buffering=0) as file:
+            file.write(orjson.dumps([what, facts], option=orjson.OPT_APPEND_NEWLINE))
+
+    def notes(self, what: str) -> Iterator[dict[str, Any]]:
+        """What was remembered of a kind, oldest first."""
+        for line in self._path.read_bytes().splitlines() if self._path.exists() else ():
+            kind, facts = orjson.loads(line)
+            if kind == what:
+                yield facts
+
+
+class KeptShelf(Shelf):
+    """The reports of all lives."""
+
+    def __init__(self, memory: Memory, tell: Tell, wall: Callable[[], float]) -> None:
+        """Keep them in ``memory``; ``tell`` of every order."""
+        super().__init__()
+        self._memory = memory
+        self._tell = tell
+        self._wall = wall
+
+    def restore(self) -> None:
+        """Put what was ordered in earlier lives on the shelf, each as old as it is."""
+        loop = asyncio.get_running_loop()
+        for facts in self._memory.notes("report"):
+            making, file = loop.create_future(), facts["file"].encode()
+            making.set_result(Made(file, gzipped(file), facts["rows"]))
+            self._made += 1
+            super().put(
+                Ordered(
+                    id=facts["id"],
+                    history_type=facts["type"],
+                    filters=facts["filters"],
+                    account_id=facts["account"],
+                    created=facts["created"],
+                    ordered=loop.time() + facts["at"] - self._wall(),
+                    making=making,
+                    total=facts["total"],
+                    fails=facts["fails"],
+                )
+            )
+
+    def put(self, report: Ordered) -> None:
+        """Keep a report, and say so."""
+        super().put(report)
+        made = report.making.result()  # jobs run inline here
+        filters = dict(report.filters)
+        self._memory.note(
+            "report",
+            id=report.id,
+            type=report.history_type,
+            filters=filters,
+            account=report.account_id,
+            created=report.created,
+            at=self._wall(),
+            total=report.total,
+            fails=report.fails,
+            file=made.file.decode(),
+            rows=made.rows,
+        )
+        self._tell("ordered", number=report.id, type=report.history_type, filters=filters, fails=report.fails)
