@@ -1,8 +1,8 @@
 """One day's files: from the URLs of its records into the lake, several side by side."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from harvester.api.download import Downloader, Fetched
@@ -55,10 +55,21 @@ class Collection:
             return
         shelf.make()
         waiting = iter(todo)
-        with shelf.noting() as notes:
-            async with asyncio.TaskGroup() as group:
-                for number in range(min(self.concurrency, len(todo))):
-                    group.create_task(self._work(waiting, shelf, known, notes), name=f"file {number}")
+        try:
+            with shelf.noting() as notes:
+                async with asyncio.TaskGroup() as group:
+                    for number in range(min(self.concurrency, len(todo))):
+                        group.create_task(self._work(waiting, shelf, known, notes), name=f"file {number}")
+        finally:
+            self._own_up(todo, shelf, known)
+
+    @staticmethod
+    def _own_up(todo: Iterable[Attachment], shelf: Shelf, known: Entries) -> None:
+        """Call nothing stored that is not there: a kill came before its last rename, or somebody took it."""
+        for item in todo:
+            entry = known.get(item.identity)
+            if entry is not None and entry.status == STORED and not shelf.lies_there(entry):
+                known[item.identity] = replace(entry, status=FAILED, reason="the file is not on disk")
 
     def _is_settled(self, shelf: Shelf, entry: Entry | None) -> bool:
         if entry is None:

@@ -69,11 +69,6 @@ class Order:
                 f"{self.name!r} was harvested with --redact-urls, so the lake does not know where its files"
                 " are: harvest it under another --name, or into another lake, without"
             )
-        if identity.get("tables") == "flat":
-            raise ConfigError(
-                f"{self.name!r} was harvested with --tables flat, whose links are not followed: harvest it"
-                " under another --name, with --tables nested"
-            )
         left_out = {
             field: name
             for name, switch in dataset.switches.items()

@@ -86,9 +86,9 @@ class Recordings:
             tidy(order.lake)
             collection = await self._collection(stack, database, routes, identity)
             deletion = await self._deletion(stack, database, identity)
-            dataset = DATASETS[identity["dataset"]]
+            dataset, flat = DATASETS[identity["dataset"]], identity.get("tables") == "flat"
             for window in self._windows(catalog):
-                for day in days(order.lake, catalog, dataset, links, window):
+                for day in days(order.lake, catalog, dataset, links, window, flat=flat):
                     if self._stopped:
                         break
                     await self._do(day, Shelf(order.lake, day.label, dataset.key), collection, deletion)

@@ -9,10 +9,11 @@ from harvester.api.page_source import check_zone
 from harvester.api.protocol import Page
 from harvester.api.question import Bounds, Question
 from harvester.datasets import Dataset
-from harvester.errors import MalformedAnswerError, RangeTooWideError
+from harvester.errors import RangeTooWideError, UnavailableError
 from harvester.window import Window, as_second
 
 _DAY = 86_400
+_TRIES = 3  # of an answer without a total; pages are read so often, too
 
 
 class Api(Protocol):
@@ -41,13 +42,14 @@ class Counter:
         """The API's total of one question.
 
         Raises:
-            MalformedAnswerError: It gives none.
+            UnavailableError: It gives none, however often it is asked.
             HarvestError: The API refuses, cannot be reached or answers in another time zone.
         """
-        page = await self._ask(question)
-        if page.total is None:
-            raise MalformedAnswerError("the API gives no total")
-        return page.total
+        for _ in range(_TRIES):
+            page = await self._ask(question)
+            if page.total is not None:
+                return page.total
+        raise UnavailableError(f"the API gives no total, asked {_TRIES} times")
 
     async def first(self, question: Question) -> int | None:
         """The second of the first record that comes, Unix time; ``None`` if there is none to be read.
@@ -74,7 +76,7 @@ class Counter:
             The count, and in how many windows it was asked: more than one if the API refuses wide ranges.
 
         Raises:
-            MalformedAnswerError: It gives no total.
+            UnavailableError: It gives no total.
             RangeTooWideError: It refuses a single second, too.
             HarvestError: The API refuses, cannot be reached or answers in another time zone.
         """

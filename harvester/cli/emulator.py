@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     option("--latency", type=float, default=0.0, show_default=True, help="Median seconds before an answer."),
     option("--limit", type=int, help="Requests per second above which it refuses.  [default: none]"),
     option("--role", default="Owner", show_default=True, help="Role of the key it hands out."),
+    option(
+        "--report-seconds", type=float, default=0.0, show_default=True, help="Seconds until a report is made."
+    ),
+    option(
+        "--failing-reports", type=int, default=0, show_default=True, help="So many reports, the first, fail."
+    ),
     option("--exclusive-end", is_flag=True, help="Leave the second of to_date out of a range."),
     option(
         "--folder",
@@ -45,6 +51,7 @@ def command(*, folder: Path | None, port: int, role: str, **values: Any) -> None
       harvester emulator
       harvester emulator --sessions 1000000 --from 2023-01-01 --to 2024-01-01 --latency 0.3
       harvester emulator --limit 20 --role Support
+      harvester emulator --report-seconds 90 --failing-reports 1
     """  # noqa: D301  (\b keeps click from joining the lines)
     import asyncio
     import tempfile
@@ -63,7 +70,7 @@ def command(*, folder: Path | None, port: int, role: str, **values: Any) -> None
 def _emulator(values: dict[str, Any]) -> "Emulator":
     from harvester import notation
     from harvester.datasets import ACD, AUDIT, TRANSACTIONS
-    from harvester.emulator import Behaviour, Emulator, SyntheticAccount
+    from harvester.emulator import Behaviour, Emulator, ReportBehaviour, SyntheticAccount
 
     span = notation.span(values["from_"], values["to"])
     drawn = {"shape": values["shape"], "seed": values["seed"]}
@@ -79,6 +86,7 @@ def _emulator(values: dict[str, Any]) -> "Emulator":
         to_inclusive=not values["exclusive_end"],
         latency=values["latency"],
         requests_per_second=values["limit"],
+        reports=ReportBehaviour(seconds=values["report_seconds"], failing=values["failing_reports"]),
     )
     return Emulator(account, behaviour, histories=histories)
 

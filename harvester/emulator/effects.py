@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from harvester.emulator.answers import HTML, Answer, refused, retry_after
+from harvester.emulator.answers import HTML, JSON, Answer, refused, retry_after
 from harvester.emulator.refusals import Refusal
 from harvester.emulator.render import gunzipped, gzipped
 
@@ -60,6 +60,8 @@ def _page(edited: Callable[[Page], None]) -> Effect:
     """The true answer, if it is a page, edited as JSON."""
 
     def damaged(answer: Answer) -> Answer:
+        if answer.content_type != JSON:
+            return answer
         page = json.loads(_plain(answer))
         if not isinstance(page.get("result"), list):
             return answer

@@ -4,22 +4,18 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from harvester.datasets import Dataset
-from harvester.errors import LakeError
 from harvester.lake.catalog import Catalog
-from harvester.lake.rows import TimeColumn
+from harvester.lake.linked import linked
 from harvester.links import RECORD, Link
 from harvester.window import Window
 
 _DAY = 86_400
-_ROWS = 8_192  # records as Python objects at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +93,21 @@ def plain(url: str) -> str:
 
 
 def days(
-    root: Path, catalog: Catalog, dataset: Dataset, links: Sequence[Link], asked: Window
+    root: Path, catalog: Catalog, dataset: Dataset, links: Sequence[Link], asked: Window, *, flat: bool
 ) -> Iterator[Day]:
     """The days of ``asked`` that have published files, oldest first; read when they are come to.
 
+    Args:
+        root: The lake.
+        catalog: Which files there are.
+        dataset: Whose.
+        links: What to look for.
+        asked: The seconds meant.
+        flat: Whether records were written as flat tables.
+
     Raises:
         OSError: A file cannot be read.
-        LakeError: A file is damaged.
+        LakeError: A file is damaged, or flat tables do not belong together.
     """
     starts = {
         start
@@ -114,47 +118,9 @@ def days(
     for start in sorted(starts):
         window = Window(start, start + _DAY).overlap(asked)
         if window is not None:
-            paths = [root / file.path for file in catalog.published(window)]
-            yield _day(start, _records(paths, dataset, links, window), dataset.key, links)
-
-
-def _records(
-    paths: Iterable[Path], dataset: Dataset, links: Sequence[Link], window: Window
-) -> Iterator[Mapping[str, Any]]:
-    """The records of ``window``, reduced to what the links need."""
-    columns = [dataset.key, dataset.time_field, *_columns(links)]
-    for path in paths:
-        try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                groups = _groups(file, dataset.time_field, window)
-                batches = file.iter_batches(_ROWS, row_groups=groups, columns=columns)
-                for batch in TimeColumn(dataset.time_field).cut(batches, window):
-                    yield from batch.to_pylist()
-        except FileNotFoundError as error:
-            raise LakeError(f"{path} is not there: harvester verify, then harvester repair") from error
-        except (OSError, pa.ArrowException) as error:
-            if getattr(error, "errno", None):  # of the system; Arrow calls some damage an OSError, too
-                raise
-            raise LakeError(f"{path} is damaged: harvester verify, then harvester repair") from error
-
-
-def _groups(file: pq.ParquetFile, time: str, window: Window) -> list[int]:
-    """The row groups that may have rows of ``window``: a month is looked at once for each of its days."""
-    place = file.schema.names.index(time)  # among all leaves, those of lists too
-    found = []
-    for number in range(file.num_row_groups):
-        known = file.metadata.row_group(number).column(place).statistics
-        if known is None or (known.min.timestamp() < window.end and known.max.timestamp() >= window.start):
-            found.append(number)
-    return found
-
-
-def _columns(links: Iterable[Link]) -> list[str]:
-    names: dict[str, None] = {}
-    for link in links:
-        for name in filter(None, (link.field, link.number, link.progress)):
-            names[f"{link.within}.list.element.{name}" if link.within else name] = None
-    return list(names)
+            files = catalog.published(window)
+            records = (linked(root, file, dataset, links, window, flat=flat) for file in files)
+            yield _day(start, chain.from_iterable(records), dataset.key, links)
 
 
 def _day(start: int, records: Iterable[Mapping[str, Any]], key: str, links: Sequence[Link]) -> Day:

@@ -223,6 +223,16 @@ def test_a_role_that_may_not(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert "Supervisor" in text
 
 
+def test_reports_that_take_a_while(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The emulator's reports may be slow, and the first ones may fail: another is ordered, and waited for."""
+    slow = ("--sessions", "50", "--to", "2024-01-03", "--report-seconds", "1", "--failing-reports", "1")
+    order = ["backfill", *RANGE, "--lake", str(tmp_path / "lake"), "--dataset", "brief_calls", "--json"]
+    with served_process(tmp_path / "emulator", *slow) as it:
+        assert main([*order, *it.options, "--rate", "none"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["outcome"], report["rows"], report["reports"]) == ("complete", 50, 2)
+
+
 def test_a_lake_keeps_what_its_datasets_are(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

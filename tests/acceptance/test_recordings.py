@@ -251,6 +251,24 @@ async def test_the_budget_of_files_holds(tmp_path: Path) -> None:
         assert it.emulator.files.most_in_flight <= 3
 
 
+async def test_a_lost_file_is_not_called_stored(tmp_path: Path) -> None:
+    """A run that is stopped, or cannot have it, lists it as it is now, not as an earlier run left it."""
+    async with bench(tmp_path, account()) as it:
+        await it.harvest(START, END)
+        await collect(it)
+        first, second, *_ = sorted((tmp_path / "lake").glob("recordings/date=2024-03-30/_files/*"))
+        first.unlink()
+        second.unlink()
+        it.emulator.files.faults = Faults((Fault("slow", share=1.0, seconds=10),))
+        run = run_of(it, concurrency=1)
+        asyncio.get_running_loop().call_later(5, run.stop)
+        assert (await run.run()).tally.stored == 1
+        (lost,) = rows(tmp_path / "lake", "path, reason", "status = 'failed'")
+        assert not (tmp_path / "lake" / lost[0]).exists()
+        assert lost[1] == "the file is not on disk"
+        assert check_stored(it) == FILES - 1
+
+
 async def test_a_lost_file_is_fetched_again(tmp_path: Path) -> None:
     """What the table calls stored and is not there, or is shorter, is asked for anew."""
     async with bench(tmp_path, account()) as it:
@@ -339,6 +357,43 @@ async def test_a_file_that_the_server_fails_for_keeps_no_other(tmp_path: Path, k
         assert check_stored(it) == FILES
 
 
+@pytest.mark.parametrize("partition", ["hour", "month"])
+async def test_a_flat_lake_has_the_same_files(tmp_path: Path, partition: str) -> None:
+    """Links are followed in flat tables as in nested ones: the same files, told from each other alike."""
+    history = SyntheticAccount(120, START, END, seed=4)
+    for name in ("nested", "flat"):
+        (tmp_path / name).mkdir()
+    async with bench(tmp_path / "nested", history) as it:
+        await it.harvest(START, END)
+        await collect(it)
+        wanted = rows(it.folder / "lake", "* EXCLUDE (path, fetched_at)")
+    async with bench(tmp_path / "flat", history) as it:
+        await it.harvest(START, END, tables="flat", partition=partition)
+        report = await collect(it)
+        assert (report.outcome, report.tally.stored) == ("complete", len(wanted))
+        assert rows(it.folder / "lake", "* EXCLUDE (path, fetched_at)") == wanted
+        assert check_stored(it) == len(wanted)
+        assert (await collect(it)).meter.requests == 0
+
+
+@pytest.mark.parametrize("harm", ["gone", "of another partition", "damaged"])
+async def test_flat_tables_that_do_not_belong_together_are_refused(tmp_path: Path, harm: str) -> None:
+    """A table that is missing, damaged or of another partition: nothing is guessed or asked for."""
+    async with bench(tmp_path, account()) as it:
+        await it.harvest(START, END, tables="flat")
+        first, second = sorted((tmp_path / "lake" / "calls.records").rglob("*.parquet"))
+        match harm:
+            case "gone":
+                first.unlink()
+            case "damaged":
+                first.write_bytes(first.read_bytes()[:-9])
+            case _:
+                first.write_bytes(second.read_bytes())
+        with pytest.raises(LakeError, match=r"calls\.records.* harvester verify, then harvester repair"):
+            await collect(it)
+        assert it.emulator.files.asked == []
+
+
 async def test_what_the_lake_cannot_know_is_refused(tmp_path: Path) -> None:
     """Hidden URLs, parts that were not harvested, histories without files, no lake, another account."""
     async with bench(tmp_path, account()) as it:
@@ -347,11 +402,6 @@ async def test_what_the_lake_cannot_know_is_refused(tmp_path: Path) -> None:
         await it.harvest(START, END, name="hidden", redact_urls=True)
         with pytest.raises(ConfigError, match="was harvested with --redact-urls, so the lake does not know"):
             await collect(it, name="hidden")
-        await it.harvest(START, END, name="flat", tables="flat")
-        with pytest.raises(
-            ConfigError, match="was harvested with --tables flat, whose links are not followed"
-        ):
-            await collect(it, name="flat")
         await it.harvest(START, END, name="lean", switches={"records": False})
         with pytest.raises(
             ConfigError, match="--no-records, so the lake knows no transcripts; leave them out"

@@ -524,6 +524,8 @@ FETCHING = "DownloadHistoryReport"
         ("html_200", "GetBriefCallHistory", 1),
         ("error_code", "GetHistoryReports", 1),
         ("empty_200", "GetHistoryReports", 1),
+        ("missing_total", "GetCallHistory", 1),
+        ("missing_total", FETCHING, 1),
     ],
 )
 async def test_passing_faults_cost_time(tmp_path: Path, kind: str, method: str, reports: int) -> None:
@@ -541,6 +543,15 @@ async def test_passing_faults_cost_time(tmp_path: Path, kind: str, method: str, 
         assert (report.outcome, report.rows) == ("complete", 300)
         assert any(item.fault for item in it.emulator.requests)
         assert report.reports == reports
+
+
+async def test_a_count_that_is_never_told_ends_the_run(tmp_path: Path) -> None:
+    """Asked so often that a passing fault is none; then what is not known is not proven."""
+    fault = Fault("missing_total", share=1.0, when=lambda parameters: parameters["cmd"] == "GetCallHistory")
+    async with bench(tmp_path, SyntheticAccount(30, START, END, seed=4), faults=Faults((fault,))) as it:
+        with pytest.raises(UnavailableError, match="gives no total, asked 3 times"):
+            await it.harvest(START, END, dataset=BRIEF_CALLS)
+        assert len(it.emulator.requests) == 3
 
 
 async def test_a_running_session_is_left_to_a_later_run(tmp_path: Path) -> None:

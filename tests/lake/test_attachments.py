@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -6,10 +8,17 @@ import pytest
 
 from harvester.datasets import CALLS
 from harvester.errors import LakeError
-from harvester.lake.attachments import Identity, _records, plain
+from harvester.lake.attachments import Identity, plain
+from harvester.lake.entries import Publication
+from harvester.lake.linked import linked
 from harvester.links import LINKS
 from harvester.records.schema import arrow_schema
 from harvester.window import Window
+
+
+def _found(path: Path, window: Window) -> list[Mapping[str, Any]]:
+    file = Publication(Window(0, 3000), Path(path.name), 0, 0, "", complete=True)
+    return list(linked(path.parent, file, CALLS, LINKS["calls"], window, flat=False))
 
 
 def test_of_a_long_file_only_what_is_needed_is_read(tmp_path: Path) -> None:
@@ -20,7 +29,7 @@ def test_of_a_long_file_only_what_is_needed_is_read(tmp_path: Path) -> None:
     batch = pa.RecordBatch.from_pylist(rows, schema)
     pq.write_table(pa.Table.from_batches([batch]), tmp_path / "a.parquet", row_group_size=7)
     for window in (Window(0, 1), Window(60, 71), Window(69, 70), Window(0, 2000), Window(2000, 3000)):
-        found = _records([tmp_path / "a.parquet"], CALLS, LINKS["calls"], window)
+        found = _found(tmp_path / "a.parquet", window)
         assert [row["call_session_history_id"] for row in found] == [at for at in seconds if at in window]
 
 
@@ -28,9 +37,9 @@ def test_a_damaged_file_is_said(tmp_path: Path) -> None:
     """With what mends it."""
     (tmp_path / "a.parquet").write_bytes(b"PAR1" + bytes(100) + b"PAR1")
     with pytest.raises(LakeError, match=r"a\.parquet is damaged: harvester verify, then harvester repair"):
-        list(_records([tmp_path / "a.parquet"], CALLS, LINKS["calls"], Window(0, 1)))
+        _found(tmp_path / "a.parquet", Window(0, 1))
     with pytest.raises(LakeError, match=r"b\.parquet is not there"):
-        list(_records([tmp_path / "b.parquet"], CALLS, LINKS["calls"], Window(0, 1)))
+        _found(tmp_path / "b.parquet", Window(0, 1))
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,7 @@ FORMS: Mapping[str, Form] = {
                 *_PLAIN,
                 Field("log_file_url", Kind.TEXT),
                 Field("calls", Kind.LIST, (*LEG, Field("record_url", Kind.TEXT))),
+                _USAGES,
                 _RECORDINGS,
             ),
         ),

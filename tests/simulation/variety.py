@@ -54,7 +54,7 @@ def varied(scenario: Scenario) -> Scenario:
     scenario = replace(
         _formed(random, scenario, name),
         form=choice,
-        tables="flat" if flat else "nested",
+        tables="flat" if flat or (choice == "files" and random.random() < 0.3) else "nested",
         switches=_WITHOUT.get(choice, {}),
         by_report=by_report,
         files=choice == "files",
