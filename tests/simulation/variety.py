@@ -39,6 +39,7 @@ _WITHOUT: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     }
 )
 _BROKEN_FILES = ("short_body", "stalled_body", "hang_up", "reset", "http_500", "http_503", "slow")
+_OF_FILES = ("file_bytes", "ranges", "etags", "lengths", "recording_days", "log_days")
 _DAY = 86_400
 _SHORT = 5 * _DAY  # seconds of history that may be cut into days: a report of each is ordered
 
@@ -162,42 +163,41 @@ def _stilled(scenario: Scenario) -> Scenario:
 
 
 def _with_files(random: Random, scenario: Scenario) -> Scenario:
-    size = random.choice((0, 900, 900, 5_000, 150_000))
-    days = random.choice((None, None, 30, 60))
-    lives: list[Life] = []
-    for life in scenario.lives:
-        behaviour = replace(
-            life.behaviour,
-            file_bytes=size,
-            ranges=random.random() < 0.8,
-            etags=random.random() < 0.8,
-            lengths=random.random() < 0.8,
-            recording_days=days,
-            log_days=days,
-        )
-        here = replace(life, behaviour=behaviour)
-        if not lives or life.last:
-            if life.last and len(lives) == 1:
-                lives.append(_fetching(random, here))
-            lives.append(here)
-        else:
-            lives.append(_fetching(random, here) if random.random() < 0.6 else here)
-    return replace(scenario, lives=tuple(lives))
+    """First all is harvested, in peace; then it is fetched, with all that was drawn to go wrong."""
+    days = random.choice((None, None, None, 30, 60))
+    shown = replace(
+        scenario.lives[-1].behaviour,
+        file_bytes=random.choice((0, 900, 900, 5_000, 150_000)),
+        ranges=random.random() < 0.8,
+        etags=random.random() < 0.8,
+        lengths=random.random() < 0.8,
+        recording_days=days,
+        log_days=days,
+    )
+    *chaos, calm = scenario.lives
+    calm = replace(calm, behaviour=shown)
+    first = replace(calm, behaviour=replace(shown, seed=shown.seed - 9), last=False)
+    lives = [first]
+    for life in chaos[:3] or [calm]:
+        number = len(lives)
+        behaviour = replace(life.behaviour, **{name: getattr(shown, name) for name in _OF_FILES})
+        here = replace(life, behaviour=replace(behaviour, seed=scenario.seed * 10 + number), last=False)
+        lives.append(_fetching(random, here) if number == 1 or random.random() < 0.7 else here)
+    return replace(scenario, lives=(*lives, replace(calm, pause=60.0)))
 
 
 def _fetching(random: Random, life: Life) -> Life:
     """A life that fetches files, in place of what it did."""
     faults = random.choice(((), tuple(Fault(kind, share=0.1) for kind in random.sample(_BROKEN_FILES, 2))))
-    settings = {**life.settings, "allow_gaps": False}
-    death = life.death if not life.last else Death(operation=int(400 ** random.random()))
+    death = life.death
+    if not death.kills and random.random() < 0.5:
+        death = Death(operation=int(400 ** random.random()))
     return replace(
         life,
         does="recordings",
-        behaviour=replace(life.behaviour, seed=life.behaviour.seed + 1 if life.last else life.behaviour.seed),
-        settings=settings,
+        settings={**life.settings, "allow_gaps": False},
         death=death,
         delete=random.choice(("", "counted", "confirmed", "confirmed")),
         broken_files=faults,
-        may_fail=life.may_fail | {"UnavailableError", "LakeError"},
-        last=False,
+        may_fail=life.may_fail | {"UnavailableError"},
     )
