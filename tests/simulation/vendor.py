@@ -4,6 +4,8 @@ A life has a server of its own, in its own process, so this is a file beside the
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,12 +41,14 @@ class Memory:
 class KeptShelf(Shelf):
     """The reports of all lives."""
 
-    def __init__(self, memory: Memory, tell: Tell, wall: Callable[[], float]) -> None:
-        """Keep them in ``memory``; ``tell`` of every order."""
+    def __init__(self, memory: Memory, tell: Tell, wall: Callable[[], float], deadly: int) -> None:
+        """Keep them in ``memory``; ``tell`` of every order, and kill the life with the ``deadly`` one."""
         super().__init__()
         self._memory = memory
         self._tell = tell
         self._wall = wall
+        self._orders = 0
+        self._deadly = deadly
 
     def restore(self) -> None:
         """Put what was ordered in earlier lives on the shelf, each as old as it is."""
@@ -86,3 +90,7 @@ class KeptShelf(Shelf):
             rows=made.rows,
         )
         self._tell("ordered", number=report.id, type=report.history_type, filters=filters, fails=report.fails)
+        self._orders += 1
+        if self._orders == self._deadly:
+            self._tell("killed", orders=self._orders)
+            os.kill(os.getpid(), signal.SIGKILL)

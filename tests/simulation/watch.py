@@ -75,7 +75,7 @@ class WatchedEmulator(Emulator):
     ) -> None:
         name = history.dataset.name
         is_calls = name in {CALLS.name, BRIEF_CALLS.name}
-        shelf = KeptShelf(memory, teller.tell, wall)
+        shelf = KeptShelf(memory, teller.tell, wall, life.death.ordered)
         super().__init__(
             history if is_calls else ListedAccount(account_id=ACCOUNT_ID),
             life.behaviour,
