@@ -17,12 +17,14 @@ from harvester.errors import LakeError
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database, to_json
 from harvester.lake.entries import Publication, Suspect
+from harvester.lake.inventory import inventory
 from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger, chosen
 from harvester.lake.opening import entered, has_begun
 from harvester.lake.publish import recover
 from harvester.lake.quarantine import quarantined
 from harvester.lake.verify import Expected, Finding, strays
+from harvester.links import TABLE
 from harvester.records.flat import Flat
 from harvester.recount import Count, Held, recount
 from harvester.window import Gap, Window, merged, shares, subtract
@@ -33,11 +35,11 @@ class Verification:
     """What was found in one dataset.
 
     Attributes:
-        name: The dataset.
+        name: The dataset; ``recordings`` for the files behind calls.
         files: Published files.
         rows: Their rows.
         bytes: Their size.
-        findings: Files that are not what was published, files that nobody published.
+        findings: Files that are not what was published, or stored; files that nobody published.
         gaps: Seconds that could not be proven when they were harvested.
         counts: What the API counts now; empty if it was not asked.
         requests: Requests sent.
@@ -74,6 +76,7 @@ class Verify:
         lake: Its folder.
         name: The only dataset to look at; all if it is ``None``.
         jobs: Files to look at side by side.
+        whole_files: Read the recordings, logs and transcripts, too; else only their size is looked at.
         job: Makes the job that asks the API, from a dataset's identity and range; ``None`` not to ask.
         credentials: To ask with.
         step: Is told how it goes: what is being done, how much of it is done, and of how much.
@@ -84,6 +87,7 @@ class Verify:
     lake: Path
     name: str | None = None
     jobs: int = 1
+    whole_files: bool = False
     job: Callable[[str, Mapping[str, Any], Window], Job] | None = None
     credentials: Credentials | None = None
     step: Step = lambda _what, _done, _of: None
@@ -102,7 +106,15 @@ class Verify:
         if not has_begun(layout):
             raise LakeError(f"{self.lake} is not a lake yet: harvester backfill makes one")
         with entered(layout, started=self.now()) as database:
-            return [await self._dataset(database, name) for name in chosen(database, self.name)]
+            results = [await self._dataset(database, name) for name in chosen(database, self.name)]
+            return [*results, *(() if self.name else await self._files())]
+
+    async def _files(self) -> list[Verification]:
+        """The files behind the calls of all datasets, if there are some: they lie in one folder."""
+        found = await asyncio.to_thread(inventory, self.lake, whole=self.whole_files, jobs=self.jobs)
+        if found is None:
+            return []
+        return [Verification(TABLE, found.files, found.rows, found.bytes, found.findings, ())]
 
     async def _dataset(self, database: Database, name: str) -> Verification:
         ledger, catalog = Ledger(database, name), Catalog(database, name)

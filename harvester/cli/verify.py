@@ -20,6 +20,7 @@ from harvester.cli.options import (
     option,
     options,
 )
+from harvester.links import TABLE
 from harvester.window import as_text
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     LAKE,
     NAME,
     option("--against-api", is_flag=True, help="Ask the API for the count of each partition again."),
+    option(
+        "--files",
+        is_flag=True,
+        help="Read all recordings, logs and transcripts, too; else only that they are there, and as long.",
+    ),
     option("--jobs", type=click.IntRange(min=1), help="Files to look at side by side.  [default: cores]"),
     CREDENTIALS,
     ENDPOINT,
@@ -46,17 +52,20 @@ def command(
     name: str | None,
     against_api: bool,
     jobs: int | None,
+    files: bool,
     as_json: bool,
     **values: Any,  # noqa: ANN401  (the options of the API)
 ) -> None:
     """Prove again that a lake holds what was published.
 
-    Hash, footer, rows, order and keys of every file. With --against-api also the API's own counts, one
-    request for each partition. What is found is kept for harvester repair.
+    Hash, footer, rows, order and keys of every file, and whether recordings, logs and transcripts are
+    there. With --against-api also the API's own counts, one request for each partition. What is found is
+    kept for harvester repair.
 
     \b
     Examples:
       harvester verify --lake ./lake
+      harvester verify --lake ./lake --files
       harvester verify --lake ./lake --against-api --credentials key.json --json
 
     \b
@@ -82,6 +91,7 @@ def command(
             lake=lake,
             name=name,
             jobs=jobs or os.cpu_count() or 1,
+            whole_files=files,
             job=job if against_api else None,
             credentials=credentials,
             step=step,
@@ -104,14 +114,14 @@ def _lines(result: "Verification", *, asked: bool) -> Iterator[str]:
         yield f"  {finding.path}: {finding.text}"
     for gap in result.gaps:
         yield f"  gap {gap.window}: {gap.reason}"
-    if asked:
+    if asked and result.name != TABLE:
         yield (
             f"  the API was asked {count(result.requests)} times for {count(len(result.counts))} spans;"
             f" {count(len(result.differing))} differ"
         )
     for item in result.differing:
         yield f"  {item.window}: {item.text}"
-    if not result.is_sound:
+    if not result.is_sound and result.name != TABLE:
         yield "  harvester repair reads anew what can be mended."
 
 

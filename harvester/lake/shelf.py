@@ -28,7 +28,7 @@ from harvester.lake.layout import Layout
 from harvester.lake.manifest import STORED, Entries, Entry, read, write
 from harvester.links import LOG, RECORD, TABLE, TRANSCRIPT
 
-_NAME = "manifest.parquet"  # no dataset's: ``place_of`` must not take it for one
+MANIFEST = "manifest.parquet"  # no dataset's: ``place_of`` must not take it for one
 _SUFFIXES = {
     "audio/mpeg": ".mp3",
     "audio/mp3": ".mp3",
@@ -100,7 +100,7 @@ class Shelf:
             OSError: It cannot be read.
             LakeError: The manifest is damaged.
         """
-        manifest = self.folder / _NAME
+        manifest = self.folder / MANIFEST
         known = read(manifest, self.key) if manifest.exists() else {}
         return known | {entry.identity: entry for entry in _journalled(self.journal)}
 
@@ -129,7 +129,7 @@ class Shelf:
         path = self.layout.tmp / f"manifest-{self.label}.{database.epoch}.draft"
         draft = write(path, entries, self.key)
         database.check_owned()
-        draft.replace(self.folder / _NAME)
+        draft.replace(self.folder / MANIFEST)
         sync_folders(self.root, (self.folder,))
         self.journal.unlink(missing_ok=True)
         sync_folder(self.journal.parent)

@@ -19,7 +19,7 @@ class Death:
         operation: Killed right before so many file operations are done; 0 for never.
         after: Killed when so many seconds have passed.
         stopped: Asked to stop when so many seconds have passed.
-        ordered: Killed when so many reports were ordered, before it hears of the last one; 0 for never.
+        done: Killed when the vendor did so many things, before it hears of the last one; 0 for never.
         power: A kill is a power cut: what was written to the spool last is torn.
     """
 
@@ -27,12 +27,12 @@ class Death:
     after: float | None = None
     stopped: float | None = None
     power: bool = False
-    ordered: int = 0
+    done: int = 0
 
     @property
     def kills(self) -> bool:
         """Whether it may be a kill."""
-        return bool(self.operation or self.ordered) or self.after is not None
+        return bool(self.operation or self.done) or self.after is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,7 @@ def _life_by_report(random: Random, scenario: Scenario, life: Life, usual: Repor
     may_fail = life.may_fail if life.last else life.may_fail | {"UnavailableError"}
     death = life.death
     if not life.last and random.random() < 0.4:
-        death = Death(ordered=random.randint(1, 2))
+        death = Death(done=random.randint(1, 2))
     behaviour = replace(life.behaviour, reports=replace(usual, seconds=slow), max_days=widest)
     return replace(life, settings=settings, may_fail=may_fail, behaviour=behaviour, death=death)
 
@@ -193,8 +193,8 @@ def _fetching(random: Random, life: Life) -> Life:
     """A life that fetches files, in place of what it did."""
     faults = random.choice(((), tuple(Fault(kind, share=0.1) for kind in random.sample(_BROKEN_FILES, 2))))
     death = life.death
-    if random.random() < 0.6:
-        death = Death(operation=random.randint(10, 150))
+    if random.random() < 0.7:
+        death = random.choice((Death(operation=random.randint(10, 150)), Death(done=random.randint(1, 3))))
     return replace(
         life,
         does="recordings",

@@ -42,12 +42,12 @@ class KeptShelf(Shelf):
     """The reports of all lives."""
 
     def __init__(self, memory: Memory, tell: Tell, wall: Callable[[], float], deadly: int) -> None:
-        """Keep them in ``memory``; ``tell`` of every order, and kill the life with the ``deadly`` one."""
+        """Keep them in ``memory``; ``tell`` of every order; kill the life once ``deadly`` things are done."""
         super().__init__()
         self._memory = memory
         self._tell = tell
         self._wall = wall
-        self._orders = 0
+        self._done = 0
         self._deadly = deadly
 
     def restore(self) -> None:
@@ -90,7 +90,11 @@ class KeptShelf(Shelf):
             rows=made.rows,
         )
         self._tell("ordered", number=report.id, type=report.history_type, filters=filters, fails=report.fails)
-        self._orders += 1
-        if self._orders == self._deadly:
-            self._tell("killed", orders=self._orders)
+        self.done()
+
+    def done(self) -> None:
+        """The vendor did something that cannot be taken back: kills the life if it is time."""
+        self._done += 1
+        if self._done == self._deadly:
+            self._tell("killed", done=self._done)
             os.kill(os.getpid(), signal.SIGKILL)

@@ -75,7 +75,7 @@ class WatchedEmulator(Emulator):
     ) -> None:
         name = history.dataset.name
         is_calls = name in {CALLS.name, BRIEF_CALLS.name}
-        shelf = KeptShelf(memory, teller.tell, wall, life.death.ordered)
+        shelf = KeptShelf(memory, teller.tell, wall, life.death.done)
         super().__init__(
             history if is_calls else ListedAccount(account_id=ACCOUNT_ID),
             life.behaviour,
@@ -89,21 +89,25 @@ class WatchedEmulator(Emulator):
         self._teller = teller
         self._memory = memory
         self._kept = shelf
+        self._removed: set[int] = set()
         self.files.faults = Faults(life.broken_files, seed=life.behaviour.seed)
 
     def remember(self) -> None:
         """Know what was ordered and deleted in earlier lives; needs a running loop."""
         self._kept.restore()
-        self.files.removed.update(facts["number"] for facts in self._memory.notes("removed"))
+        self._removed.update(facts["number"] for facts in self._memory.notes("removed"))
+        self.files.removed.update(self._removed)
 
     def _note(
         self, at: float, parameters: Mapping[str, str], answer: Answer | None, fault: Fault | None
     ) -> None:
         super()._note(at, parameters, answer, fault)
         number = int(parameters.get("record_id", 0)) if parameters.get("cmd") == DELETE_METHOD else 0
-        if number in self.files.removed:
+        if number in self.files.removed - self._removed:
+            self._removed.add(number)
             self._memory.note("removed", number=number)
             self._teller.ask("deleting", number=number)
+            self._kept.done()
         self._teller.tell(
             "asked",
             asked=[parameters.get(name) for name in _TOLD],
