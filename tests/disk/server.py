@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from tests.disk import small
+from tests.disk import served, small
 
 _disk = ctypes.CDLL(None)  # preloaded
 _disk.disk_calls.restype = ctypes.c_long
@@ -37,6 +37,9 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with tempfile.TemporaryDirectory() as folder:
         _harvest({"lake": f"{folder}/lake", "notes": os.devnull, "keep_raw": True})
+        served.warm()
+        for does in served.DOES:
+            _harvest({"lake": f"{folder}/served", "notes": f"{folder}/notes", "does": does})
     assert threading.active_count() == 1, "a fork keeps one thread only"
     gc.collect()
     gc.freeze()  # what is warm stays shared
@@ -80,6 +83,8 @@ def _attempt(case: dict[str, Any]) -> dict[str, Any]:
 
 def _harvest(case: dict[str, Any]) -> list[str]:
     notes = os.open(case["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    if case.get("does"):
+        return [served.DOES[case["does"]](Path(case["lake"]), Path(case["notes"]).with_name("vendor"))]
     if case.get("sync"):
         return [small.sync(Path(case["lake"]), notes)]
     outcomes = []
