@@ -5,10 +5,12 @@ from dataclasses import replace
 from errno import ENOSPC
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
 from harvester.api.credentials import load_credentials
+from harvester.datasets import BRIEF_CALLS
 from harvester.errors import LakeError, UnavailableError
 from harvester.harvest import Backfill
 from harvester.lake.catalog import Catalog
@@ -263,3 +265,34 @@ async def test_a_round_goes_on_where_a_backfill_ended(tmp_path: Path) -> None:
         assert done.fresh is not None
         assert (done.outcome, done.covered) == ("complete", done.fresh.end)
         assert it.verdict(SPAN) == exact(account.total)
+
+
+async def test_calls_that_can_be_had_by_report_only_are_kept_up_to_date(tmp_path: Path) -> None:
+    """What is new is ordered; a partition is counted by its pages, and one that changed is ordered anew."""
+    late = Living(1, SPRING + 2 * DAY + 5 * HOUR, appears=BEGINS + HOUR)
+    account = each(3_600, late, span=Window(SPRING, BEGINS + DAY))
+    async with watched(tmp_path, account, BEGINS) as it:
+        job = it.job(SPRING, dataset=BRIEF_CALLS, name="brief_calls")
+        first = await it.once(job)
+        assert (first.outcome, first.rows) == ("complete", 58)
+        await _pass(3)
+        it.emulator.reset()
+        second = await it.once(job)
+        assert (second.outcome, len(second.changed)) == ("complete", 1)
+        orders = [item for item in it.emulator.requests if item.method == "GetBriefCallHistory"]
+        assert len(orders) == sum(report.reports for report in second.reports)
+        assert 1 <= len(orders) <= 3
+        there = account.sessions(SPRING, BEGINS + 2 * HOUR + 60)
+        assert keys(tmp_path / "lake" / "brief_calls") == sorted(
+            item["call_session_history_id"] for item in there
+        )
+        await _pass(1)
+        it.emulator.reset()
+        quiet = await it.once(job)
+        assert (quiet.outcome, quiet.rows, quiet.changed) == ("complete", 1, ())
+
+
+def keys(folder: Path) -> list[int]:
+    """Of the published rows, ascending."""
+    query = f"SELECT call_session_history_id FROM read_parquet('{folder}/**/*.parquet')"
+    return sorted(key for (key,) in duckdb.execute(query).fetchall())
