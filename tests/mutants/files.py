@@ -95,4 +95,34 @@ FILES = (
         (Edit("harvester/deletion.py", "        self._write(INTENT, entry)\n", ""),),
         (f"{_TESTS}_deletion.py::test_what_is_proven_is_deleted_and_written_down",),
     ),
+    Mutant(
+        "lost-file-called-stored",
+        "a file that is not on disk any more is still called stored",
+        (
+            Edit(
+                "harvester/collection.py",
+                "            self._own_up(todo, shelf, known)\n",
+                "            pass\n",
+            ),
+        ),
+        (f"{_TESTS}.py::test_a_lost_file_is_not_called_stored",),
+    ),
+    Mutant(
+        "files-not-verified",
+        "`verify` does not look how long a recording is",
+        (Edit("harvester/lake/inventory.py", "if size != entry.bytes:", "if size < 0:"),),
+        ("tests/acceptance/test_verify_files.py::test_a_file_that_is_not_as_it_was_is_named",),
+    ),
+    Mutant(
+        "flat-links-uncounted",
+        "links are followed in flat tables that do not belong together",
+        (
+            Edit(
+                "harvester/lake/linked.py",
+                "if len(parts[column]) != (record[count] or 0):",
+                "if len(parts[column]) > 1_000_000:",
+            ),
+        ),
+        (f"{_TESTS}.py::test_flat_tables_that_do_not_belong_together_are_refused",),
+    ),
 )

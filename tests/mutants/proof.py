@@ -166,6 +166,12 @@ PROOF = (
         ),
     ),
     Mutant(
+        "total-asked-once",
+        "an answer without a total ends the run",
+        (Edit(f"{_API}/counting.py", "_TRIES = 3", "_TRIES = 1"),),
+        ("tests/acceptance/test_reports.py::test_passing_faults_cost_time",),
+    ),
+    Mutant(
         "report-grouped-by-neighbours",
         "a session whose lines stand apart in a report loses some of its calls",
         (Edit("harvester/records/report_lines.py", "        if key in seen:\n", "        if False:\n"),),
