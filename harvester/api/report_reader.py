@@ -105,12 +105,18 @@ class ReportReader:
         """
         file, question = self._answers.file(window.start), _question(window)
         doubt = ContradictionError("it was not read")
-        is_fetched_anew = False
+        is_fetched_anew, is_old = False, self.holds(window)
         left = self._orders
         while left:
             try:
                 listed = await self._source.obtain(file, question)
-                return await self._proven(window, file, listed)
+                reading = await self._proven(window, file, listed)
+                if not is_old or not _is_unfinished(reading):
+                    return reading
+                # Ordered by an earlier run, it shows records as they were then: they may be final by now.
+                is_old = False
+                file.clear()
+                continue
             except LeftError:
                 return Reading(rest=window)
             except MalformedReportError as error:
@@ -208,6 +214,10 @@ class ReportReader:
     ) -> Harvest:
         running, stale = running_in(batches, self._columns, self._final_before, _ONE_READING)
         return Harvest(window, batches, quarantined, running, stale)
+
+
+def _is_unfinished(reading: Reading) -> bool:
+    return reading.harvest is not None and bool(reading.harvest.running or reading.harvest.stale)
 
 
 def _question(window: Window) -> Question:

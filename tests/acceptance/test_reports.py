@@ -570,6 +570,25 @@ async def test_a_running_session_is_left_to_a_later_run(tmp_path: Path) -> None:
         assert row == (2, 77)
 
 
+async def test_a_report_of_an_earlier_run_does_not_show_what_runs_now(tmp_path: Path) -> None:
+    """A session that ran when the report was made, and has ended since, is published as it is now."""
+    running = {**CALL, "call_session_history_id": 8, "start_date": "2024-03-30 10:00:00", "active": True}
+    calls = ListedAccount([CALL, running])
+    slow = Behaviour(reports=ReportBehaviour(seconds=5_000))
+    async with bench(tmp_path, calls, slow) as it:
+        with pytest.RaisesGroup(pytest.RaisesExc(UnavailableError), flatten_subgroups=True):
+            await it.harvest(START, END, dataset=BRIEF_CALLS, active_lag=60)
+        calls.replace({**running, "active": False, "duration": 77})
+        await asyncio.sleep(3_600)
+        it.emulator.behaviour = Behaviour()
+        report = await it.harvest(START, END, dataset=BRIEF_CALLS, active_lag=60)
+        assert (report.outcome, report.rows, report.reports, report.stale) == ("complete", 2, 1, 0)
+        query = (
+            f"SELECT max(duration), count(*) FILTER (active) FROM '{tmp_path}/lake/brief_calls/**/*.parquet'"
+        )
+        assert duckdb.execute(query).fetchall() == [(77, 0)]
+
+
 async def test_filters_narrow_reports_as_they_narrow_pages(tmp_path: Path) -> None:
     """They go along with the order and with the count."""
     calls = SyntheticAccount(1_200, START, END, seed=4)
