@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -136,9 +137,10 @@ class Files:
             return web.Response(body=answer.body, status=answer.status, headers=headers)
         response = web.StreamResponse(status=answer.status, headers=headers)
         response.enable_chunked_encoding()
-        await response.prepare(request)
-        await response.write(answer.body)
-        await response.write_eof()
+        with suppress(ConnectionResetError):  # whoever asked is gone
+            await response.prepare(request)
+            await response.write(answer.body)
+            await response.write_eof()
         return response
 
     def _answer(self, request: web.Request) -> Answer:
