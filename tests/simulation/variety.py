@@ -17,7 +17,7 @@ from tests.simulation.forms import FORMS
 from tests.simulation.network import CLEAR
 from tests.simulation.scenario import Death, Life, Scenario
 
-SHARE = 0.5
+SHARE = 0.45
 _CHOICES: Mapping[str, int] = MappingProxyType(
     {
         "transactions": 2,
@@ -25,7 +25,7 @@ _CHOICES: Mapping[str, int] = MappingProxyType(
         "flat acd": 1,
         "audit": 2,
         "flat calls": 2,
-        "files": 3,
+        "files": 2,
         "brief_calls": 2,
         "calls by report": 2,
         "transactions by report": 1,
@@ -181,7 +181,7 @@ def _with_files(random: Random, scenario: Scenario) -> Scenario:
     calm = replace(calm, behaviour=shown)
     first = replace(calm, behaviour=replace(shown, seed=shown.seed - 9), last=False)
     lives = [first]
-    for life in chaos[:3] or [calm]:
+    for life in chaos[:2] or [calm]:
         number = len(lives)
         behaviour = replace(life.behaviour, **{name: getattr(shown, name) for name in _OF_FILES})
         here = replace(life, behaviour=replace(behaviour, seed=scenario.seed * 10 + number), last=False)
