@@ -19,8 +19,8 @@ import orjson
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from benchmarks.columns import STRUCT
 from benchmarks.contest import median, run, turns
-from benchmarks.straight_line import STRUCT
 from harvester import notation
 from harvester.api.auth import TokenSource
 from harvester.api.credentials import Credentials

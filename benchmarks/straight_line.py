@@ -17,24 +17,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harvester.datasets import CALLS, Field, Kind
+from benchmarks.columns import STRUCT
 
-_SCALARS = {
-    Kind.INTEGER: pa.int64(),
-    Kind.NUMBER: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(),
-}
 _ROW_GROUP = 131_072
-
-
-def _type(field: Field) -> pa.DataType:
-    if field.kind in (Kind.OBJECT, Kind.LIST):
-        struct = pa.struct([(nested.name, _type(nested)) for nested in field.fields])
-        return struct if field.kind is Kind.OBJECT else pa.list_(struct)
-    return _SCALARS.get(field.kind, pa.string())
-
-
-STRUCT = pa.struct([(field.name, _type(field)) for field in CALLS.fields])
 
 
 async def main(endpoint: str, questions: str, file: str, *, concurrency: int = 8) -> None:

@@ -1,6 +1,6 @@
 """``python -m benchmarks.peers``: other loaders and the harvester in turns, on the same answers 50 ms away.
 
-Each peer lives in an environment of its own, made from ``benchmarks/peers/requirements.txt`` unless
+Each library lives in an environment of its own, made from the list that has its name, beside this file, unless
 ``--environments`` names a folder that has it.
 """
 
@@ -13,6 +13,7 @@ import tempfile
 import time
 import venv
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,22 +23,45 @@ import jwt
 from benchmarks.contest import Cost, Server, median, ratio, run, server, turns
 from benchmarks.floor import backfill
 
-PEERS = {
-    "dlt, rest_api": ("dlt_default", "**/calls/*.parquet"),
-    "dlt, hand-written, Arrow": ("dlt_arrow", "**/calls/*.parquet"),
-    "vendor's client in a loop": ("vendor_loop", "calls.parquet"),
-}
 _LATENCY = 0.05
 _HERE = Path(__file__).parent
 
 
-def environment(folder: Path) -> Path:
-    """The interpreter of the peers' environment, made if it is not there."""
-    python = folder / "bin" / "python"
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another loader.
+
+    Attributes:
+        library: Names its environment.
+        module: Runs it.
+        flags: What else the module is told.
+        files: What it leaves in its lake.
+    """
+
+    library: str
+    module: str
+    flags: tuple[str, ...] = ()
+    files: str = "calls.parquet"
+
+
+PEERS = {
+    "dlt, rest_api": Peer("dlt", "dlt_default", files="**/calls/*.parquet"),
+    "dlt, hand-written, Arrow": Peer("dlt", "dlt_arrow", files="**/calls/*.parquet"),
+    "airbyte-cdk, declarative": Peer("airbyte", "airbyte_declarative"),
+    "airbyte-cdk, token given": Peer("airbyte", "airbyte_declarative", ("--token-given",)),
+    "singer-sdk, BATCH": Peer("singer", "singer_batch", files="*.parquet"),
+    "vendor's client in a loop": Peer("vendor", "vendor_loop"),
+}
+
+
+def environment(folder: Path, library: str) -> Path:
+    """The interpreter of a peer's environment, made if it is not there."""
+    python = folder / library / "bin" / "python"
     if not python.exists():
-        venv.create(folder, with_pip=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", "-r", str(_HERE / "requirements.txt")]
-        subprocess.run(command, check=True)  # noqa: S603  (our own list)
+        venv.create(folder / library, with_pip=True)
+        wanted = _HERE / f"{library}.txt"
+        command = [str(python), "-m", "pip", "install", "--quiet", "--requirement", str(wanted)]
+        subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603  (our own lists)
     return python
 
 
@@ -49,12 +73,12 @@ def token(source: Server) -> str:
     return jwt.encode(claims, key["private_key"], algorithm="RS256", headers={"kid": key["key_id"]})
 
 
-def loaded(python: Path, module: str, source: Server, folder: Path) -> Cost:
+def loaded(python: Path, peer: Peer, source: Server, folder: Path) -> Cost:
     """One whole run of a peer into an empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    command = [str(python), "-m", f"benchmarks.peers.{module}", source.endpoint, token(source), str(folder)]
-    return run(command, source=source)
+    given = (source.endpoint, token(source), str(folder), source.credentials, *peer.flags)
+    return run([str(python), "-m", f"benchmarks.peers.{peer.module}", *given], source=source)
 
 
 def rows(files: str) -> int:
@@ -66,23 +90,22 @@ def rows(files: str) -> int:
 
 def measure(sessions: int, rounds: int, environments: Path) -> dict[str, object]:
     """By contender: speed, processor time, memory, requests, and sessions that are not there."""
-    python = environment(environments)
+    pythons = {name: environment(environments, peer.library) for name, peer in PEERS.items()}
     with (
         tempfile.TemporaryDirectory() as name,
         server(Path(name), sessions=sessions, latency=_LATENCY) as source,
     ):
-        folder = Path(name)
+        folders = {peer: Path(name) / f"peer-{number}" for number, peer in enumerate(("harvester", *PEERS))}
+        folders["harvester"].mkdir()
         contenders: dict[str, Callable[[], Cost]] = {
-            "harvester": lambda: backfill(source, folder / "harvester" / "lake")
+            "harvester": lambda: backfill(source, folders["harvester"] / "lake")
         }
-        for peer, (module, _) in PEERS.items():
-            contenders[peer] = partial(loaded, python, module, source, folder / module)
-        (folder / "harvester").mkdir()
+        for title, peer in PEERS.items():
+            contenders[title] = partial(loaded, pythons[title], peer, source, folders[title])
         costs = turns(contenders, rounds)
-        files = {"harvester": "harvester/lake/calls/**/*.parquet"}
-        files |= {peer: f"{module}/lake/{pattern}" for peer, (module, pattern) in PEERS.items()}
-        held = {peer: rows(f"{folder}/{pattern}") for peer, pattern in files.items()}
-    return {peer: _figures(costs, peer, sessions, held[peer]) for peer in costs}
+        files = {"harvester": "calls/**/*.parquet"} | {title: peer.files for title, peer in PEERS.items()}
+        held = {title: rows(f"{folders[title]}/lake/{pattern}") for title, pattern in files.items()}
+    return {title: _figures(costs, title, sessions, held[title]) for title in costs}
 
 
 def _figures(costs: Mapping[str, list[Cost]], peer: str, sessions: int, held: int) -> dict[str, float]:

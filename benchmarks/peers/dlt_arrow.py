@@ -7,8 +7,8 @@ import dlt
 import orjson
 import pyarrow as pa
 
+from benchmarks.columns import STRUCT
 from benchmarks.peers.work import METHOD, PAGE, PARTS, arguments, days
-from benchmarks.straight_line import STRUCT
 
 
 def main() -> None:

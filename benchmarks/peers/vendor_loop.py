@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import requests
 
+from benchmarks.columns import STRUCT
 from benchmarks.peers.work import METHOD, PAGE, PARTS, arguments, days
-from benchmarks.straight_line import STRUCT
 
 
 def main() -> None:

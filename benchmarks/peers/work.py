@@ -1,7 +1,7 @@
 """The work that every peer is given: the same days, the same questions, a token that is good for an hour.
 
-``python -m benchmarks.peers.PEER ENDPOINT TOKEN FOLDER``, in the peer's own environment: only the standard
-library is imported here.
+``python -m benchmarks.peers.PEER ENDPOINT TOKEN FOLDER CREDENTIALS``, in the peer's own environment: only the
+standard library is imported here.
 """
 
 import sys
@@ -12,6 +12,7 @@ from pathlib import Path
 METHOD = "GetCallHistory"
 PARTS = {"with_calls": "true", "with_records": "true", "with_other_resources": "true"}
 PAGE = 1_000
+START, END = "2024-01-01", "2024-03-01"
 
 
 def arguments() -> tuple[str, str, Path]:
@@ -20,7 +21,12 @@ def arguments() -> tuple[str, str, Path]:
     return endpoint, token, Path(folder)
 
 
-def days(start: str = "2024-01-01", end: str = "2024-03-01") -> Iterator[dict[str, str]]:
+def credentials() -> Path:
+    """The vendor's key file, for who signs tokens of their own."""
+    return Path(sys.argv[4])
+
+
+def days(start: str = START, end: str = END) -> Iterator[dict[str, str]]:
     """First and last second of each day: as fine as an expert would cut, and few enough requests."""
     day, last = date.fromisoformat(start), date.fromisoformat(end)
     while day < last:
