@@ -12,6 +12,7 @@ there are no locks.
 """
 
 import asyncio
+import ctypes
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ _log = structlog.get_logger()
 # By one fetcher, on average: it asks for ten pages at once, but waits alone for two. Half as many would use
 # more of a budget when answers are a second away, but each fetcher costs requests: 137 for a spike, not 125.
 _PAGES_IN_FLIGHT = 6
+_ARENA_MAX = -8  # the number of the option in malloc.h
 _RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 
@@ -137,16 +139,20 @@ class Pipeline:
 
     async def _fetch(self, channel: Channel[Harvest]) -> None:
         while (lease := await self.frontier.lease()) is not None:
-            try:
-                lease = await self._measured(lease)
-                reading = self._replayed(lease) or await self.reader.read(lease.window)
-            except RangeTooWideError as error:
-                if not self.frontier.narrow(lease, error.days):
-                    raise  # a single second, and still too wide: asking again would never end
-                continue
-            self._settle(lease, reading)
-            if reading.harvest is not None:
-                await channel.put(reading.harvest, reading.harvest.bytes)
+            # In a call of its own: what was read must not live on in a variable while the next is read.
+            await self._read(lease, channel)
+
+    async def _read(self, lease: Lease, channel: Channel[Harvest]) -> None:
+        try:
+            lease = await self._measured(lease)
+            reading = self._replayed(lease) or await self.reader.read(lease.window)
+        except RangeTooWideError as error:
+            if not self.frontier.narrow(lease, error.days):
+                raise  # a single second, and still too wide: asking again would never end
+            return
+        self._settle(lease, reading)
+        if reading.harvest is not None:
+            await channel.put(reading.harvest, reading.harvest.bytes)
 
     async def _measured(self, lease: Lease) -> Lease:
         """The part of a lease to read now: a look at a large one tells how much that is."""
@@ -165,6 +171,7 @@ class Pipeline:
         while (harvest := await channel.get()) is not None:
             await self.sink.take(harvest.window, harvest.batches, leave=harvest.running)
             _log.debug("published", partitions=self.sink.published.partitions, after=str(harvest.window))
+            del harvest  # it would live on until the next one comes
 
     def _settle(self, lease: Lease, reading: Reading) -> None:
         """Write down what became of a lease, and give back what is left of it."""
@@ -226,7 +233,13 @@ def _rare_collections() -> Iterator[None]:
 
 @contextmanager
 def _frugal_memory() -> Iterator[None]:
-    """Let Arrow allocate as C does: its own allocator keeps twice what pages of many small columns need."""
+    """Let Arrow allocate as C does: its own allocator keeps twice what pages of many small columns need.
+
+    And let C keep all that is free in one place. It keeps a place for each thread, while rows are made by one
+    and written by another.
+    """
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):  # glibc
+        libc.mallopt(_ARENA_MAX, 1)
     usual = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     try:

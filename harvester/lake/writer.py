@@ -155,11 +155,25 @@ class DraftWriter:
 
     def _flush(self) -> None:
         if self._waiting:
-            table = pa.Table.from_batches(self._waiting).combine_chunks()
-            self._writer.write_table(table, row_group_size=ROW_GROUP)
+            rows, self._waiting = self._waiting, []
+            self._writer.write_table(_joined(rows, self._writer.schema), row_group_size=ROW_GROUP)
             self._file.flush()
             self._rows += self._waiting_rows
-            self._waiting, self._waiting_rows = [], 0
+            self._waiting_rows = 0
+
+
+def _joined(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """The batches as a table of one chunk; ``batches`` is emptied.
+
+    Column by column, and each is let go as soon as it is copied: a row group is never held twice.
+    """
+    columns = [list(chunks) for chunks in zip(*(batch.columns for batch in batches), strict=True)]
+    batches.clear()
+    columns.reverse()
+    joined = []
+    while columns:
+        joined.append(pa.concat_arrays(columns.pop()))
+    return pa.Table.from_arrays(joined, schema=schema)
 
 
 class _HashedFile:
