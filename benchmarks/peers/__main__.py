@@ -1,7 +1,7 @@
 """``python -m benchmarks.peers``: other loaders and the harvester in turns, on the same answers 50 ms away.
 
-Each library lives in an environment of its own, made from the list that has its name, beside this file, unless
-``--environments`` names a folder that has it.
+Each library lives in an environment of its own, made from the list beside this file that has its name, unless
+the folder that ``--environments`` names has it.
 """
 
 import argparse

@@ -2,5 +2,5 @@
 
 import os
 
-# Arrow's C++ side, which holds Parquet's pages, reads it once, when it is loaded: see pipeline._frugal_memory.
+# For Parquet's own pages, too; Arrow reads it once, when it is loaded. See pipeline._frugal_memory.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

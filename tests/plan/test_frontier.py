@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.plan.density import Density
-from harvester.plan.frontier import Frontier, Lease
+from harvester.plan.frontier import READINGS, Frontier, Lease
 from harvester.window import Window, merged
 
 HOUR, DAY = 3_600, 86_400
@@ -243,8 +243,8 @@ async def test_a_large_window_is_cut_so_that_others_have_work() -> None:
     """With its total known, a window is leased in parts of several readings that share its total."""
     work = frontier(Lease(Window(0, 100 * DAY), 100 * REACH), fetchers=2)
     first, second = await leased(work), await leased(work)
-    assert first.window.end == second.window.start == 8 * DAY
-    assert (first.expected, second.expected) == (8 * REACH, 8 * REACH)
+    assert first.window.end == second.window.start == READINGS * DAY
+    assert (first.expected, second.expected) == (READINGS * REACH, READINGS * REACH)
     assert work.expected == 100 * REACH
 
 
