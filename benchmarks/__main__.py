@@ -5,7 +5,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +13,7 @@ from pathlib import Path
 from benchmarks.plots import draw
 
 _HERE = Path(__file__).parent
-_FIGURES = _HERE / "figures"
-_PACKAGES = ("aiohttp", "orjson", "pyarrow", "isal", "dlt")
+_PACKAGES = ("aiohttp", "orjson", "pyarrow", "isal")
 QUESTIONS: Mapping[str, tuple[str, list[str]]] = {
     "floor": ("Against a straight line over the same answers", ["-m", "benchmarks.floor"]),
     "peers": ("Against other loaders, 50 ms away", ["-m", "benchmarks.peers"]),
@@ -24,6 +23,14 @@ QUESTIONS: Mapping[str, tuple[str, list[str]]] = {
     "micro": ("The parts", ["-m", "benchmarks.micro"]),
     "storage": ("Compression, row groups, dictionaries", ["-m", "benchmarks.storage"]),
 }
+REHEARSALS: Mapping[str, Sequence[str]] = {
+    "floor": ("--sessions", "5000", "--rounds", "1"),
+    "peers": ("--sessions", "3000", "--rounds", "1"),
+    "budget": ("--requests", "30"),
+    "scale": ("--sessions", "5000", "10000", "--windows", "1000"),
+    "micro": ("--rounds", "1"),
+    "storage": ("--rows", "5000", "--rounds", "1"),
+}
 
 
 def main() -> int:
@@ -31,21 +38,30 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)}")
     parser.add_argument("--only-write", action="store_true", help="run nothing")
+    parser.add_argument(
+        "--rehearse", type=Path, metavar="FOLDER", help="small sizes, which tell nothing, written to FOLDER"
+    )
     options = parser.parse_args()
-    _FIGURES.mkdir(exist_ok=True)
+    results = options.rehearse or _HERE
+    figures = results / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
     for name in () if options.only_write else options.questions or QUESTIONS:
         print(f"{name}: {QUESTIONS[name][0]}", flush=True)
-        command = [sys.executable, *QUESTIONS[name][1]]
+        command = [
+            sys.executable,
+            *QUESTIONS[name][1],
+            *(REHEARSALS.get(name, ()) if options.rehearse else ()),
+        ]
         printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603  (ours)
         kept = {"about": _about(), "figures": json.loads(printed)}
-        (_FIGURES / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
+        (figures / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
     kept = {
         name: json.loads(file.read_text())
         for name in QUESTIONS
-        if (file := _FIGURES / f"{name}.json").exists()
+        if (file := figures / f"{name}.json").exists()
     }
-    (_HERE / "RESULTS.md").write_text(_page(kept))
-    draw({name: item["figures"] for name, item in kept.items()}, _FIGURES)
+    draw({name: item["figures"] for name, item in kept.items()}, figures)
+    (results / "RESULTS.md").write_text(_page(kept, figures))
     return 0
 
 
@@ -80,11 +96,11 @@ def _processor() -> str:
     return f"{len(models)} cores of {models[0]}" if models else platform.machine()
 
 
-def _page(kept: Mapping[str, Mapping[str, object]]) -> str:
+def _page(kept: Mapping[str, Mapping[str, object]], figures: Path) -> str:
     parts = [(_HERE / "preface.md").read_text()]
     for name, item in kept.items():
         parts += [f"## {QUESTIONS[name][0]}\n", f"{item['about']}.\n", _table(item["figures"])]
-        if (_FIGURES / f"{name}.svg").exists():
+        if (figures / f"{name}.svg").exists():
             parts.append(f"![{QUESTIONS[name][0]}](figures/{name}.svg)\n")
     return "\n".join(parts)
 

@@ -5,6 +5,7 @@ make of a budget, apart from how fast the machine is. Pages have ten records, an
 thousands of requests take a minute. Client, planner, reader and lake are the real ones.
 """
 
+import argparse
 import asyncio
 import json
 import logging
@@ -86,9 +87,9 @@ class _Tokens:
         return None
 
 
-def share(latency: float, rate: float) -> dict[str, float]:
-    """What a run makes of ``rate`` requests a second, ``latency`` seconds away."""
-    requests = min(_MOST, max(_LEAST, round(rate * _SECONDS)))
+def share(latency: float, rate: float, most: int = _MOST) -> dict[str, float]:
+    """What a run of ``most`` requests makes of ``rate`` a second, ``latency`` seconds away."""
+    requests = min(most, max(_LEAST, round(rate * _SECONDS)))
     account = SyntheticAccount(requests * _DATASET.page_size, _SPAN.start, _SPAN.end, shape="uniform")
     far, tokens = Far(account, latency), _Tokens()
     concurrency = max(8, round(rate * latency * _SPARE))
@@ -136,7 +137,7 @@ def share(latency: float, rate: float) -> dict[str, float]:
     }
 
 
-def measure() -> dict[str, dict[str, float]]:
+def measure(most: int) -> dict[str, dict[str, float]]:
     """All of them, by name."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     figures = {}
@@ -144,10 +145,12 @@ def measure() -> dict[str, dict[str, float]]:
         for latency in LATENCIES:
             began = time.perf_counter()
             name = f"{rate}/s, {latency * 1000:.0f} ms"
-            figures[name] = share(latency, rate)
+            figures[name] = share(latency, rate, most)
             print(name, figures[name], f"{time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     return figures
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(), indent=2))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--requests", type=int, default=_MOST, help="of a run, at most")
+    print(json.dumps(measure(parser.parse_args().requests), indent=2))

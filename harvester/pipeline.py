@@ -12,7 +12,6 @@ there are no locks.
 """
 
 import asyncio
-import ctypes
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,7 +37,6 @@ _log = structlog.get_logger()
 # By one fetcher, on average: it asks for ten pages at once, but waits alone for two. Half as many would use
 # more of a budget when answers are a second away, but each fetcher costs requests: 137 for a spike, not 125.
 _PAGES_IN_FLIGHT = 6
-_ARENA_MAX = -8  # the number of the option in malloc.h
 _RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 
@@ -233,13 +231,7 @@ def _rare_collections() -> Iterator[None]:
 
 @contextmanager
 def _frugal_memory() -> Iterator[None]:
-    """Let Arrow allocate as C does: its own allocator keeps twice what pages of many small columns need.
-
-    And let C keep all that is free in one place. It keeps a place for each thread, while rows are made by one
-    and written by another.
-    """
-    if hasattr(libc := ctypes.CDLL(None), "mallopt"):  # glibc
-        libc.mallopt(_ARENA_MAX, 1)
+    """Let Arrow allocate as C does: its own allocator keeps twice what pages of many small columns need."""
     usual = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     try:
