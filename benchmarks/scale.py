@@ -95,7 +95,7 @@ def measure(sizes: list[int], windows: int) -> dict[str, object]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--sessions", type=int, nargs="*", default=[200_000, 2_000_000])
+    parser.add_argument("--sessions", type=int, nargs="*", default=[200_000, 2_000_000, 10_000_000])
     parser.add_argument("--windows", type=int, default=100_000)
     options = parser.parse_args()
     print(json.dumps(measure(options.sessions, options.windows), indent=2))

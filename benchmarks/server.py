@@ -21,10 +21,12 @@ from pathlib import Path
 import aiohttp
 
 from harvester import notation
+from harvester.api.gunzip import BACKENDS
 from harvester.emulator import Behaviour, Emulator, SyntheticAccount, serve
 from harvester.emulator.counts import busiest_second
 
 START, END = "2024-01-01", "2024-03-01"
+_FASTEST = next(iter(BACKENDS.values()))
 _UNSENT = ("host", "content-length", "connection")
 
 
@@ -102,6 +104,8 @@ class Answers:
     async def _rendered(self, verb: str, path: bytes, headers: dict[str, str], body: bytes) -> bytes:
         self.tally.rendered += 1
         sent = {name: value for name, value in headers.items() if name not in _UNSENT}
+        if not self._keep:
+            sent["accept-encoding"] = "identity"  # compressed here, in a quarter of the time
         async with self._session.request(
             verb, self._behind + path.decode(), data=body, headers=sent
         ) as response:
@@ -111,10 +115,17 @@ class Answers:
                 for name in ("Content-Type", "Content-Encoding")
                 if name in response.headers
             }
+            if not self._keep and "gzip" in headers.get("accept-encoding", ""):
+                text, kept["Content-Encoding"] = _gzipped(text), "gzip"
             answer = _http(text, kept, response.status)
             if self._keep and response.status == 200 and b'"error"' not in text[:64]:  # noqa: PLR2004  (OK)
                 self._known[path, body] = answer
             return answer
+
+
+def _gzipped(text: bytes) -> bytes:
+    deflate = _FASTEST.compressobj(1, wbits=31)
+    return bytes(deflate.compress(text) + deflate.flush())
 
 
 def _http(body: bytes, headers: dict[str, str], status: int = 200) -> bytes:
