@@ -27,6 +27,7 @@ REHEARSALS: Mapping[str, Sequence[str]] = {
     "floor": ("--sessions", "5000", "--rounds", "1"),
     "peers": ("--sessions", "3000", "--rounds", "1"),
     "budget": ("--requests", "30"),
+    "processes": ("--sessions", "5000", "--rounds", "1"),
     "scale": ("--sessions", "5000", "10000", "--windows", "1000"),
     "micro": ("--rounds", "1"),
     "storage": ("--rows", "5000", "--rounds", "1"),

@@ -3,7 +3,6 @@
 import asyncio
 import weakref
 from collections.abc import Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +52,7 @@ class ForgetfulSink:
         self.taken.append(window)
 
 
-async def test_no_window_is_held_once_it_is_handed_over(tmp_path: Path) -> None:
+async def test_no_window_is_held_once_it_is_handed_over() -> None:
     """While a fetcher reads, nothing of what it read before is in memory, unless the sink keeps it."""
     windows = [Window(start, start + 10) for start in range(0, 50, 10)]
     frontier = Frontier([Lease(window, 1) for window in windows], Density({}), reach=100, fetchers=1)
@@ -66,7 +65,7 @@ async def test_no_window_is_held_once_it_is_handed_over(tmp_path: Path) -> None:
         reader=reader,
         ledger=ledger,
         sink=sink,
-        quarantine=tmp_path,
+        keep=lambda _window, _misfits: None,
         time_field="start_date",
         run_number=1,
         fetchers=1,
