@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
+from harvester.account import Account, apart
 from harvester.datasets import DATASETS, Content, Dataset
 from harvester.errors import ConfigError
 from harvester.links import TABLE
@@ -24,7 +25,7 @@ class Job:
 
     Attributes:
         dataset: What to ask for.
-        name: What it is called in the lake, and its folder there.
+        name: What it is called in the lake, and its folder there; with an account, as ``account.named``.
         window: The range asked for.
         lake: The lake's folder.
         credentials: The vendor's key file.
@@ -43,6 +44,8 @@ class Job:
         redact_urls: Drop signed URLs.
         number_key: Hash phone numbers with it; ``None`` to keep them.
         via: ``pages``, ``reports``, or ``auto``, which chooses by cost; ``None`` for what the dataset can.
+        account: Whose history, if accounts are kept apart; ``None`` for whatever the API shows the key.
+        children_by: How to ask for a child: ``token``, which speaks for it, or ``parameter``.
         memory: Arrow bytes held at most while rows wait for their turn.
     """
 
@@ -66,12 +69,15 @@ class Job:
     redact_urls: bool = False
     number_key: NumberKey | None = None
     via: str | None = None
+    account: Account | None = None
+    children_by: str = "token"
     memory: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        name, account_id = apart(self.name)
+        if not _NAME.fullmatch(name) or account_id != (self.account and self.account.id):
             raise ConfigError(f"--name {self.name!r} is not usable: lower-case letters, digits and _ only")
-        if self.name == TABLE:
+        if name == TABLE:
             raise ConfigError(f"--name {self.name!r} is not usable: the files of calls lie in that folder")
         if self.concurrency < 1:
             raise ConfigError("--concurrency must be at least 1")
@@ -88,6 +94,21 @@ class Job:
                 raise ConfigError(f"{_option(name)} needs {_option(known.needs)}: {known.because}")
         self._check_hiding()
         self._check_way()
+        self._check_children()
+
+    def _check_children(self) -> None:
+        if self.account is None:
+            return
+        children = self.dataset.children
+        parameters = () if children is None else (children.named, children.only)
+        for name in self.filters:
+            if self.dataset.filters[name].parameter in parameters:
+                raise ConfigError(f"{_option(name)} and --accounts contradict each other: leave one out")
+        if self.is_child and self.children_by == "parameter" and children is None:
+            raise ConfigError(
+                f"the vendor's method for {self.dataset.name} has no parameter for child accounts: leave out"
+                " --children-by parameter"
+            )
 
     def _check_way(self) -> None:
         name, beyond = self.dataset.name, " and ".join(self._beyond_reports)
@@ -116,8 +137,12 @@ class Job:
         hiding: dict[str, object] = {"redact_urls": True} if self.redact_urls else {}
         if self.number_key is not None:
             hiding["hash_numbers"] = f"key {self.number_key.fingerprint}"
+        whose = (
+            {} if self.account is None else {"account_id": self.account.id, "child": self.account.is_child}
+        )
         return {
             "dataset": self.dataset.name,
+            **whose,
             "partition": self.partition,
             **form,
             **{name: self.switches.get(name, True) for name in self.dataset.switches},
@@ -145,6 +170,7 @@ class Job:
                 "switches": {name: bool(identity[name]) for name in dataset.switches},
                 "filters": {name: str(identity[name]) for name in dataset.filters if name in identity},
                 "redact_urls": bool(identity.get("redact_urls")),
+                "account": Account.of_identity(identity),
             }
         except KeyError as error:
             raise ConfigError(
@@ -180,9 +206,27 @@ class Job:
             switch.parameter: "true" if self.switches.get(name, True) else "false"
             for name, switch in self.dataset.switches.items()
         }
-        return switches | {
-            self.dataset.filters[name].parameter: value for name, value in self.filters.items()
-        }
+        filters = {self.dataset.filters[name].parameter: value for name, value in self.filters.items()}
+        return switches | filters | self._child
+
+    @property
+    def _child(self) -> dict[str, str]:
+        """The parameters that say which child is meant, if that is not said by the token."""
+        children = self.dataset.children
+        if not self.is_child or self.account is None or children is None or self.children_by == "token":
+            return {}
+        return {children.named: str(self.account.id), children.only: "true"}
+
+    @property
+    def is_child(self) -> bool:
+        """Whether the history of a child account is asked for, and nothing else."""
+        return self.account is not None and self.account.is_child
+
+    @property
+    def issuer(self) -> int | None:
+        """The account that tokens are to speak for; ``None`` for the key's own."""
+        by_token = self.is_child and self.children_by == "token"
+        return self.account.id if by_token and self.account else None
 
     @property
     def budget(self) -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from harvester.history import Content, Dataset, Field, Filter, Kind, Sign, Switch, fields_of
+from harvester.history import Children, Content, Dataset, Field, Filter, Kind, Sign, Switch, fields_of
 from harvester.report_methods import AUDIT_LINES, BRIEF_LINES, CALL_LINES, TRANSACTION_LINES
 from harvester.session_fields import CALL, RECORD, RESOURCE_USAGE
 
@@ -67,6 +67,7 @@ CALLS = Dataset(
     ),
     noun="sessions",
     report=CALL_LINES,
+    children=Children("child_account_id", "children_calls_only"),
     fields=(
         *fields_of(Kind.INTEGER, "call_session_history_id account_id application_id"),
         *fields_of(Kind.TEXT, "application_name rule_name"),
@@ -92,6 +93,7 @@ BRIEF_CALLS = replace(
     filters=MappingProxyType({name: CALLS.filters[name] for name in _BRIEF_FILTERS}),
     narrowing=(),
     report=BRIEF_LINES,
+    children=None,  # its reference page names neither parameter
     paged=False,
     fields=tuple(item for item in CALLS.fields if item.name not in {"other_resource_usage", "records"}),
 )
@@ -123,6 +125,7 @@ TRANSACTIONS = Dataset(
     narrowing=("transaction_type",),
     noun="transactions",
     report=TRANSACTION_LINES,
+    children=Children("child_account_id", "children_transactions_only"),
     row_bytes=15.0,
     fields=(
         Field("transaction_id", Kind.INTEGER),

@@ -4,6 +4,7 @@ Foreign errors are translated at one door each: aiohttp's in ``api.transport``, 
 sqlite3's in ``lake.database``. ``OSError`` is not translated: it already says what happened to which file.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -55,6 +56,18 @@ class RefusedError(HarvestError):
 
 class ZoneError(HarvestError):
     """The API answers in another time zone than UTC; nothing is written rather than shifted."""
+
+
+class ForeignRecordsError(HarvestError):
+    """The API answers with records of others than the one account that was asked for; none is taken."""
+
+    def __init__(self, account_id: int, foreign: Sequence[int]) -> None:
+        """Name the account, and some of the others."""
+        others = ", ".join(map(str, foreign[:3]))
+        super().__init__(
+            f"account {account_id} was asked for, and the API answers with records of {others}: nothing of it"
+            " is taken; try the other way of --children-by"
+        )
 
 
 class RequestError(HarvestError):

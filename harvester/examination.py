@@ -10,6 +10,7 @@ from pathlib import Path
 from harvester.api.client import Client
 from harvester.api.connection import connected
 from harvester.api.credentials import Credentials, load_credentials
+from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter
 from harvester.api.question import Question
 from harvester.api.report_answers import list_of
@@ -39,10 +40,17 @@ class Finding:
     failure: HarvestError | None = None
 
 
-async def examine(job: Job, *, now: Callable[[], float] = time.time) -> AsyncIterator[Finding]:
+async def examine(
+    job: Job, *, now: Callable[[], float] = time.time, pace: Pace | None = None
+) -> AsyncIterator[Finding]:
     """Look at everything a harvest needs, in the order in which it would need it.
 
     One request is sent: for one record of the job's range; and one for the list of reports, if it needs any.
+
+    Args:
+        job: What would be harvested.
+        now: Gives Unix time.
+        pace: Of whoever asks before and after; the job's own budget if ``None``.
     """
     credentials = None
     try:
@@ -53,15 +61,17 @@ async def examine(job: Job, *, now: Callable[[], float] = time.time) -> AsyncIte
     except HarvestError as error:
         yield Finding("key file", str(error), error)
     if credentials is not None:
-        async for finding in _ask(job, credentials, now):
+        async for finding in _ask(job, credentials, now, pace):
             yield finding
     for finding in _lake(job.lake):
         yield finding
 
 
-async def _ask(job: Job, credentials: Credentials, now: Callable[[], float]) -> AsyncIterator[Finding]:
+async def _ask(
+    job: Job, credentials: Credentials, now: Callable[[], float], pace: Pace | None
+) -> AsyncIterator[Finding]:
     try:
-        async with connected(job, credentials, Meter(), now=now) as client:
+        async with connected(job, credentials, Meter(), now=now, pace=pace) as client:
             yield Finding("endpoint", job.endpoint)
             parameters = Question(job.window.start, job.window.end).parameters(
                 job.dataset, 0, 1, with_total=True

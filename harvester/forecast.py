@@ -9,6 +9,7 @@ from harvester.api.caps import Caps
 from harvester.api.connection import connected
 from harvester.api.counting import Counter
 from harvester.api.credentials import Credentials
+from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter
 from harvester.api.question import Bounds
 from harvester.api.via import lacks_fields
@@ -44,8 +45,16 @@ class Forecast:
     asked: int
 
 
-async def forecast(job: Job, credentials: Credentials, *, now: Callable[[], float] = time.time) -> Forecast:
+async def forecast(
+    job: Job, credentials: Credentials, *, now: Callable[[], float] = time.time, pace: Pace | None = None
+) -> Forecast:
     """Ask for counts, one request for each span that is missing in the lake.
+
+    Args:
+        job: What would be harvested.
+        credentials: Whose history.
+        now: Gives Unix time.
+        pace: Of whoever asks before and after; the job's own budget if ``None``.
 
     Raises:
         HarvestError: The job is not usable, or the API refuses.
@@ -56,7 +65,7 @@ async def forecast(job: Job, credentials: Credentials, *, now: Callable[[], floa
     todo = subtract(settled, coverage) if settled else ()
     meter, readers = Meter(), fetchers(job.concurrency)
     reported: list[tuple[Window, int]] = []
-    async with connected(job, credentials, meter, now=now) as client:
+    async with connected(job, credentials, meter, now=now, pace=pace) as client:
         counter = Counter(client, job.dataset, job.shared)
         if job.way == "pages" or (job.way == "auto" and lacks_fields(facts)):
             counted = [(window, await counter.count(window, bounds)) for window in todo]

@@ -14,6 +14,7 @@ from harvester.api.credentials import Credentials
 from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter
 from harvester.config import Job
+from harvester.errors import HarvestError
 from harvester.lake import quarantine
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
@@ -24,6 +25,7 @@ from harvester.lake.publish import recover
 from harvester.processes.coordinator import Coordinator, check
 from harvester.processes.messages import Order
 from harvester.processes.stretches import stretches
+from harvester.refused import left_open, refusal_of
 from harvester.report import Figures, Report, Snapshot
 from harvester.todo import Scope, Stretch, missing, stretch
 from harvester.window import Window
@@ -87,6 +89,7 @@ class Backfill:
         self._spool = spool_of(job, self._layout)
         self._meter = Meter()
         self._crew: Crew | None = None
+        self._run: int | None = None
         self._seconds = 0
         self._stopped = False
         self._processes = processes
@@ -111,6 +114,16 @@ class Backfill:
         Raises:
             Exception: As ``run``.
         """
+        try:
+            return await self._within(database)
+        except (HarvestError, ExceptionGroup) as error:
+            reason = refusal_of(self._job, error)
+            if reason is None:
+                raise
+        run, asked = self._run, self._figures.requests
+        return left_open(database, self._job, self._scope, reason, self._now(), run=run, requests=asked)
+
+    async def _within(self, database: Database) -> Report:
         job, started = self._job, self._now()
         settled = job.settled(started)
         async with AsyncExitStack() as stack:
@@ -125,7 +138,7 @@ class Backfill:
                 return report
             self._seconds = sum(window.seconds for window in todo)
             crew = await stack.enter_async_context(self._manned(database, ledger, catalog, todo))
-            run = ledger.begin(job.window, started)
+            run = self._run = ledger.begin(job.window, started)
             self._crew = crew
             if self._stopped:
                 crew.stop()

@@ -64,7 +64,7 @@ class Health:
     def seen(self, rounds: Mapping[str, Round], errors: Mapping[str, BaseException]) -> "Health":
         """The same with news of some datasets."""
         datasets = {**self.datasets, **rounds}
-        gaps = any(done.gaps for done in datasets.values())
+        gaps = any(done.gaps or done.refused for done in datasets.values())
         return replace(
             self,
             state="failing" if errors else "gaps" if gaps else "ok",

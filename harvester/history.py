@@ -120,6 +120,19 @@ class ReportMethod:
 
 
 @dataclass(frozen=True, slots=True)
+class Children:
+    """How a parent asks a method for its child accounts.
+
+    Attributes:
+        named: The parameter that takes their ids.
+        only: The parameter that leaves the parent's own records out.
+    """
+
+    named: str
+    only: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sign:
     """What shows in the objects of a list that a record is not final, though it may not be running.
 
@@ -162,6 +175,8 @@ class Dataset:
         zoned: Whether it takes ``timezone`` and names it in its answers; else all times are UTC.
         rate: Requests per second that the vendor allows for this method alone, if it says so.
         report: How it is ordered as a report, if it can be.
+        account: The field that says whose a record is.
+        children: How a parent asks for its children, if it can; else only a token of theirs does.
         paged: Whether ``method`` brings its records; else only reports do, and ``method`` counts them.
         row_bytes: Size of a record in a published file, as measured on synthetic history; for
             forecasts, until the lake knows better.
@@ -189,6 +204,8 @@ class Dataset:
     zoned: bool = True
     rate: float | None = None
     report: ReportMethod | None = None
+    account: str = "account_id"
+    children: Children | None = None
     paged: bool = True
     row_bytes: float = 350.0
 

@@ -8,12 +8,13 @@ from harvester.api.counting import Counter
 from harvester.api.page_source import PageSource
 from harvester.api.protocol import Quick
 from harvester.api.question import Bounds
-from harvester.api.reader import Answers, Reader
+from harvester.api.reader import MIXED, Answers, Reader
 from harvester.api.report_reader import ReportReader
 from harvester.api.report_source import ReportSource
 from harvester.api.via import Via, lacks_fields
 from harvester.config import Job
 from harvester.plan.frontier import Lease
+from harvester.records.owner import Owner
 from harvester.records.redaction import Redaction
 from harvester.spans import Spans
 
@@ -45,11 +46,12 @@ async def reader_of(
     dataset, bounds = job.dataset, Bounds(known)
     redaction = Redaction.of(dataset, urls=job.redact_urls, key=job.number_key)
     final_before = int(now()) - job.active_lag
-    source = PageSource(dataset, job.shared, client, redaction, Caps(dataset, known), quick=quick)
+    owner, caps = owner_of(job), Caps(dataset, known)
+    source = PageSource(dataset, job.shared, client, redaction, caps, owner=owner, quick=quick)
     pages = Reader(source, answers, bounds, final_before=final_before)
     if dataset.report is None:
         return Via(pages, None, answers), list(leases)
-    counter = Counter(client, dataset, job.shared)
+    counter = Counter(client, dataset, job.shared, mixed=known.get(MIXED) is True)
     reports = ReportReader(
         dataset,
         ReportSource(dataset, job.shared, client, now=now),
@@ -57,6 +59,7 @@ async def reader_of(
         answers,
         bounds,
         redaction=redaction,
+        owner=owner,
         final_before=final_before,
     )
     if job.way == "pages" or (job.way == "auto" and lacks_fields(known)):
@@ -65,3 +68,15 @@ async def reader_of(
     chosen = await spans.chosen(leases, {lease.window for lease in leases if reports.holds(lease.window)})
     by_report = job.way == "reports"
     return Via(pages, reports, answers, spans=spans.by_report, only_reports=by_report), chosen
+
+
+def owner_of(job: Job) -> Owner | None:
+    """Whose records a job takes; ``None`` if it takes whatever comes.
+
+    Only a method that can count the children alone may mix theirs with the parent's: else the parent's own
+    could not be counted.
+    """
+    if job.account is None:
+        return None
+    alone = job.is_child or job.dataset.children is None
+    return Owner(job.account.id, job.dataset.account, alone=alone)

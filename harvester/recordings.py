@@ -76,7 +76,8 @@ class Recordings:
             raise LakeError(f"{order.lake} is not a lake yet: harvester backfill makes one")
         async with AsyncExitStack() as stack:
             database = stack.enter_context(entered(layout, started=started))
-            chosen(database, order.name)
+            if (meant := chosen(database, order.name)) != [order.name]:
+                raise LakeError(f"say whose files are meant: --name {' or '.join(meant)}")
             ledger, catalog = Ledger(database, order.name), Catalog(database, order.name)
             identity = ledger.identity() or {}
             links = order.links(identity)

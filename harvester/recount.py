@@ -138,6 +138,7 @@ async def recount(
     random: Random | None = None,
     pace: Pace | None = None,
     narrow: int | None = None,
+    mixed: bool = False,
 ) -> tuple[list[Count], int]:
     """Ask for the count of each span again.
 
@@ -153,6 +154,7 @@ async def recount(
         pace: Of whoever asks before and after; the job's own budget if ``None``.
         narrow: Halve a span that differs until it has so many records, or both halves differ; ``None`` to
             leave it as it is.
+        mixed: Whether the answers are known to hold records of child accounts, which are not to be counted.
 
     Returns:
         The counts, oldest first, and how many requests were sent.
@@ -162,7 +164,9 @@ async def recount(
     """
     meter, counts = Meter(), list[Count]()
     async with connected(job, credentials, meter, now=now, random=random, pace=pace) as client:
-        counter = Counter(client, job.dataset, job.shared)
+        counter = Counter(client, job.dataset, job.shared, mixed=mixed)
+        await _learn(counter, bounds, held.lonely())
+        counter = Counter(client, job.dataset, job.shared, mixed=mixed)
         await _learn(counter, bounds, held.lonely())
         waiting = iter(spans)
 

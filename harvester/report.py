@@ -152,6 +152,7 @@ class Report:
         unknown: Keys that the schema does not know, and how often they came; kept in ``extra``.
         reports: Reports ordered.
         lacking: Fields that the reports have no column for; null in the rows that came by report.
+        refused: Why the API refused the child account that was asked for; empty if it did not.
     """
 
     outcome: str
@@ -179,6 +180,12 @@ class Report:
     unknown: tuple[tuple[str, int], ...] = ()
     reports: int = 0
     lacking: tuple[str, ...] = ()
+    refused: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of what was asked for is known to be missing."""
+        return not self.gaps and not self.refused
 
     def of(self, figures: Figures, *, seconds: int) -> "Report":
         """The same run, over so many seconds, with what it has done."""

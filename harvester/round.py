@@ -20,6 +20,7 @@ class Round:
         requests: Requests sent.
         covered: End of what the lake covers, Unix time; ``None`` if that is nothing.
         gaps: All that the dataset misses.
+        refused: Why the API refused the child account; empty if it did not.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Round:
     requests: int = 0
     covered: int | None = None
     gaps: tuple[Gap, ...] = ()
+    refused: str = ""
 
     @property
     def rows(self) -> int:
@@ -59,5 +61,6 @@ class Round:
             "counted": len(self.counts),
             "changed": [count.window.as_json() for count in self.changed],
             "running": [window.as_json() for report in self.reports for window in report.running],
+            "refused": self.refused,
             "gaps": [{**gap.window.as_json(), "reason": gap.reason} for gap in self.gaps],
         }

@@ -12,6 +12,7 @@ from harvester.api.caps import Caps
 from harvester.api.credentials import Credentials
 from harvester.api.pacing import Pace
 from harvester.api.question import Bounds
+from harvester.api.reader import MIXED
 from harvester.config import Job
 from harvester.harvest import Backfill
 from harvester.lake.catalog import Catalog
@@ -24,6 +25,7 @@ from harvester.lake.quarantine import quarantined
 from harvester.lake.verify import Expected
 from harvester.look_back import LookBack, countable, renewing, unfinished_in
 from harvester.recount import Held, recount
+from harvester.refused import refusals
 from harvester.report import Report
 from harvester.round import Round
 from harvester.todo import Scope, missing, suspected
@@ -97,15 +99,21 @@ class Sync:
         is_clean = not any(start in fresh for start in self._ledger.window_starts())
         anew = await self._unfinished(fresh, before, began)
         report, left = await self._harvest(fresh, renewing(self.job, anew))
-        done = Round(name=self.job.name, outcome=report.outcome, fresh=fresh, reports=(report,))
-        if self._stopped:
+        done = Round(
+            name=self.job.name,
+            outcome=report.outcome,
+            fresh=fresh,
+            reports=(report,),
+            refused=report.refused,
+        )
+        if self._stopped or done.refused:
             return self._ended(done)
         done = await self._recounted(done, before, left)
         if done.changed:
             report, _ = await self._harvest(fresh, suspected)
-            done = replace(done, reports=(*done.reports, report))
+            done = replace(done, reports=(*done.reports, report), refused=report.refused)
         self._ledger.forget_runs(_RUNS)
-        if is_clean and not self._stopped:
+        if is_clean and not done.refused and not self._stopped:
             self._ledger.learn({"synced": int(began)})
         return self._ended(done)
 
@@ -119,7 +127,7 @@ class Sync:
             ExceptionGroup: As ``round``.
         """
         settled = self.job.settled(self._now())
-        if settled is None or self._stopped:
+        if settled is None or self._stopped or self._last.refused:
             return None
         coverage = self._catalog.coverage()
         end = self._fresh(settled, self._since(settled, coverage)).start
@@ -131,8 +139,9 @@ class Sync:
         start = partition_at(self._granularity, youngest - _SLICES[self._granularity]).span.start
         part = Window(max(settled.start, start), youngest)
         report, _ = await self._harvest(part, missing)
-        if report.outcome != "interrupted":
+        if report.outcome != "interrupted" and not report.refused:
             self._unfilled = part.start
+        self._last = replace(self._last, refused=report.refused)
         return report
 
     def look(self) -> Round:
@@ -216,18 +225,22 @@ class Sync:
         left = [second for second in left if not any(second in window for window in coverage)]
         held = Held(self._expected, files, quarantined(self._layout.quarantine), left)
         bounds = Bounds(self._ledger.facts())
-        counts, requests = await recount(
-            replace(self.job, window=fresh),
-            self._credentials,
-            spans,
-            held,
-            bounds,
-            step=lambda _done: None,
-            now=self._now,
-            random=self._random,
-            pace=self._pace,
-            narrow=Caps(self.job.dataset, self._ledger.facts()).page_size,
-        )
+        with refusals(self.job) as refused:
+            counts, requests = await recount(
+                replace(self.job, window=fresh),
+                self._credentials,
+                spans,
+                held,
+                bounds,
+                step=lambda _done: None,
+                now=self._now,
+                random=self._random,
+                pace=self._pace,
+                narrow=Caps(self.job.dataset, self._ledger.facts()).page_size,
+                mixed=self._ledger.facts().get(MIXED) is True,
+            )
+        if refused:
+            return replace(done, refused=refused[0])
         self._ledger.learn(bounds.facts)
         done = replace(done, counts=tuple(counts), requests=requests)
         for count in done.changed:
@@ -238,7 +251,7 @@ class Sync:
 
     def _ended(self, done: Round) -> Round:
         coverage, gaps = self._catalog.coverage(), tuple(self._ledger.gaps())
-        outcome = "interrupted" if self._stopped else "gaps" if gaps else "complete"
+        outcome = "interrupted" if self._stopped else "gaps" if gaps or done.refused else "complete"
         self._last = done
         return replace(
             done,

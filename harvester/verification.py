@@ -9,8 +9,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from harvester.account import apart
 from harvester.api.credentials import Credentials
+from harvester.api.pacing import Pace
 from harvester.api.question import Bounds
+from harvester.api.reader import MIXED
 from harvester.config import Job
 from harvester.datasets import DATASETS
 from harvester.errors import LakeError
@@ -19,7 +22,7 @@ from harvester.lake.database import Database, to_json
 from harvester.lake.entries import Publication, Suspect
 from harvester.lake.inventory import inventory
 from harvester.lake.layout import Layout
-from harvester.lake.ledger import Ledger, chosen
+from harvester.lake.ledger import Ledger, chosen, names
 from harvester.lake.opening import entered, has_begun
 from harvester.lake.publish import recover
 from harvester.lake.quarantine import quarantined
@@ -27,6 +30,7 @@ from harvester.lake.verify import Expected, Finding, strays
 from harvester.links import TABLE
 from harvester.records.flat import Flat
 from harvester.recount import Count, Held, recount
+from harvester.refused import refusals
 from harvester.window import Gap, Window, merged, shares, subtract
 
 
@@ -43,6 +47,7 @@ class Verification:
         gaps: Seconds that could not be proven when they were harvested.
         counts: What the API counts now; empty if it was not asked.
         requests: Requests sent.
+        refused: Why the API would not count the child account; empty if it did, or was not asked.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Verification:
     gaps: tuple[Gap, ...]
     counts: tuple[Count, ...] = ()
     requests: int = 0
+    refused: str = ""
 
     @property
     def differing(self) -> tuple[Count, ...]:
@@ -62,7 +68,7 @@ class Verification:
     @property
     def is_sound(self) -> bool:
         """Whether nothing is wrong and nothing is missing."""
-        return not (self.findings or self.gaps or self.differing)
+        return not (self.findings or self.gaps or self.differing or self.refused)
 
 
 Step = Callable[[str, int, int], None]
@@ -79,6 +85,7 @@ class Verify:
         whole_files: Read the recordings, logs and transcripts, too; else only their size is looked at.
         job: Makes the job that asks the API, from a dataset's identity and range; ``None`` not to ask.
         credentials: To ask with.
+        pace: Shared by all that is asked; each dataset's own budget if ``None``.
         step: Is told how it goes: what is being done, how much of it is done, and of how much.
         now: Gives Unix time.
         random: Spreads retries; seeded by the system if ``None``.
@@ -90,6 +97,7 @@ class Verify:
     whole_files: bool = False
     job: Callable[[str, Mapping[str, Any], Window], Job] | None = None
     credentials: Credentials | None = None
+    pace: Pace | None = None
     step: Step = lambda _what, _done, _of: None
     now: Callable[[], float] = time.time
     random: Random | None = None
@@ -123,7 +131,8 @@ class Verify:
         recover(layout, catalog)  # what a crash left in the middle is no finding
         coverage = catalog.coverage()
         files = [replace(file, covers=tuple(shares(coverage, file.span))) for file in catalog.published()]
-        findings = await asyncio.to_thread(self._look, expected, layout.folders, files)
+        findings = await asyncio.to_thread(self._look, expected, files)
+        findings += await asyncio.to_thread(self._strays, layout, files, names(database))
         ledger.accuse("file", _suspects("file", ((item.windows, item.text) for item in findings)), self.now())
         result = Verification(
             name=name,
@@ -139,33 +148,43 @@ class Verify:
         spans = _spans(coverage, files, sound)
         job = self.job(name, ledger.identity() or {}, Window(coverage[0].start, coverage[-1].end))
         bounds = Bounds(ledger.facts())
-        counts, requests = await recount(
-            job,
-            self.credentials,
-            spans,
-            Held(expected, sound, quarantined(layout.quarantine)),
-            bounds,
-            step=lambda done: self.step("counts", done, len(spans)),
-            now=self.now,
-            random=self.random,
-        )
+        with refusals(job) as refused:
+            counts, requests = await recount(
+                job,
+                self.credentials,
+                spans,
+                Held(expected, sound, quarantined(layout.quarantine)),
+                bounds,
+                step=lambda done: self.step("counts", done, len(spans)),
+                now=self.now,
+                random=self.random,
+                pace=self.pace,
+                mixed=ledger.facts().get(MIXED) is True,
+            )
+        if refused:
+            return replace(result, refused=refused[0])
         ledger.learn(bounds.facts)
         result = replace(result, counts=tuple(counts), requests=requests)
         texts = (((count.window,), count.text) for count in result.differing)
         ledger.accuse("count", _suspects("count", texts), self.now())
         return result
 
-    def _look(
-        self, expected: Expected, folders: Sequence[Path], files: Sequence[Publication]
-    ) -> list[Finding]:
+    def _look(self, expected: Expected, files: Sequence[Publication]) -> list[Finding]:
         """Every file, side by side: hashing and decoding leave the interpreter alone."""
         findings: list[Finding] = []
         with ThreadPoolExecutor(self.jobs, thread_name_prefix="verify") as pool:
             for done, finding in enumerate(pool.map(expected.examine, files), start=1):
                 findings += [finding] if finding else []
                 self.step("files", done, len(files))
-        doubled = expected.doubled(_sound(files, findings))
-        return [*findings, *doubled, *strays(self.lake, folders, files)]
+        return [*findings, *expected.doubled(_sound(files, findings))]
+
+    def _strays(self, layout: Layout, files: Sequence[Publication], held: Iterable[str]) -> list[Finding]:
+        """What nobody published; the first of several accounts looks beside all their folders, too."""
+        own = apart(layout.name)[0]
+        beside = [name for name in held if name != layout.name and apart(name)[0] == own]
+        folders = layout.folders if min([layout.name, *beside]) != layout.name else layout.homes
+        others = [folder for name in beside for folder in replace(layout, name=name).folders]
+        return list(strays(self.lake, folders, files, others))
 
 
 def _sound(files: Iterable[Publication], findings: Iterable[Finding]) -> list[Publication]:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from harvester import notation
+from harvester.account import Account
 from harvester.config import Job
-from harvester.datasets import CALLS
+from harvester.datasets import ACD, AUDIT, BRIEF_CALLS, CALLS, Dataset
 from harvester.errors import ConfigError
 from harvester.window import Window
 
@@ -240,3 +241,41 @@ def test_a_range_in_the_future_is_refused(now: float) -> None:
     """It cannot be what was meant."""
     with pytest.raises(ConfigError, match=r"^--from 2024-05-29 00:00:00 lies in the future$"):
         job().settled(now)
+
+
+CHILD = Account(5, is_child=True)
+OF_CHILD = {"account": CHILD, "name": "calls/account_id=5"}
+
+
+@pytest.mark.parametrize("dataset", [ACD, AUDIT, BRIEF_CALLS], ids=lambda dataset: dataset.name)
+def test_a_method_that_knows_no_children_is_asked_by_token(dataset: Dataset) -> None:
+    """The other way is refused, in a sentence that says what to do; the parent itself needs neither."""
+    settings = {"dataset": dataset, "name": f"{dataset.name}/account_id=5", "account": CHILD}
+    assert job(**settings).issuer == 5
+    with pytest.raises(ConfigError, match=f"{dataset.name} has no parameter for child accounts"):
+        job(**settings, children_by="parameter")
+    own = Account(5, is_child=False)
+    assert job(**settings | {"account": own}, children_by="parameter").issuer is None
+
+
+@pytest.mark.parametrize("name", ["child_account_id", "children_calls_only"])
+def test_the_filters_of_children_and_accounts_contradict_each_other(name: str) -> None:
+    """Both say whose records are meant."""
+    with pytest.raises(ConfigError, match="and --accounts contradict each other"):
+        job(**OF_CHILD, filters={name: "6"})
+
+
+@pytest.mark.parametrize(
+    ("name", "account"),
+    [
+        ("calls/account_id=5", None),
+        ("calls", CHILD),
+        ("calls/account_id=6", CHILD),
+        ("recordings/account_id=5", CHILD),
+        ("Calls/account_id=5", CHILD),
+    ],
+)
+def test_a_name_says_whose_it_is(name: str, account: Account | None) -> None:
+    """Neither without the account, nor of another."""
+    with pytest.raises(ConfigError, match="is not usable"):
+        job(name=name, account=account)

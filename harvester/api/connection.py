@@ -50,7 +50,7 @@ async def connected(
     async with Transport(job.endpoint, limits, ca_file=job.ca_file) as transport:
         yield Client(
             transport,
-            TokenSource(credentials, now=now),
+            TokenSource(credentials, now=now, account_id=job.issuer),
             rate=job.budget,
             concurrency=job.concurrency,
             pace=pace,
@@ -86,7 +86,7 @@ async def downloading(
     async with FileTransport(job.endpoint, limits, ca_file=job.ca_file) as transport:
         yield Downloader(
             transport,
-            TokenSource(credentials, now=now),
+            TokenSource(credentials, now=now, account_id=job.issuer),
             rate=job.rate,
             concurrency=job.concurrency,
             outages=OutagePolicy(patience=_LONGEST_OUTAGE),

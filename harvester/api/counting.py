@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Protocol
 
 from harvester.api.envelope import Answer
@@ -14,6 +15,7 @@ from harvester.window import Window, as_second
 
 _DAY = 86_400
 _TRIES = 3  # of an answer without a total; pages are read so often, too
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Api(Protocol):
@@ -25,10 +27,15 @@ class Api(Protocol):
 
 
 class Counter:
-    """Asks for totals."""
+    """Asks for totals.
 
-    def __init__(self, api: Api, dataset: Dataset, shared: Mapping[str, str]) -> None:
+    Attributes:
+        mixed: Whether a parent's answers are known to hold its children's records, which are not counted.
+    """
+
+    def __init__(self, api: Api, dataset: Dataset, shared: Mapping[str, str], *, mixed: bool = False) -> None:
         """Use ``shared`` (filters and switches) with every question."""
+        self.mixed = mixed
         self._api = api
         self._dataset = dataset
         self._shared = shared
@@ -45,8 +52,15 @@ class Counter:
             UnavailableError: It gives none, however often it is asked.
             HarvestError: The API refuses, cannot be reached or answers in another time zone.
         """
+        total = await self._total(question)
+        children = self._dataset.children
+        if self.mixed and children is not None:
+            total -= await self._total(question, {children.only: "true"})
+        return total
+
+    async def _total(self, question: Question, more: Mapping[str, str] = _NOTHING) -> int:
         for _ in range(_TRIES):
-            page = await self._ask(question)
+            page = await self._ask(question, more)
             if page.total is not None:
                 return page.total
         raise UnavailableError(f"the API gives no total, asked {_TRIES} times")
@@ -63,9 +77,9 @@ class Counter:
             return as_second(str(time))
         return None
 
-    async def _ask(self, question: Question) -> Page:
+    async def _ask(self, question: Question, more: Mapping[str, str] = _NOTHING) -> Page:
         parameters = question.parameters(self._dataset, 0, 1, with_total=True)
-        _, page = await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
+        _, page = await self._api.fetch(self._dataset.method, {**self._shared, **more, **parameters})
         check_zone(page)
         return page
 

@@ -15,6 +15,7 @@ from harvester.api.question import Question
 from harvester.datasets import Dataset
 from harvester.errors import RequestError, ZoneError
 from harvester.records.decode import Decoded, Decoder, Quarantined
+from harvester.records.owner import Owner
 from harvester.records.redaction import Redaction
 
 _MOST_UNKNOWN = 1_000  # keys that are named in the report
@@ -59,6 +60,7 @@ class PageSource:
         descends: Whether a question can be asked from its other end.
         narrowing: Fields that a question may still be narrowed by, one after the other.
         unknown: Keys that the schema does not know, and how often they came.
+        mixed: Whether records of others than the owner came.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class PageSource:
         redaction: Redaction | None = None,
         caps: Caps | None = None,
         *,
+        owner: Owner | None = None,
         quick: Quick | None = None,
     ) -> None:
         """Prepare to ask.
@@ -79,15 +82,17 @@ class PageSource:
             api: Whom.
             redaction: Of all that leaves.
             caps: What is known of them.
+            owner: Whose records are taken, if accounts are kept apart.
             quick: Reads kept answers that are as documented; ``api`` has its own way.
         """
-        self.columns = Columns(dataset.time_field, dataset.key, dataset.running)
+        self.columns = Columns(dataset.time_field, dataset.key, dataset.running, owner)
         self.caps = caps or Caps(dataset)
         self.descends = dataset.descends
         self.narrowing = [
             field for field in dataset.narrowing if dataset.filters[field].parameter not in shared
         ]
         self.unknown: Counter[str] = Counter()
+        self.mixed = False
         self._dataset = dataset
         self._shared = shared
         self._api = api
@@ -118,6 +123,7 @@ class PageSource:
         Raises:
             CapError: The API serves less at a time; how much is known now.
             ZoneError: It speaks of another time zone.
+            ForeignRecordsError: It holds records of others than the owner.
             HarvestError: The API refuses, or cannot be reached.
             OSError: The disk refuses the answer.
         """
@@ -126,11 +132,13 @@ class PageSource:
         if kept is not None:
             page = self._read(self._parsed(*kept), question)
             page = replace(page, kept=True)
+            self._check_owner(page)
         else:
             answer, news = await self._ask(question, offset, with_total=with_total)
-            check_zone(news)  # before it is kept: the next run must ask anew
-            file.append(key, answer.encoding, answer.body)
+            check_zone(news)
             page = self._read(news, question)
+            self._check_owner(page)
+            file.append(key, answer.encoding, answer.body)  # not before: the next run must ask anew
         if offset == 0 and self.caps.served(page):
             raise CapError
         return page
@@ -196,6 +204,10 @@ class PageSource:
         if self._redaction is None:
             return list(misfits)
         return [replace(item, raw=self._redaction.text(item.raw)) for item in misfits]
+
+    def _check_owner(self, page: ReadPage) -> None:
+        if self.columns.owner is not None:
+            self.mixed = self.columns.owner.check(page.batch) or self.mixed
 
     def _parsed(self, encoding: str, body: bytes) -> Page:
         return parse(Answer(body, encoding), quick=self._quick)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvester.records.decode import Decoded, Quarantined
+from harvester.records.owner import Owner
 from harvester.window import Window
 
 
@@ -23,11 +24,12 @@ class ContradictionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns that place a record: its second, its key, and perhaps whether it is final."""
+    """The columns that place a record: its second, its key, perhaps whether it is final, and whose it is."""
 
     time: str
     key: str
     running: str | None = None
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,22 @@ def distinct(pages: Iterable[ReadPage], columns: Columns, *, before: int | None 
     A record in quarantine counts by its key, or by its bytes if even the key could not be read.
     """
     pages = list(pages)
+    owner = None if columns.owner is None or columns.owner.alone else columns.owner
     names: set[object] = set()
     for page in pages:
         for item in page.quarantined:
             second = page.oldest if item.second is None else item.second
             if before is None or second is None or second < before:
-                names.add(item.raw if item.key is None else item.key)
-    keys = pa.chunked_array((_keys(page.batch, columns, before) for page in pages), pa.int64())
-    return int(pc.count_distinct(keys).as_py()) + len(names)
+                name = item.raw if item.key is None else item.key
+                names.add((owner and owner.whose(item.raw), name))
+    if owner is None:
+        keys = pa.chunked_array((_keys(page.batch, columns, before) for page in pages), pa.int64())
+        return int(pc.count_distinct(keys).as_py()) + len(names)
+    # Of several accounts, of which each has its own keys.
+    whose = [owner.field, columns.key]
+    parts = (page.batch.select([*whose, columns.time]) for page in pages)
+    rows = pa.Table.from_batches(_before(part, columns, before) for part in parts)
+    return int(rows.group_by(whose).aggregate([]).num_rows) + len(names)
 
 
 def values(pages: Iterable[ReadPage], field: str) -> set[str]:
@@ -122,12 +132,14 @@ def without(page: ReadPage, second: int, columns: Columns) -> ReadPage:
 
 
 def sorted_rows(batches: Iterable[pa.RecordBatch], columns: Columns, window: Window) -> list[pa.RecordBatch]:
-    """The different records inside ``window``, by time, then key.
+    """The different records of the owner inside ``window``, by time, then key.
 
     Raises:
         ContradictionError: A record came twice with different times.
     """
     table = pa.Table.from_batches(list(batches))
+    if columns.owner is not None:
+        table = columns.owner.own(table)
     seconds = _seconds(table, columns)
     inside = pc.and_(pc.greater_equal(seconds, window.start), pc.less(seconds, window.end))
     if not pc.all(inside, min_count=0).as_py():
@@ -175,13 +187,16 @@ def running_in(
     return tuple(spans), older
 
 
-def quarantined_in(pages: Iterable[ReadPage], window: Window) -> Iterator[Quarantined]:
+def quarantined_in(
+    pages: Iterable[ReadPage], window: Window, owner: Owner | None = None
+) -> Iterator[Quarantined]:
     """The different records in quarantine that belong to ``window``, or to no second at all."""
     seen: set[bytes] = set()
     for page in pages:
         for item in page.quarantined:
             second = page.oldest if item.second is None else item.second
-            if (second is None or second in window) and item.raw not in seen:
+            is_own = owner is None or owner.is_own(item.raw)
+            if is_own and (second is None or second in window) and item.raw not in seen:
                 seen.add(item.raw)
                 yield item
 
@@ -200,6 +215,10 @@ def _strictly_sorted(table: pa.Table, columns: Columns) -> bool:
 def _keys(batch: pa.RecordBatch, columns: Columns, before: int | None) -> pa.Array:
     keys = batch[columns.key]
     return keys if before is None else keys.filter(pc.less(_seconds(batch, columns), before))
+
+
+def _before(batch: pa.RecordBatch, columns: Columns, before: int | None) -> pa.RecordBatch:
+    return batch if before is None else batch.filter(pc.less(_seconds(batch, columns), before))
 
 
 def _seconds(rows: pa.RecordBatch | pa.Table, columns: Columns) -> pa.Array:

@@ -15,6 +15,9 @@ from harvester.errors import MalformedAnswerError
 from harvester.records.decode import Quarantined
 from harvester.window import Gap, Window
 
+MIXED = "mixed"
+"""The fact that an account's answers hold records of others too, which its counts count as well."""
+
 
 class Answers(Protocol):
     """Keeps the answers of many windows, by their first second."""
@@ -56,7 +59,8 @@ class Reader:
     @property
     def facts(self) -> dict[str, bool | int | None]:
         """What was learned of the API, for the next run."""
-        return {**self._bounds.facts, **self._source.caps.facts}
+        mixed = {MIXED: True} if self._source.mixed else {}
+        return {**self._bounds.facts, **self._source.caps.facts, **mixed}
 
     @property
     def page_size(self) -> int:
@@ -151,7 +155,8 @@ class Reader:
 
     def _proven(self, window: Window, proof: Proof, *, anew: bool) -> Reading:
         rows = sorted_rows((page.batch for page in proof.pages), self._source.columns, proof.window)
-        misfits = self._source.redacted(quarantined_in(proof.pages, proof.window))
+        owner = self._source.columns.owner
+        misfits = self._source.redacted(quarantined_in(proof.pages, proof.window, owner))
         harvest = self._harvest(proof.window, rows, misfits)
         # Read anew, nothing is from an earlier run: a page that was kept was needed twice.
         old = not anew and any(page.kept for page in proof.pages)

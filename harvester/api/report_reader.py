@@ -24,8 +24,9 @@ from harvester.api.report_file import void
 from harvester.api.report_source import MARK, LeftError, ReportSource
 from harvester.api.report_text import Text
 from harvester.datasets import Dataset
-from harvester.errors import RangeTooWideError
+from harvester.errors import ForeignRecordsError, RangeTooWideError
 from harvester.records.decode import Quarantined
+from harvester.records.owner import Owner
 from harvester.records.redaction import Redaction
 from harvester.records.report_columns import MalformedReportError
 from harvester.window import Gap, Window
@@ -52,6 +53,7 @@ class ReportReader:
         bounds: Bounds,
         *,
         redaction: Redaction | None = None,
+        owner: Owner | None = None,
         final_before: int,
         orders: int = 3,
     ) -> None:
@@ -64,6 +66,7 @@ class ReportReader:
             answers: Keeps what was answered, here and in earlier runs.
             bounds: What is known of the bounds of a count.
             redaction: Of all that leaves.
+            owner: Whose records are taken, if accounts are kept apart.
             final_before: Records older than this second (Unix time) count as final whatever they say.
             orders: How often a report is ordered that fails or contradicts the counts.
         """
@@ -77,7 +80,12 @@ class ReportReader:
         self._redaction = redaction
         self._final_before = final_before
         self._orders = orders
-        self._columns = Columns(dataset.time_field, dataset.key, dataset.running)
+        self._columns = Columns(dataset.time_field, dataset.key, dataset.running, owner)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether records of others than the owner came."""
+        return self._counter.mixed
 
     @property
     def ordered(self) -> int:
@@ -97,7 +105,8 @@ class ReportReader:
 
         Raises:
             RangeTooWideError: A report of a shorter range must be ordered.
-            ReportUnusableError: It has no column for the key, or for the time.
+            ReportUnusableError: It has no column for the key, for the time, or for whose the records are.
+            ForeignRecordsError: It holds records of others than the owner.
             ZoneError: It is in another time zone.
             UnavailableError: It is not ready for too long; the next run picks it up.
             HarvestError: The API refuses, or cannot be reached.
@@ -150,7 +159,7 @@ class ReportReader:
             ContradictionError: It is not there whole.
         """
         file = self._answers.file(window.start)
-        text = Text(self._dataset, self._redaction)
+        text = Text(self._dataset, self._redaction, self._columns.owner)
         try:
             for _ in text.read(file, self._source.name(_question(window))):
                 pass
@@ -159,10 +168,11 @@ class ReportReader:
         return text.rows(window)
 
     async def _proven(self, window: Window, file: AnswerFile, listed: Listed | None) -> Reading:
-        text = Text(self._dataset, self._redaction)
+        text = Text(self._dataset, self._redaction, self._columns.owner)
         for _ in text.read(file, self._source.name(_question(window))):
             await asyncio.sleep(0)  # others have their turn between two chunks, as between two pages
         text.check_zone(None if listed is None else listed.zone)
+        self._check_owner(text, file)
         held, received = None if listed is None else listed.records, distinct(text.pages, self._columns)
         if held not in {None, received, text.lines}:
             raise ContradictionError(
@@ -176,10 +186,18 @@ class ReportReader:
         self.unknown.update(text.unknown)
         self.lacking = tuple(sorted({*self.lacking, *text.lacking}))
         rows = text.rows(window)
-        misfits = list(quarantined_in(text.pages, window))
+        misfits = list(quarantined_in(text.pages, window, self._columns.owner))
         if self._redaction is not None:
             misfits = [replace(item, raw=self._redaction.text(item.raw)) for item in misfits]
         return Reading(harvest=self._harvest(window, rows, misfits))
+
+    def _check_owner(self, text: Text, file: AnswerFile) -> None:
+        try:
+            # From then on the counter leaves the others out too.
+            self._counter.mixed = text.check_owner() or self._counter.mixed
+        except ForeignRecordsError:
+            file.clear()  # the next run must ask anew
+            raise
 
     async def _check_count(self, window: Window, text: Text, listed: Listed | None) -> None:
         """Compare with a count that was asked for separately.

@@ -10,7 +10,8 @@ from harvester.api.page_source import UTC, AnswerFile
 from harvester.api.pages import Columns, ReadPage, read_page, sorted_rows
 from harvester.api.report_file import text_of
 from harvester.datasets import Dataset
-from harvester.errors import ZoneError
+from harvester.errors import ReportUnusableError, ZoneError
+from harvester.records.owner import Owner
 from harvester.records.redaction import Redaction
 from harvester.records.report_lines import ReportDecoder, ScatteredLinesError
 from harvester.records.schema import arrow_schema
@@ -25,12 +26,12 @@ class Text:
         unknown: Columns that the schema does not know, and in how many records they say something.
     """
 
-    def __init__(self, dataset: Dataset, redaction: Redaction | None) -> None:
+    def __init__(self, dataset: Dataset, redaction: Redaction | None, owner: Owner | None = None) -> None:
         self.pages: list[ReadPage] = []
         self.unknown: Tally[str] = Tally()
         self._decoder = ReportDecoder(dataset, redaction)
         self._schema = arrow_schema(dataset)
-        self._columns = Columns(dataset.time_field, dataset.key, dataset.running)
+        self._columns = Columns(dataset.time_field, dataset.key, dataset.running, owner)
 
     @property
     def lines(self) -> int:
@@ -73,6 +74,23 @@ class Text:
             if zone not in UTC:
                 raise ZoneError(f"the report is in the time zone {zone!r}, not in UTC")
 
+    def check_owner(self) -> bool:
+        """Whether it holds records of others than the owner, which are to be left out.
+
+        Raises:
+            ForeignRecordsError: It holds some, and may not.
+            ReportUnusableError: It does not say whose its records are.
+        """
+        owner = self._columns.owner
+        if owner is None:
+            return False
+        if owner.field in self.lacking:
+            raise ReportUnusableError(
+                f"the report has no column for {owner.field}, so it cannot be told whose its records are:"
+                " leave out --accounts, or --via reports"
+            )
+        return any(owner.check(page.batch) for page in self.pages)
+
     def seconds(self, after: int, before: int) -> set[int]:
         """Seconds between the two that hold a record."""
         found = {item.second for page in self.pages for item in page.quarantined if item.second is not None}
@@ -83,7 +101,7 @@ class Text:
         return {second for second in found if after < second < before}
 
     def rows(self, window: Window) -> list[pa.RecordBatch]:
-        """Its different records inside ``window``, by time, then key.
+        """Its different records of the owner inside ``window``, by time, then key.
 
         Raises:
             ContradictionError: A record came twice with different times.

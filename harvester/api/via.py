@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 import structlog
 
-from harvester.api.reader import Answers, Reader
+from harvester.api.reader import MIXED, Answers, Reader
 from harvester.api.reading import Prospect, Reading
 from harvester.api.report_reader import ReportReader
 from harvester.errors import ReportUnusableError
@@ -48,7 +48,8 @@ class Via:
     def facts(self) -> dict[str, bool | int | None]:
         """What was learned of the API, for the next run."""
         lack = {_LACK: True} if self.lacking else {}
-        return {**self._pages.facts, **lack}
+        mixed = {MIXED: True} if self._reports is not None and self._reports.mixed else {}
+        return {**self._pages.facts, **lack, **mixed}
 
     @property
     def page_size(self) -> int:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.cli.exit_codes import ExitCode
-from harvester.cli.options import JOB, jobs, option, options
+from harvester.cli.jobs import jobs
+from harvester.cli.options import JOB, option, options
 
 if TYPE_CHECKING:
+    from harvester.api.pacing import Pace
     from harvester.config import Job
 
 
@@ -51,6 +53,7 @@ def command(
       harvester backfill --from 2019-01-01 --to 2024-01-01 --lake ./lake --rate 60 --processes 4
       harvester backfill --from 2024-01-01 --to 2024-02-01 --lake ./lake --name sales --application-id 7
       harvester backfill --from 2024-01-01 --to 2024-02-01 --lake ./lake --dataset transactions
+      harvester backfill --from 2024-01-01 --to 2024-02-01 --lake ./lake --accounts all
 
     \b
     Exit codes: 0 complete and proven; 1 unexpected; 2 usage or configuration; 3 finished with gaps;
@@ -69,10 +72,8 @@ def command(
     click.get_current_context().exit(code)
 
 
-def _harvest(order: "Job", *, processes: int, as_json: bool) -> int:
+async def _harvest(order: "Job", pace: "Pace", *, processes: int, as_json: bool) -> int:
     """One backfill; returns its exit code."""
-    import asyncio
-
     from harvester.api.credentials import load_credentials
     from harvester.cli.display import Display
     from harvester.cli.summary import print_summary
@@ -80,12 +81,12 @@ def _harvest(order: "Job", *, processes: int, as_json: bool) -> int:
     from harvester.harvest import Backfill
 
     credentials, _ = load_credentials(order.credentials)
-    backfill = Backfill(order, credentials, processes=processes)
+    backfill = Backfill(order, credentials, pace=pace, processes=processes)
     quiet = click.get_current_context().params["quiet"]
     display = Display(order, backfill.snapshot, quiet=quiet)
-    report, signals = asyncio.run(supervise(backfill, display))
+    report, signals = await supervise(backfill, display)
     if report is not None:
         print_summary(report, order, as_json=as_json)
     if signals:
         return ExitCode.SIGNAL + signals[0]
-    return ExitCode.GAPS if report is not None and report.gaps else ExitCode.COMPLETE
+    return ExitCode.COMPLETE if report is None or report.is_whole else ExitCode.GAPS

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.cli.exit_codes import ExitCode, exit_code
-from harvester.cli.options import ANY_RANGE, REST, jobs, option, options
+from harvester.cli.jobs import jobs
+from harvester.cli.options import ANY_RANGE, REST, option, options
 
 if TYPE_CHECKING:
+    from harvester.api.pacing import Pace
     from harvester.config import Job
-    from harvester.examination import Finding
 
 
 @click.command("check")
@@ -34,13 +35,13 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     click.get_current_context().exit(code)
 
 
-def _check(order: "Job", *, as_json: bool) -> int:
+async def _check(order: "Job", pace: "Pace", *, as_json: bool) -> int:
     """Check one job; returns the exit code."""
-    import asyncio
-
     import orjson
 
-    findings = asyncio.run(_examine(order))
+    from harvester.examination import examine
+
+    findings = [finding async for finding in examine(order, pace=pace)]
     if as_json:
         plain = [
             {"subject": item.subject, "ok": item.failure is None, "text": item.text} for item in findings
@@ -51,9 +52,3 @@ def _check(order: "Job", *, as_json: bool) -> int:
             click.echo(f"{'✗' if item.failure else '✓'} {item.subject:15}{item.text}")
     failures = [item.failure for item in findings if item.failure is not None]
     return exit_code(failures[0]) if failures else ExitCode.COMPLETE
-
-
-async def _examine(order: "Job") -> list["Finding"]:
-    from harvester.examination import examine
-
-    return [finding async for finding in examine(order)]

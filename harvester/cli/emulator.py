@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.cli.options import option, options
+from harvester.datasets import ACD, AUDIT, CALLS, TRANSACTIONS, Dataset
 
 if TYPE_CHECKING:
     from harvester.emulator import Emulator
+
+_SHARES = ((CALLS, 1), (TRANSACTIONS, 1), (ACD, 4), (AUDIT, 20))  # of the sessions, one in so many
+_CHILD_SHARE = 4
 
 
 @click.command("emulator")
@@ -24,6 +28,19 @@ if TYPE_CHECKING:
         help="How they lie in time.",
     ),
     option("--seed", type=int, default=0, show_default=True, help="Another seed is another history."),
+    option(
+        "--children",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Child accounts, each with a quarter as many sessions of its own.",
+    ),
+    option(
+        "--includes-children",
+        is_flag=True,
+        help="Answer the parent with its children's records too, unless it asks for its own.",
+    ),
+    option("--refused-child", type=int, multiple=True, help="Refuse this child account; may be repeated."),
     option("--port", type=int, default=0, help="Port on loopback; any free one if not given."),
     option("--latency", type=float, default=0.0, show_default=True, help="Median seconds before an answer."),
     option("--limit", type=int, help="Requests per second above which it refuses.  [default: none]"),
@@ -52,6 +69,7 @@ def command(*, folder: Path | None, port: int, role: str, **values: Any) -> None
       harvester emulator --sessions 1000000 --from 2023-01-01 --to 2024-01-01 --latency 0.3
       harvester emulator --limit 20 --role Support
       harvester emulator --report-seconds 90 --failing-reports 1
+      harvester emulator --sessions 8000 --children 2
     """  # noqa: D301  (\b keeps click from joining the lines)
     import asyncio
     import tempfile
@@ -69,26 +87,44 @@ def command(*, folder: Path | None, port: int, role: str, **values: Any) -> None
 
 def _emulator(values: dict[str, Any]) -> "Emulator":
     from harvester import notation
-    from harvester.datasets import ACD, AUDIT, TRANSACTIONS
-    from harvester.emulator import Behaviour, Emulator, ReportBehaviour, SyntheticAccount
+    from harvester.emulator import (
+        Account,
+        Behaviour,
+        Emulator,
+        Family,
+        ReportBehaviour,
+        SyntheticAccount,
+        example,
+    )
 
     span = notation.span(values["from_"], values["to"])
-    drawn = {"shape": values["shape"], "seed": values["seed"]}
-    account = SyntheticAccount(values["sessions"], span.start, span.end, **drawn)
-    shares = ((TRANSACTIONS, 1), (ACD, 4), (AUDIT, 20))
-    histories = {
-        dataset.name: SyntheticAccount(
-            values["sessions"] // share, span.start, span.end, dataset=dataset, **drawn
+    parent = example.ACCOUNT_ID
+
+    def history(dataset: Dataset, share: int) -> Account:
+        own, *children = (
+            SyntheticAccount(
+                values["sessions"] // share // (_CHILD_SHARE if number else 1),
+                span.start,
+                span.end,
+                shape=values["shape"],
+                seed=values["seed"] + number,
+                account_id=parent + number,
+                dataset=dataset,
+            )
+            for number in range(1 + values["children"])
         )
-        for dataset, share in shares
-    }
+        return Family(own, *children) if children else own
+
+    histories = {dataset.name: history(dataset, share) for dataset, share in _SHARES}
     behaviour = Behaviour(
         to_inclusive=not values["exclusive_end"],
         latency=values["latency"],
         requests_per_second=values["limit"],
         reports=ReportBehaviour(seconds=values["report_seconds"], failing=values["failing_reports"]),
+        includes_children=values["includes_children"],
+        refused_children=frozenset(values["refused_child"]),
     )
-    return Emulator(account, behaviour, histories=histories)
+    return Emulator(histories[CALLS.name], behaviour, histories=histories)
 
 
 async def _serve(emulator: "Emulator", port: int, credentials: Path) -> None:

@@ -4,6 +4,7 @@ from enum import IntEnum
 
 from harvester.errors import (
     ConfigError,
+    ForeignRecordsError,
     HarvestError,
     LakeLockedError,
     RefusedError,
@@ -33,7 +34,7 @@ def exit_code(error: HarvestError) -> ExitCode:
     match error:
         case ConfigError() | RequestError():
             return ExitCode.USAGE
-        case RefusedError() | TokenError() | ZoneError():
+        case RefusedError() | TokenError() | ZoneError() | ForeignRecordsError():
             return ExitCode.REFUSED
         case LakeLockedError():
             return ExitCode.LOCKED

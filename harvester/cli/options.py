@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import click
 
 from harvester import notation
-from harvester.cli import dataset_options
 from harvester.cli.config_file import load_defaults
 from harvester.cli.dataset_options import check_known, chosen, filter_options, switch_options
 from harvester.cli.logs import configure
@@ -100,6 +99,20 @@ VIA = option(
     type=click.Choice(["pages", "reports", "auto"]),
     help="How: page by page, by ordered reports, or by what is quicker.  [default: pages, if there are any]",
 )
+CHILDREN_BY = option(
+    "--children-by",
+    type=click.Choice(["token", "parameter"]),
+    default="token",
+    show_default=True,
+    help="How to ask for a child account: by a token that speaks for it, or by the method's parameter.",
+)
+ACCOUNTS = (
+    option(
+        "--accounts",
+        help="Keep accounts apart: 'all' for the key's own and its children, or ids joined by commas.",
+    ),
+    CHILDREN_BY,
+)
 SWITCHES = tuple(option(*names, **settings) for names, settings in switch_options())
 FILTERS = tuple(option(*names, **settings) for names, settings in filter_options())
 HASH_NUMBERS = option(
@@ -112,7 +125,8 @@ HIDING = (
     option("--redact-urls", is_flag=True, help="Keep no signed URLs of recordings, logs and transcripts."),
     HASH_NUMBERS,
 )
-REST = (LAKE, NAME, DATASET, CREDENTIALS, ENDPOINT, CA_FILE, *PACE, *SHAPE, VIA, *SWITCHES, *FILTERS, *HIDING)
+WHERE = (LAKE, NAME, DATASET, CREDENTIALS, ENDPOINT, CA_FILE)
+REST = (*WHERE, *PACE, *SHAPE, VIA, *ACCOUNTS, *SWITCHES, *FILTERS, *HIDING)
 JOB = (*RANGE, *REST)
 
 
@@ -181,31 +195,6 @@ def job(values: Mapping[str, Any], **more: bool) -> Job:
     return Job(**settings | api_settings(values) | more)
 
 
-def jobs(values: Mapping[str, Any], **more: bool) -> list[Job]:
-    """The jobs that the options describe: one, or with ``--dataset all`` one of each dataset.
-
-    Brief calls are left out: they hold nothing that the calls do not. Of the others, a switch is for those
-    that know it, and flat tables are for those with lists; a filter must be known to each, or the others
-    would be harvested whole.
-
-    Raises:
-        ConfigError: They do not describe one.
-    """
-    if values["dataset"] != EVERY:
-        return [job(values, **more)]
-    if values["name"]:
-        raise ConfigError(f"--name is the name of one dataset: leave it out with --dataset {EVERY}")
-    orders = []
-    for dataset in (item for item in DATASETS.values() if item.paged):
-        others: dict[str, str | None] = dict.fromkeys(
-            dataset_options.SWITCHES.keys() - dataset.switches.keys()
-        )
-        if not dataset.tables:
-            others["tables"] = "nested"
-        orders.append(job({**values, "dataset": dataset.name, **others}, **more))
-    return orders
-
-
 def api_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a job that says how to ask the API.
 
@@ -219,6 +208,8 @@ def api_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         "rate": notation.rate("--rate", values["rate"]),
         "concurrency": values["concurrency"],
     }
+    if "children_by" in values:
+        settings["children_by"] = values["children_by"]
     if "active_lag" in values:
         settings["active_lag"] = notation.duration("--active-lag", values["active_lag"])
     return settings

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.cli.exit_codes import ExitCode
-from harvester.cli.options import JOB, jobs, option, options
+from harvester.cli.jobs import jobs
+from harvester.cli.options import JOB, option, options
 
 if TYPE_CHECKING:
+    from harvester.api.pacing import Pace
     from harvester.config import Job
 
 _SHOWN = 8  # windows
@@ -32,9 +34,8 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     click.get_current_context().exit(code)
 
 
-def _plan(order: "Job", *, as_json: bool) -> int:
+async def _plan(order: "Job", pace: "Pace", *, as_json: bool) -> int:
     """Plan one backfill; returns the exit code."""
-    import asyncio
     from dataclasses import asdict
 
     import orjson
@@ -46,7 +47,7 @@ def _plan(order: "Job", *, as_json: bool) -> int:
     from harvester.forecast import forecast
 
     credentials, _ = load_credentials(order.credentials)
-    plan = asyncio.run(forecast(order, credentials))
+    plan = await forecast(order, credentials, pace=pace)
     cost = plan.estimate
     if as_json:
         todo = [window.as_json() for window in plan.todo]
@@ -66,8 +67,8 @@ def _plan(order: "Job", *, as_json: bool) -> int:
     table.add_row(order.dataset.noun, count(cost.rows))
     table.add_row("windows", f"about {count(cost.windows)}")
     table.add_row("requests", f"about {count(cost.requests)}")
-    pace = f" at {order.budget:g}/s" if order.budget else ""
-    table.add_row("time", "no budget" if cost.seconds is None else f"{duration(cost.seconds)}{pace}")
+    budget = f" at {order.budget:g}/s" if order.budget else ""
+    table.add_row("time", "no budget" if cost.seconds is None else f"{duration(cost.seconds)}{budget}")
     table.add_row("files", f"about {amount(cost.bytes)}")
     Console(highlight=False).print(table)
     click.echo("Windows, about:")

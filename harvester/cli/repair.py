@@ -1,6 +1,6 @@
 """``harvester repair``: what is missing or wrong in a lake, and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from harvester.cli.exit_codes import ExitCode
 from harvester.cli.options import (
     ACTIVE_LAG,
     CA_FILE,
+    CHILDREN_BY,
     CREDENTIALS,
     ENDPOINT,
     HASH_NUMBERS,
@@ -23,6 +24,7 @@ from harvester.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from harvester.api.pacing import Pace
     from harvester.config import Job
 
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     CA_FILE,
     *PACE,
     ACTIVE_LAG,
+    CHILDREN_BY,
     HASH_NUMBERS,
     option(
         "--allow-gaps", is_flag=True, help="Publish partitions with gaps too, marked incomplete (exit 3)."
@@ -63,13 +66,15 @@ def command(
     \b
     Exit codes: as of backfill; 3 if gaps are left.
     """  # noqa: D301  (\b keeps click from joining the lines)
+    import asyncio
+
     settings = api_settings(values) | {"lake": lake, "allow_gaps": allow_gaps, "keep_raw": keep_raw}
     settings["number_key"] = number_key(values["hash_numbers"])
     jobs = list(_jobs(lake, name, settings))
     if not jobs:
         click.echo(f"Nothing to repair: {lake} has no gap, and verify has found nothing.", err=as_json)
-    gaps = [_mend(job, as_json=as_json) for job in jobs]
-    click.get_current_context().exit(ExitCode.GAPS if any(gaps) else ExitCode.COMPLETE)
+    whole = asyncio.run(_mend_all(jobs, as_json=as_json))
+    click.get_current_context().exit(ExitCode.COMPLETE if whole else ExitCode.GAPS)
 
 
 def _jobs(lake: Path, name: str | None, settings: dict[str, Any]) -> Iterator["Job"]:
@@ -87,10 +92,16 @@ def _jobs(lake: Path, name: str | None, settings: dict[str, Any]) -> Iterator["J
         yield Job.of_identity(holding.identity, name=holding.name, window=window, **settings)
 
 
-def _mend(job: "Job", *, as_json: bool) -> int:
-    """Repair one dataset; returns how many gaps are left."""
-    import asyncio
+async def _mend_all(jobs: Sequence["Job"], *, as_json: bool) -> bool:
+    """Repair one dataset after the other, within one budget; returns whether nothing is left."""
+    from harvester.api.pacing import Pace
 
+    pace = Pace(min((job.budget for job in jobs if job.budget is not None), default=None))
+    return all([await _mend(job, pace, as_json=as_json) for job in jobs])
+
+
+async def _mend(job: "Job", pace: "Pace", *, as_json: bool) -> bool:
+    """Repair one dataset; returns whether nothing is left."""
     from harvester.api.credentials import load_credentials
     from harvester.cli.display import Display
     from harvester.cli.summary import print_summary
@@ -99,11 +110,11 @@ def _mend(job: "Job", *, as_json: bool) -> int:
     from harvester.todo import damaged
 
     ctx = click.get_current_context()
-    backfill = Backfill(job, load_credentials(job.credentials)[0], scope=damaged)
+    backfill = Backfill(job, load_credentials(job.credentials)[0], scope=damaged, pace=pace)
     display = Display(job, backfill.snapshot, quiet=ctx.params["quiet"])
-    report, signals = asyncio.run(supervise(backfill, display))
+    report, signals = await supervise(backfill, display)
     if report is not None:
         print_summary(report, job, as_json=as_json)
     if signals:
         ctx.exit(ExitCode.SIGNAL + signals[0])
-    return len(report.gaps) if report else 0
+    return report is None or report.is_whole

@@ -15,7 +15,8 @@ _MOST_GAPS = 20  # shown; all of them are in --json and in the ledger
 def print_summary(report: Report, job: Job, *, as_json: bool) -> None:
     """Print it on stdout: a table, or one JSON object."""
     if as_json:
-        click.echo(orjson.dumps(report.as_json(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
+        content = {"name": job.name, **report.as_json()}
+        click.echo(orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
         return
     if report.settled is None:
         click.echo(f"Nothing to do: nothing of {report.asked} is older than the settle lag yet.")

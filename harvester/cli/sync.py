@@ -1,6 +1,5 @@
 """``harvester sync``: a lake kept up to date, once or for ever."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from harvester import notation
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import count
 from harvester.cli.options import (
+    ACCOUNTS,
     ACTIVE_LAG,
     CA_FILE,
     CREDENTIALS,
@@ -27,15 +27,12 @@ from harvester.cli.options import (
 )
 from harvester.datasets import DATASETS
 from harvester.errors import ConfigError
-from harvester.window import Window, as_text
+from harvester.window import as_text
 
 if TYPE_CHECKING:
     from harvester.config import Job
-    from harvester.inspection import Holding
     from harvester.round import Round
     from harvester.service import Service
-
-_END_OF_TIME = 253_402_300_799  # the last instant that can be written
 
 
 @click.command("sync")
@@ -56,6 +53,7 @@ _END_OF_TIME = 253_402_300_799  # the last instant that can be written
     *PACE,
     SETTLE,
     ACTIVE_LAG,
+    *ACCOUNTS,
     option("--look-back", default="48h", show_default=True, help="How far back to look for changes."),
     option("--reread", is_flag=True, help="Read all of the look-back anew, whatever the counts say."),
     option("--every", help="Go on as a service, with a round so often: 15m, 1h.  [default: one round]"),
@@ -90,6 +88,7 @@ def command(
       harvester sync --lake ./lake --every 15m --health-file /run/harvester.json
       harvester sync --lake ./lake --every 15m --from 2019-01-01
       harvester sync --lake ./lake --look-back 7d --reread
+      harvester sync --lake ./lake --accounts all
 
     \b
     Exit codes: as of backfill; 3 if gaps are left. With --every a round that fails does not end it, unless
@@ -98,6 +97,7 @@ def command(
     import structlog
 
     from harvester.api.credentials import load_credentials
+    from harvester.cli.kept import kept_jobs
     from harvester.health import HealthFile
     from harvester.look_back import LookBack
     from harvester.service import Service, Settings
@@ -106,7 +106,7 @@ def command(
     settings["settle"] = notation.duration("--settle", values["settle"])
     settings["number_key"] = number_key(values["hash_numbers"])
     start = None if from_ is None else notation.instant("--from", from_)
-    jobs = _jobs(_held(lake, values["name"]), values["name"], values["dataset"], start, settings)
+    jobs = kept_jobs(values, start, settings)
     credentials, warnings = load_credentials(settings["credentials"])
     for warning in warnings:
         structlog.get_logger().warning(warning)
@@ -134,54 +134,7 @@ def _served(service: "Service", job: "Job") -> int:
     rounds, signals = asyncio.run(supervise(service, Display(job, service.snapshot, quiet=quiet)))
     if signals:
         return ExitCode.SIGNAL + signals[0]
-    return ExitCode.GAPS if any(done.gaps for done in rounds or ()) else ExitCode.COMPLETE
-
-
-def _held(lake: Path, name: str | None) -> list["Holding"]:
-    """The datasets of the lake, or the one of this name; none if it holds nothing yet."""
-    from harvester.inspection import holdings
-    from harvester.lake.layout import Layout
-    from harvester.lake.opening import has_begun
-
-    if not has_begun(Layout(lake, "")):
-        return []
-    return [holding for holding in holdings(lake, runs=0) if name in {None, holding.name}]
-
-
-def _jobs(
-    held: Sequence["Holding"], name: str | None, dataset: str, start: int | None, settings: dict[str, Any]
-) -> list["Job"]:
-    """What to keep up to date: asked for and hidden as it was harvested, or what begins here.
-
-    Raises:
-        ConfigError: Nothing, or nobody knows from when on.
-    """
-    from harvester.config import Job
-
-    held = [item for item in held if dataset in {EVERY, item.identity["dataset"]}]
-    jobs = []
-    for holding in held:
-        if settings["number_key"] is None and "hash_numbers" in holding.identity:
-            raise ConfigError(f"the numbers of {holding.name!r} are hashed: give its --hash-numbers KEYFILE")
-        first = holding.coverage[0].start if holding.coverage and start is None else start
-        window = _until_ever(first, holding.name)
-        jobs.append(Job.of_identity(holding.identity, name=holding.name, window=window, **settings))
-    if jobs:
-        return jobs
-    paged = [item for item in DATASETS.values() if item.paged]
-    begun = paged if dataset == EVERY else [DATASETS[dataset]]
-    if name is not None and len(begun) > 1:
-        raise ConfigError(f"the lake holds nothing named {name!r}: say with --dataset what it is to be")
-    return [
-        Job(dataset=item, name=name or item.name, window=_until_ever(start, item.name), **settings)
-        for item in begun
-    ]
-
-
-def _until_ever(start: int | None, name: str) -> Window:
-    if start is None:
-        raise ConfigError(f"the lake holds nothing of {name!r} yet: say --from when, or begin with backfill")
-    return Window(start, _END_OF_TIME)
+    return ExitCode.GAPS if any(done.gaps or done.refused for done in rounds or ()) else ExitCode.COMPLETE
 
 
 def _interval(text: str) -> int:
@@ -198,6 +151,8 @@ def _print(done: "Round") -> None:
         f" {count(len(done.changed))} of {count(len(done.counts))} partitions changed,"
         f" {count(done.requests)} requests, {count(len(done.gaps))} gaps"
     )
+    if done.refused:
+        click.echo(f"  {done.refused}")
 
 
 def _print_json(done: "Round") -> None:

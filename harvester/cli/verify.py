@@ -11,6 +11,7 @@ from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import amount, count
 from harvester.cli.options import (
     CA_FILE,
+    CHILDREN_BY,
     CREDENTIALS,
     ENDPOINT,
     LAKE,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     ENDPOINT,
     CA_FILE,
     *PACE,
+    CHILDREN_BY,
     option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for auditors."),
 )
 def command(
@@ -76,6 +78,7 @@ def command(
     import time
 
     from harvester.api.credentials import load_credentials
+    from harvester.api.pacing import Pace
     from harvester.config import Job
     from harvester.verification import Verify
 
@@ -94,6 +97,7 @@ def command(
             whole_files=files,
             job=job if against_api else None,
             credentials=credentials,
+            pace=Pace(settings["rate"]) if against_api else None,
             step=step,
         )
         results = asyncio.run(verify.run())
@@ -121,6 +125,8 @@ def _lines(result: "Verification", *, asked: bool) -> Iterator[str]:
         )
     for item in result.differing:
         yield f"  {item.window}: {item.text}"
+    if result.refused:
+        yield f"  {result.refused}"
     if not result.is_sound and result.name != TABLE:
         yield "  harvester repair reads anew what can be mended."
 
@@ -149,6 +155,7 @@ def _plain(result: "Verification") -> dict[str, object]:
         "rows": result.rows,
         "bytes": result.bytes,
         "requests": result.requests,
+        "refused": result.refused,
         "findings": [
             {
                 "path": str(item.path),

@@ -6,6 +6,7 @@ For tests, demonstrations and benchmarks. It knows the harvester's datasets and 
 from harvester.emulator.account import Account
 from harvester.emulator.app import Emulator
 from harvester.emulator.behaviour import HTTP_STATUSES, Behaviour, ReportBehaviour
+from harvester.emulator.family import Family
 from harvester.emulator.faults import Fault, Faults
 from harvester.emulator.listed import ListedAccount
 from harvester.emulator.server import serve
@@ -16,6 +17,7 @@ __all__ = [
     "Account",
     "Behaviour",
     "Emulator",
+    "Family",
     "Fault",
     "Faults",
     "ListedAccount",

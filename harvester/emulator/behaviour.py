@@ -94,6 +94,9 @@ class Behaviour:
         clock_offset: Seconds the server's clock is ahead of the emulator's ``now``.
         reports: How reports are made.
         activated: Whether the account is (code 131 for every request if not).
+        includes_children: Whether a parent that names no children is answered with theirs too.
+        refused_children: Children that are refused, whether by their token or by parameter.
+        children_only_ignores_ids: Whether the parent's own records are left out, and the ids with it.
         seed: Of latencies and orders.
         file_bytes: Size of every file in the storage; drawn from its path if ``None``.
         ranges: Whether the storage knows ranges.
@@ -126,6 +129,9 @@ class Behaviour:
     clock_offset: float = 0.0
     reports: ReportBehaviour = ReportBehaviour()
     activated: bool = True
+    includes_children: bool = False
+    refused_children: frozenset[int] = frozenset()
+    children_only_ignores_ids: bool = False
     seed: int = 0
     file_bytes: int | None = None
     ranges: bool = True

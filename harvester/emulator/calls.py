@@ -56,7 +56,7 @@ class CallQuestion:
             piece(parameters, CALLS, setting.behaviour),
             nested(parameters),
             session_ids(parameters),
-            call_filter(parameters, setting.account, asker),
+            call_filter(parameters, setting, asker),
         )
 
     def answer(self, setting: Setting, turn: int) -> Body:

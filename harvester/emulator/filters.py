@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harvester.datasets import CALLS, Dataset
 from harvester.emulator.account import Account, Record
 from harvester.emulator.parameters import Parameters, integer, integers, json_texts, text, texts, truth
+from harvester.emulator.question import Setting
 from harvester.emulator.refusals import Code, Refusal
 
 NO_TEXTS: frozenset[str] = frozenset()
@@ -60,7 +62,7 @@ class Filter:
         yield isinstance(duration, int) and (self.longest is None or duration <= self.longest)
 
 
-def call_filter(parameters: Parameters, account: Account, asker: int) -> Filter:
+def call_filter(parameters: Parameters, setting: Setting, asker: int) -> Filter:
     """Read the filters of ``GetCallHistory`` for an ``asker`` that is the account or one of its children.
 
     Raises:
@@ -74,8 +76,7 @@ def call_filter(parameters: Parameters, account: Account, asker: int) -> Filter:
         )
     if rule_name is not None and application_id is None and application_name is None:
         raise Refusal(Code.REQUIRED_IS_EMPTY, "The 'application_id' parameter is required.")
-    only_children = truth(parameters, "children_calls_only", default=False)
-    left_out, only = owners(parameters, account, asker, only_children=only_children)
+    left_out, only = owners(parameters, setting, asker, CALLS)
     wanted = Filter(
         left_out=left_out,
         only=only,
@@ -91,28 +92,31 @@ def call_filter(parameters: Parameters, account: Account, asker: int) -> Filter:
         shortest=integer(parameters, "min_duration"),
         longest=integer(parameters, "max_duration"),
     )
-    _check_known(wanted, account)
+    _check_known(wanted, setting.account)
     return wanted
 
 
 def owners(
-    parameters: Parameters, account: Account, asker: int, *, only_children: bool
+    parameters: Parameters, setting: Setting, asker: int, dataset: Dataset
 ) -> tuple[frozenset[int], frozenset[int] | None]:
     """Whose records are left out, and whose alone are wanted; the parent's are those of no child.
 
     Raises:
         Refusal: Codes 194 or 496.
     """
-    children = frozenset(account.children) if asker == account.account_id else NO_IDS
-    every = parameters.get("child_account_id") == "all"
-    named = children if every else frozenset(integers(parameters, "child_account_id"))
-    if not named <= children:
+    is_parent, asked = asker == setting.account.account_id, dataset.children
+    children = frozenset(setting.account.children if is_parent else ())
+    if asked is None:
+        return (children, None) if is_parent else (NO_IDS, frozenset({asker}))
+    behaviour, every = setting.behaviour, parameters.get(asked.named) == "all"
+    named = children if every else frozenset(integers(parameters, asked.named))
+    if not named <= children or named & behaviour.refused_children:
         raise Refusal(Code.INVALID_CHILD_ACCOUNT_ID, "The child_account_id is invalid.")
-    if only_children:
-        return NO_IDS, named or children
-    if asker != account.account_id:
+    if truth(parameters, asked.only, default=False):
+        return NO_IDS, children if behaviour.children_only_ignores_ids else named or children
+    if not is_parent:
         return NO_IDS, frozenset({asker})
-    return children - named, None
+    return NO_IDS if behaviour.includes_children and not named else children - named, None
 
 
 def _check_known(wanted: Filter, account: Account) -> None:

@@ -29,7 +29,7 @@ from harvester.emulator.question import Body, Setting
 from harvester.emulator.render import history
 
 _ACCOUNT = re.compile(rb'"account_id":"([0-9]+)"')
-_OF_CHILDREN = ("child_account_id", "children_transactions_only")
+_ELSEWHERE = ("child_account_id", "min_waiting_time")
 
 
 class Switched(NamedTuple):
@@ -157,7 +157,7 @@ def selection_of(dataset: Dataset, setting: Setting, parameters: Parameters, ask
     """
     values: list[tuple[str, frozenset[str]]] = []
     for name, item in dataset.filters.items():
-        if item.kind is Kind.BOOLEAN or name in {*_OF_CHILDREN, "min_waiting_time"}:
+        if item.kind is Kind.BOOLEAN or name in _ELSEWHERE:
             continue
         numbers = item.kind is Kind.INTEGER
         named = (
@@ -165,8 +165,7 @@ def selection_of(dataset: Dataset, setting: Setting, parameters: Parameters, ask
         )
         if text(parameters, item.parameter) is not None:
             values.append((name, frozenset(named)))
-    only_children = truth(parameters, _OF_CHILDREN[1], default=False)
-    left_out, only = owners(parameters, setting.account, asker, only_children=only_children)
+    left_out, only = owners(parameters, setting, asker, dataset)
     selection = Selection(
         left_out,
         only,

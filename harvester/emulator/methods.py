@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-import orjson
-
+from harvester.account import LIST_METHOD, LIST_ROLES
 from harvester.datasets import ACD, AUDIT, BRIEF_CALLS, CALLS, TRANSACTIONS, Dataset
 from harvester.emulator.calls import CallQuestion
+from harvester.emulator.children import AccountQuestion, ChildrenQuestion
 from harvester.emulator.deletions import RecordDeletion
 from harvester.emulator.histories import HistoryQuestion
 from harvester.emulator.parameters import Parameters
-from harvester.emulator.question import Action, Body, Question, Setting
+from harvester.emulator.question import Action, Question, Setting
 from harvester.emulator.reports import Download, Order, ReportList
 from harvester.report_methods import ROLES
 
@@ -32,31 +32,6 @@ class Method:
     history: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AccountQuestion:
-    """``GetAccountInfo``: the cheapest way to learn whether a key works."""
-
-    asker: int
-
-    @classmethod
-    def read(cls, _setting: Setting, _parameters: Parameters, asker: int) -> "AccountQuestion":
-        """Take any parameters."""
-        return cls(asker)
-
-    def answer(self, _setting: Setting, _turn: int) -> Body:
-        """Answer with the account, which is made up but for its id."""
-        result = {
-            "account_id": self.asker,
-            "account_name": f"account{self.asker}",
-            "account_email": f"owner@account{self.asker}.example",
-            "active": True,
-            "created": "2013-01-01 00:00:00",
-            "currency": "USD",
-            "balance": 100.5,
-        }
-        return Body(orjson.dumps({"result": result}))
-
-
 def _listing(dataset: Dataset) -> Method:
     return Method(partial(HistoryQuestion.read, dataset), frozenset(dataset.roles), dataset.name)
 
@@ -70,6 +45,7 @@ def _ordering(dataset: Dataset, history: Dataset) -> dict[str, Method]:
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "GetAccountInfo": Method(AccountQuestion.read),
+        LIST_METHOD: Method(ChildrenQuestion.read, frozenset(LIST_ROLES)),
         "DeleteRecord": Method(RecordDeletion.read, frozenset({"Owner", "Admin"})),
         CALLS.method: Method(CallQuestion.read, frozenset(CALLS.roles), CALLS.name),
         **{dataset.method: _listing(dataset) for dataset in (TRANSACTIONS, ACD, AUDIT)},

@@ -184,7 +184,7 @@ def _chosen(setting: Setting, dataset: Dataset, parameters: Parameters, asker: i
     parts: Parts
     indexes: Sequence[int]
     if dataset.key == CALLS.key:
-        chosen = call_filter(parameters, account, asker)
+        chosen = call_filter(parameters, setting, asker)
         # A brief report always has its calls, and nothing else that is nested.
         parts = nested(parameters if dataset.paged else {"with_calls": "true"})
         indexes = range(account.total) if chosen == EVERYTHING else account.matching(chosen)

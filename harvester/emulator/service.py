@@ -83,6 +83,8 @@ class Service:
         if method is None or account is None:
             raise Refusal(Code.UNKNOWN_COMMAND, "Unknown command.")
         asker = self.keys.asker(caller.authorization)
+        if asker.account_id in behaviour.refused_children:
+            raise Refusal(Code.AUTHORIZATION_FAILED, "Authorization failed.")
         if not behaviour.activated:
             raise Refusal(Code.ACCOUNT_ISNT_ACTIVATED, "The account is not activated.")
         if method.roles is not None and method.roles.isdisjoint(asker.roles):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harvester.account import apart
 from harvester.lake.entries import Part, Publication
 from harvester.lake.footer import Footer, FooterError
 from harvester.lake.layout import Layout, Place, place_of
@@ -83,6 +84,11 @@ def _read(root: Path, path: Path, place: Place) -> tuple[Footer, Part]:
         footer = Footer.of(parquet.metadata.metadata or {})
         if footer.identity["partition"] != place.granularity.value:
             raise FooterError(f"it was cut by {footer.identity['partition']}, its path says otherwise")
+        account_id = apart(place.name)[1]
+        if footer.identity.get("account_id") != account_id:
+            raise FooterError(
+                f"it is of account {footer.identity.get('account_id')}, its path says otherwise"
+            )
         if footer.table != place.table:
             raise FooterError(f"it is of the table {footer.table!r}, its path says otherwise")
         if not footer.covers or any(subtract(window, [place.partition.span]) for window in footer.covers):

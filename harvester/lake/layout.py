@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
+from harvester.account import apart
 from harvester.errors import LakeError
 from harvester.lake.folders import make_folders, sync_folder
 from harvester.window import Window
@@ -93,7 +94,9 @@ def place_of(path: Path) -> Place | None:
             second = int(datetime.strptime(found[3], form).replace(tzinfo=UTC).timestamp())
         except ValueError:
             continue
-        place = Place(found[1], granularity, partition_at(granularity, second), found[2] or "")
+        of_account = "/".join([found[1], *path.parts[1:2]])
+        name = found[1] if apart(of_account)[1] is None else of_account
+        place = Place(name, granularity, partition_at(granularity, second), found[2] or "")
         if Layout(Path(), place.name).file(place.partition, place.table) == path:
             return place
     return None
@@ -101,8 +104,9 @@ def place_of(path: Path) -> Place | None:
 
 def has_files(root: Path) -> bool:
     """Whether a dataset's file lies in the lake, whatever the ledger says."""
-    patterns = ("*/date=*/*.parquet", "*/date=*/hour=*/*.parquet", "*/month=*/*.parquet")
-    paths = (path for pattern in patterns for path in root.glob(pattern))
+    patterns = ("date=*/*.parquet", "date=*/hour=*/*.parquet", "month=*/*.parquet")
+    folders = ("*", "*/account_id=*")
+    paths = (path for above in folders for below in patterns for path in root.glob(f"{above}/{below}"))
     return any(place_of(path.relative_to(root)) for path in paths)
 
 
@@ -112,7 +116,7 @@ class Layout:
 
     Attributes:
         root: The lake.
-        name: The dataset's name in this lake.
+        name: The dataset's name in this lake; of an account that is kept apart, ``calls/account_id=123``.
         tables: The tables of its records, the first of the records themselves. One without a name, if records
             are nested.
     """
@@ -126,12 +130,17 @@ class Layout:
 
         One a table. No dataset has a dot in its name, so none is called as the table of another.
         """
-        return self.root / self._called(table)
+        return self.root / self._called(table) / self._whose
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders of all tables, in their order."""
         return tuple(map(self.folder, self.tables))
+
+    @property
+    def homes(self) -> tuple[Path, ...]:
+        """The folders that readers take a dataset for: those of all its accounts, if they are kept apart."""
+        return tuple(self.root / self._called(table) for table in self.tables)
 
     @property
     def workshop(self) -> Path:
@@ -171,7 +180,7 @@ class Layout:
     def file(self, partition: Partition, table: str = "") -> Path:
         """The published file of a partition, relative to the lake."""
         called = self._called(table)
-        return Path(called, partition.folder, f"{called}-{partition.label}.parquet")
+        return Path(called, self._whose, partition.folder, f"{called}-{partition.label}.parquet")
 
     def files(self, partition: Partition) -> tuple[Path, ...]:
         """Those of all tables, in their order."""
@@ -221,4 +230,10 @@ class Layout:
             )
 
     def _called(self, table: str) -> str:
-        return f"{self.name}.{table}" if table else self.name
+        name = self.name.partition("/")[0]
+        return f"{name}.{table}" if table else name
+
+    @property
+    def _whose(self) -> str:
+        """The folder of an account, if accounts are kept apart."""
+        return self.name.partition("/")[2]

@@ -5,13 +5,14 @@ Every method that writes is one transaction, durable when it returns.
 
 import json
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Any
 
+from harvester.account import apart
 from harvester.errors import LakeError
 from harvester.lake.database import Database, to_json
 from harvester.lake.entries import ProvenWindow, RunRecord, Suspect
-from harvester.window import Gap, Window
+from harvester.lake.identity import compare
+from harvester.window import Gap, Window, merged, subtract
 
 
 class Ledger:
@@ -25,19 +26,33 @@ class Ledger:
         """Bind the lake to an account and the dataset to its identity, or check that they are bound to these.
 
         Raises:
-            LakeError: The lake or the dataset is bound to others.
+            LakeError: The lake or the dataset is bound to others, or only some of its datasets would keep
+                accounts apart.
         """
         owner = self.account()
         if owner is not None and owner != account_id:
             raise LakeError(f"this lake holds account {owner}, not {account_id}; give another --lake")
         kept = self.identity()
         if kept is not None:
-            _compare(self._name, kept, json.loads(to_json(identity)))
+            compare(self._name, kept, json.loads(to_json(identity)))
             return
+        self._check_apart()
         with self._database.transaction():
             if owner is None:
                 self._database.insert("lake", account_id, now)
             self._database.insert("dataset", self._name, to_json(identity), "{}")
+
+    def _check_apart(self) -> None:
+        """Refuse to keep accounts apart in one dataset and not in another: readers could not tell."""
+        is_apart = apart(self._name)[1] is not None
+        other = next(
+            (name for name in names(self._database) if (apart(name)[1] is not None) != is_apart), None
+        )
+        if other is not None:
+            raise LakeError(
+                f"this lake holds {other!r}, harvested {'without' if is_apart else 'with'} --accounts, and a"
+                " lake keeps accounts apart or it does not: give another --lake"
+            )
 
     def identity(self) -> dict[str, Any] | None:
         """What the dataset was started with; ``None`` before its first run."""
@@ -119,20 +134,27 @@ class Ledger:
     ) -> None:
         """Replace a leased window by what became of it: proven parts, windows still to be read, gaps.
 
-        Gaps that an earlier reading left inside it are forgotten: it was read again.
+        Gaps that an earlier reading left are forgotten where it was read again, and not where it waits: a run
+        that is killed, or refused, leaves them as they were.
         """
-        query = "DELETE FROM gap WHERE name = ? AND start < ? AND stop > ?"
+        waiting = tuple(waiting)
         with self._database.transaction():
             self._forget(leased)
-            self._database.write(query, self._name, leased.end, leased.start)
+            for read in subtract(leased, merged(waiting)):
+                self._forget_gaps(read)
             for part in proven:
                 self._keep(part.window, "proven", part.rows)
             for window in waiting:
                 self._keep(window, "open", 0)
             for gap in gaps:
-                span = gap.window
-                found = (gap.expected, gap.received, gap.reason, run)
-                self._database.insert("gap", self._name, span.start, span.end, *found)
+                self._note(gap, run)
+
+    def leave(self, gaps: Iterable[Gap], run: int) -> None:
+        """Write down what was not even read, in place of the gaps there; what waits there goes on waiting."""
+        with self._database.transaction():
+            for gap in gaps:
+                self._forget_gaps(gap.window)
+                self._note(gap, run)
 
     def forget(self, windows: Iterable[Window]) -> None:
         """Drop windows that no longer fit what is asked."""
@@ -182,6 +204,18 @@ class Ledger:
     def _keep(self, window: Window, state: str, rows: int) -> None:
         self._database.insert("window", self._name, window.start, window.end, state, rows)
 
+    def _note(self, gap: Gap, run: int) -> None:
+        span, found = gap.window, (gap.expected, gap.received, gap.reason, run)
+        self._database.insert("gap", self._name, span.start, span.end, *found)
+
+    def _forget_gaps(self, within: Window) -> None:
+        """Forget what is known of these seconds; of a gap that reaches beyond them the rest stays one."""
+        query = "SELECT start, stop, reason, run FROM gap WHERE name = ? AND start < ? AND stop > ?"
+        for start, stop, reason, run in self._database.all(query, self._name, within.end, within.start):
+            self._database.write("DELETE FROM gap WHERE name = ? AND start = ?", self._name, start)
+            for rest in subtract(Window(start, stop), [within]):
+                self._note(Gap(rest, None, 0, reason), run)
+
     def _forget(self, window: Window) -> None:
         self._database.write("DELETE FROM window WHERE name = ? AND start = ?", self._name, window.start)
 
@@ -192,42 +226,13 @@ def names(database: Database) -> list[str]:
 
 
 def chosen(database: Database, name: str | None) -> list[str]:
-    """The dataset of this name, or all of the lake.
+    """The dataset of this name, that of each account if accounts are kept apart, or all of the lake.
 
     Raises:
         LakeError: There is none of this name.
     """
     held = names(database)
-    if name is not None and name not in held:
+    meant = [one for one in held if name in {None, one, apart(one)[0]}]
+    if name is not None and not meant:
         raise LakeError(f"the lake holds no dataset {name!r}, only: {', '.join(held) or 'none'}")
-    return held if name is None else [name]
-
-
-# What an identity does not say because it is as usual: it need not change when an option is new.
-_UNSAID: Mapping[str, object] = MappingProxyType({"tables": "nested"})
-
-
-def _compare(name: str, kept: Mapping[str, object], asked: Mapping[str, object]) -> None:
-    kept, asked = {**_UNSAID, **kept}, {**_UNSAID, **asked}
-    differences = [
-        f"{option.replace('_', '-')} is {_shown(kept.get(option))} there and {_shown(asked.get(option))} here"
-        for option in sorted({*kept, *asked})
-        if kept.get(option) != asked.get(option)
-    ]
-    if differences:
-        raise LakeError(
-            f"the dataset {name!r} of this lake was started otherwise: {'; '.join(differences)}."
-            " Give another --lake, or another --name in this one"
-        )
-
-
-def _shown(value: object) -> str:
-    match value:
-        case None:
-            return "not set"
-        case bool():
-            return "on" if value else "off"
-        case list():
-            return ", ".join(map(str, value))
-        case _:
-            return str(value)
+    return meant

@@ -86,7 +86,7 @@ def rebuild(
     with owned(layout.lock, started=now):
         _assert_lost(layout)
         kept = _set_aside(layout, now)
-        for draft in layout.workshop.glob("tmp/*/*.draft"):
+        for draft in layout.workshop.glob("tmp/**/*.draft"):
             draft.unlink(missing_ok=True)
         evidence, aside = _gather(root, jobs, step)
         draft = layout.ledger.with_name("ledger.rebuilt")

@@ -176,11 +176,13 @@ class Expected:
         return keys.filter(pc.equal(pc.abs(rest), number))
 
 
-def strays(root: Path, folders: Iterable[Path], files: Sequence[Publication]) -> Iterator[Finding]:
-    """Parquet files that readers see in ``folders`` and that nobody published."""
+def strays(
+    root: Path, folders: Iterable[Path], files: Sequence[Publication], others: Sequence[Path] = ()
+) -> Iterator[Finding]:
+    """Parquet files that readers see in ``folders``, less ``others``, and that nobody published."""
     known = {root / part.path for file in files for part in file.files}
     for path in sorted(path for folder in folders for path in folder.rglob("*.parquet")):
-        if path not in known:
+        if path not in known and not any(map(path.is_relative_to, others)):
             yield Finding(
                 path.relative_to(root), "readers see this file, but it was not published; move it away"
             )

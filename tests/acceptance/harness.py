@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from harvester.api.credentials import load_credentials
+from harvester.api.pacing import Pace
 from harvester.config import Job
 from harvester.datasets import CALLS, Dataset
 from harvester.emulator import Account, Behaviour, Emulator, Faults, serve
@@ -42,6 +43,7 @@ class Bench:
         *,
         lake: str = "lake",
         scope: Scope = missing,
+        pace: Pace | None = None,
         processes: int = 1,
         **settings: Any,
     ) -> Backfill:
@@ -59,7 +61,8 @@ class Bench:
             endpoint=self.endpoint,
             **settings,
         )
-        return Backfill(job, load_credentials(path)[0], scope=scope, now=self.now, processes=processes)
+        credentials, _ = load_credentials(path)
+        return Backfill(job, credentials, scope=scope, now=self.now, pace=pace, processes=processes)
 
     async def harvest(self, start: int, end: int, **settings: Any) -> Report:
         """Run over ``[start, end)`` to the end."""

@@ -47,13 +47,16 @@ def exact(rows: int) -> Verdict:
     return Verdict(rows, 0, 0, 0, 0, 0)
 
 
-def judge(lake: Path, truth: Iterable[Mapping[str, object]], *, dataset: Dataset = CALLS) -> Verdict:
-    """Compare the lake's files, value by value, with the records the API served."""
+def judge(
+    lake: Path, truth: Iterable[Mapping[str, object]], *, dataset: Dataset = CALLS, name: str | None = None
+) -> Verdict:
+    """Compare the files of ``name``, or of the dataset, value by value, with the records the API served."""
+    folder = lake / (name or dataset.name)
     database = duckdb.connect()
     database.execute("SET TimeZone = 'UTC'")
     _load_truth(database, lake, truth, dataset)
-    files = f"{lake}/{dataset.name}/**/*.parquet"
-    if not list((lake / dataset.name).rglob("*.parquet")):
+    files = f"{folder}/**/*.parquet"
+    if not list(folder.rglob("*.parquet")):
         return Verdict(0, _count(database, "SELECT count(*) FROM truth"), 0, 0, 0, 0)
     columns = ", ".join(
         f'CAST("{field.name}" AS {_type(field)}) AS "{field.name}"' for field in dataset.fields

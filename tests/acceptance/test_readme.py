@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from harvester.emulator import SyntheticAccount
+from tests.acceptance.family import ACCOUNTS, histories, home
 from tests.acceptance.harness import DAY, SPRING, bench
 
 README = Path(__file__).parents[2] / "README.md"
-SNIPPETS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+OF_ACCOUNTS, *SNIPPETS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=["duckdb", "polars", "pandas"])
@@ -22,3 +23,16 @@ async def test_the_ways_to_read_the_lake(
     monkeypatch.chdir(tmp_path)
     exec(compile(snippet, str(README), "exec"), {})  # noqa: S102  (our own README)
     assert capfd.readouterr().out
+
+
+async def test_the_way_to_read_child_accounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A lake that keeps accounts apart is read by pandas, which says of each what it has on which day."""
+    async with home(tmp_path, histories(records=60)) as it:
+        await it.harvest()
+    monkeypatch.chdir(tmp_path)
+    exec(compile(OF_ACCOUNTS, str(README), "exec"), {})  # noqa: S102  (our own README)
+    out = capfd.readouterr().out
+    assert all(out.count(str(account.id)) == 1 for account in ACCOUNTS)
+    assert out.count("2024-03-") >= 10

@@ -7,10 +7,12 @@ import click
 import duckdb
 import pytest
 
+from harvester.api.pacing import Pace
 from harvester.cli.config_file import command_named
 from harvester.cli.exit_codes import ExitCode
+from harvester.cli.jobs import jobs
 from harvester.cli.main import main
-from harvester.cli.options import job, jobs
+from harvester.cli.options import job
 from harvester.cli.several import one_after_the_other
 from harvester.config import Job
 from harvester.datasets import DATASETS, Dataset
@@ -176,7 +178,7 @@ def test_the_worst_exit_code_counts(capsys: pytest.CaptureFixture[str]) -> None:
     orders = ordered("--dataset", "all")
 
     def work(outcomes: dict[str, int]) -> int:
-        def one(order: Job) -> int:
+        async def one(order: Job, _pace: Pace) -> int:
             done.append(order.name)
             if order.name == "transactions":
                 raise RefusedError(104, "forbidden", "Use a key with another role.")
@@ -197,7 +199,7 @@ def test_the_worst_exit_code_counts(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_job_fails_as_it_always_did() -> None:
     """Its error goes on to whoever explains it."""
 
-    def work(_job: Job) -> int:
+    async def work(_job: Job, _pace: Pace) -> int:
         raise click.ClickException("no")
 
     with pytest.raises(click.ClickException):

@@ -1,16 +1,20 @@
+import json
 from pathlib import Path
 
 import click
 import pytest
 import structlog
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from harvester.cli.config_file import COMMANDS, command_named
+from harvester.cli.jobs import jobs
 from harvester.cli.options import JOB, job, option, options
 from harvester.config import VENDOR, Job
 from harvester.datasets import CALLS
 from harvester.errors import ConfigError
 from harvester.number_key import NumberKey
 from harvester.window import Window
+from tests.keys import PRIVATE_KEY
 
 NEEDED = ("--from", "2024-05-29", "--to", "2024-05-30", "--lake", "lake", "--credentials", "key.json")
 DAY = Window(1_716_940_800, 1_717_027_200)
@@ -243,3 +247,41 @@ def test_options_stand_in_the_help_in_their_order() -> None:
     names = [parameter.opts[0] for parameter in command.params]
     assert names[:3] == ["--from", "--to", "--lake"]
     assert names[-4:] == ["--config", "--log-format", "-v", "-q"]
+
+
+def key_file(folder: Path) -> Path:
+    """A key of account 7."""
+    pem = PRIVATE_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    path = folder / "key.json"
+    path.write_text(json.dumps({"account_id": 7, "key_id": "k", "private_key": pem}))
+    return path
+
+
+def test_accounts_are_named_by_their_ids(tmp_path: Path) -> None:
+    """The key's own comes first, each once; what asks for it says whose it is."""
+    key = key_file(tmp_path)
+    needed = [*NEEDED[:-1], str(key), "--accounts", "9, 7,5,7", "--dataset", "transactions"]
+    values = command_named("backfill").make_context("backfill", needed).params
+    orders = jobs(values)
+    assert [order.name for order in orders] == [f"transactions/account_id={number}" for number in (7, 5, 9)]
+    assert [order.issuer for order in orders] == [None, 5, 9]
+    assert [order.shared for order in orders] == [{"with_extended_info": "true"}] * 3
+    asked = jobs({**values, "children_by": "parameter"})
+    children = {"child_account_id": "5", "children_transactions_only": "true"}
+    assert [order.issuer for order in asked] == [None] * 3
+    assert asked[0].shared == orders[0].shared
+    assert asked[1].shared == orders[0].shared | children
+    assert [order.identity for order in asked] == [order.identity for order in orders]
+    assert orders[1].identity["account_id"] == 5
+    again = Job.of_identity(
+        orders[1].identity, name=orders[1].name, window=DAY, lake=Path("lake"), credentials=key
+    )
+    assert again.account == orders[1].account
+
+
+@pytest.mark.parametrize("text", ["", "some", "5;7", "5,", "0", "-5", "5.0", str(1 << 63)])
+def test_what_is_no_list_of_accounts_is_refused(tmp_path: Path, text: str) -> None:
+    """Nobody is asked then."""
+    needed = [*NEEDED[:-1], str(key_file(tmp_path)), "--accounts", text]
+    with pytest.raises(ConfigError, match="neither 'all' nor ids joined by commas"):
+        jobs(command_named("backfill").make_context("backfill", needed).params)

@@ -187,6 +187,6 @@ def test_json_is_the_whole_report(capsys: pytest.CaptureFixture[str]) -> None:
     job = Job(dataset=CALLS, name="sales", window=ASKED, lake=Path("lake"), credentials=Path("k"))
     print_summary(report, job, as_json=True)
     out, err = capsys.readouterr()
-    assert json.loads(out) == json.loads(json.dumps(report.as_json()))
+    assert json.loads(out) == {"name": job.name, **json.loads(json.dumps(report.as_json()))}
     assert len(json.loads(out)["gaps"]) == 30
     assert err == ""

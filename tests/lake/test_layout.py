@@ -112,6 +112,35 @@ def test_a_path_says_what_lies_there(granularity: Granularity, second: int, tabl
     assert place_of(path.with_name(f"other-{partition.label}.parquet")) is None
 
 
+@given(GRANULARITIES, SECONDS, st.sampled_from(["", "calls"]), st.integers(1, (1 << 63) - 1))
+@STEADY
+def test_an_account_has_a_folder_above_the_date(
+    granularity: Granularity, second: int, table: str, account_id: int
+) -> None:
+    """Its path says whose the file is; a folder that is called otherwise is no account's."""
+    partition = partition_at(granularity, second)
+    name = f"sales/account_id={account_id}"
+    path = Layout(Path("/lake"), name).file(partition, table)
+    assert path.parts[1] == f"account_id={account_id}"
+    assert place_of(path) == Place(name, granularity, partition, table)
+    for other in ("account_id=0", "account_id=", "account_id=07", "account=7", "date=2024-05-29"):
+        assert place_of(Path(path.parts[0], other, *path.parts[2:])) is None
+
+
+def test_the_workshop_of_an_account_is_its_own(tmp_path: Path) -> None:
+    """Answers, drafts and quarantine of two accounts do not meet, and none is taken for a new lake."""
+    layouts = [Layout(tmp_path, f"calls/account_id={number}") for number in (1, 2)]
+    for layout in layouts:
+        layout.make()
+    private = [(item.spool, item.tmp, item.quarantine, item.raw) for item in layouts]
+    assert not set(private[0]) & set(private[1])
+    assert not has_files(tmp_path)
+    path = tmp_path / layouts[0].file(partition_at(Granularity.HOUR, 0))
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert has_files(tmp_path)
+
+
 def test_every_table_has_its_folder(tmp_path: Path) -> None:
     """Beside those of nested records, which have one; files and drafts are called after it."""
     layout = Layout(tmp_path, "calls", ("sessions", "calls"))

@@ -5,7 +5,7 @@ import pytest
 
 from harvester.errors import LakeError
 from harvester.lake.entries import ProvenWindow, RunRecord, Suspect
-from harvester.lake.ledger import Ledger, names
+from harvester.lake.ledger import Ledger, chosen, names
 from harvester.window import Gap, Window
 from tests.lake.history import Lake
 
@@ -109,6 +109,23 @@ def test_gaps_are_forgotten_when_their_seconds_are_read_again(lake: Lake) -> Non
     assert archive.gaps() == [inside]
 
 
+def test_a_gap_stays_one_until_it_is_read_again(lake: Lake) -> None:
+    """Where a window waits it is as it was, so that a run that is killed forgets none; the rest of it too."""
+    run = lake.ledger.begin(Window(0, 100), 1.0)
+    gap = Gap(Window(10, 40), 7, 5, "lost")
+    lake.ledger.record(Window(0, 100), gaps=[gap], run=run)
+    lake.ledger.record(Window(0, 100), waiting=[Window(0, 100)], run=run)
+    assert lake.ledger.gaps() == [gap]
+    lake.ledger.record(
+        Window(0, 100), proven=[ProvenWindow(Window(0, 20), 3)], waiting=[Window(20, 100)], run=run
+    )
+    assert lake.ledger.gaps() == [Gap(Window(20, 40), None, 0, "lost")]
+    refused = Gap(Window(30, 60), None, 0, "refused")
+    lake.ledger.leave([refused], run)
+    assert lake.ledger.gaps() == [Gap(Window(20, 30), None, 0, "lost"), refused]
+    assert lake.ledger.open_windows() == (Window(20, 100),)
+
+
 def test_a_record_that_fails_changes_nothing(lake: Lake) -> None:
     """One transaction: a gap of an unknown run takes everything of its lease back."""
     leased, gap = Window(0, 10), Gap(Window(0, 10), 1, 0, "lost")
@@ -145,3 +162,16 @@ def test_runs_are_forgotten_but_for_the_last_and_those_that_matter(lake: Lake) -
     assert [run.id for run in lake.ledger.runs(9)] == [runs[5], runs[4], runs[1]]
     assert [run.id for run in other.runs(9)] == [kept]
     assert lake.ledger.begin(Window(0, 10), 9.0) == runs[5] + 1
+
+
+def test_a_name_without_an_account_means_those_of_all(lake: Lake) -> None:
+    """And one with it means that alone; a name that begins alike is another."""
+    for number in (1, 2):
+        Ledger(lake.database, f"calls/account_id={number}").claim(1, IDENTITY | {"account_id": number}, 0.0)
+    Ledger(lake.database, "calls_of_1/account_id=1").claim(1, IDENTITY, 0.0)
+    of_calls = ["calls/account_id=1", "calls/account_id=2"]
+    assert chosen(lake.database, "calls") == of_calls
+    assert chosen(lake.database, of_calls[1]) == of_calls[1:]
+    assert len(chosen(lake.database, None)) == 3
+    with pytest.raises(LakeError, match="no dataset 'sales', only: calls/account_id=1"):
+        chosen(lake.database, "sales")

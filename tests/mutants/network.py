@@ -199,7 +199,7 @@ NETWORK = (
     Mutant(
         "zone-not-checked",
         "times of another zone are taken for UTC",
-        (Edit(f"{_API}/page_source.py", "        check_zone(news)  #", "        #"),),
+        (Edit(f"{_API}/page_source.py", "            check_zone(news)\n", ""),),
         ("tests/acceptance/test_faults.py::test_what_no_repetition_mends_ends_the_run_at_once[zone]",),
     ),
 )

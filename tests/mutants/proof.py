@@ -100,7 +100,7 @@ PROOF = (
         (
             Edit(
                 "harvester/cli/backfill.py",
-                "ExitCode.GAPS if report is not None and report.gaps else ExitCode.COMPLETE",
+                "ExitCode.COMPLETE if report is None or report.is_whole else ExitCode.GAPS",
                 "ExitCode.COMPLETE",
             ),
         ),

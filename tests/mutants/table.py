@@ -1,5 +1,6 @@
 """All planted bugs, room by room."""
 
+from tests.mutants.accounts import ACCOUNTS
 from tests.mutants.files import FILES
 from tests.mutants.lake import LAKE
 from tests.mutants.network import NETWORK
@@ -7,4 +8,4 @@ from tests.mutants.processes import PROCESSES
 from tests.mutants.proof import PROOF
 from tests.mutants.records import RECORDS
 
-MUTANTS = (*LAKE, *NETWORK, *PROOF, *RECORDS, *FILES, *PROCESSES)
+MUTANTS = (*LAKE, *NETWORK, *PROOF, *RECORDS, *FILES, *PROCESSES, *ACCOUNTS)

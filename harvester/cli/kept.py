@@ -1,0 +1,99 @@
+"""What ``harvester sync`` keeps up to date: what a lake holds, and what it is to hold from now on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harvester.account import Account, apart, named
+from harvester.cli.jobs import accounts, each
+from harvester.cli.options import EVERY
+from harvester.config import Job
+from harvester.datasets import CALLS, DATASETS
+from harvester.errors import ConfigError
+from harvester.inspection import Holding, holdings
+from harvester.lake.layout import Layout
+from harvester.lake.opening import has_begun
+from harvester.window import Window
+
+_END_OF_TIME = 253_402_300_799  # the last instant that can be written
+
+
+def kept_jobs(values: Mapping[str, Any], start: int | None, settings: Mapping[str, Any]) -> list[Job]:
+    """A job for each dataset: asked for and hidden as it was harvested, or what begins here.
+
+    Args:
+        values: The options.
+        start: From when on the history is to be filled; ``None`` if that was not said.
+        settings: Those of every job.
+
+    Raises:
+        ConfigError: There is nothing, or nobody knows from when on.
+        HarvestError: The API was to list the child accounts, and does not.
+    """
+    name, dataset = values["name"], values["dataset"]
+    held = [item for item in _held(settings["lake"], name) if dataset in {EVERY, item.identity["dataset"]}]
+    asking = Job(dataset=CALLS, name=CALLS.name, window=Window(0, 1), **settings)  # nothing is asked by it
+    whose = accounts(values, asking)
+    meant = [
+        item for item in held if not whose or item.identity.get("account_id") in {one.id for one in whose}
+    ]
+    jobs = [_job(held, item.name, item.identity, start, settings) for item in meant]
+    jobs += _joining(held, whose, start, settings)
+    return jobs or each(_begun(name, dataset, start, settings), whose)
+
+
+def _held(lake: Path, name: str | None) -> list[Holding]:
+    """The datasets of the lake, or those of this name; none if it holds nothing yet."""
+    if not has_begun(Layout(lake, "")):
+        return []
+    return [item for item in holdings(lake, runs=0) if name in {None, item.name, apart(item.name)[0]}]
+
+
+def _joining(
+    held: Sequence[Holding], whose: Sequence[Account], start: int | None, settings: Mapping[str, Any]
+) -> Iterator[Job]:
+    """Accounts that a dataset does not hold yet: harvested as the others are, and from when on they are."""
+    known = {item.name for item in held}
+    like = {apart(item.name)[0]: item for item in reversed(held)}
+    for name, item in sorted(like.items()):
+        for account in whose:
+            if named(name, account) not in known:
+                identity = {**item.identity, "account_id": account.id, "child": account.is_child}
+                yield _job(held, named(name, account), identity, start, settings)
+
+
+def _job(
+    held: Sequence[Holding],
+    name: str,
+    identity: Mapping[str, Any],
+    start: int | None,
+    settings: Mapping[str, Any],
+) -> Job:
+    if settings["number_key"] is None and "hash_numbers" in identity:
+        raise ConfigError(f"the numbers of {name!r} are hashed: give its --hash-numbers KEYFILE")
+    first = _beginning(held, name) if start is None else start
+    return Job.of_identity(identity, name=name, window=_until_ever(first, name), **settings)
+
+
+def _beginning(held: Sequence[Holding], name: str) -> int | None:
+    """The first second of what a dataset covers; of an account that covers nothing, of what the others do."""
+    alike = [item for item in held if item.coverage and apart(item.name)[0] == apart(name)[0]]
+    own = [item for item in alike if item.name == name]
+    return min((item.coverage[0].start for item in own or alike), default=None)
+
+
+def _begun(name: str | None, dataset: str, start: int | None, settings: Mapping[str, Any]) -> list[Job]:
+    paged = [item for item in DATASETS.values() if item.paged]
+    begun = paged if dataset == EVERY else [DATASETS[dataset]]
+    if name is not None and len(begun) > 1:
+        raise ConfigError(f"the lake holds nothing named {name!r}: say with --dataset what it is to be")
+    return [
+        Job(dataset=item, name=name or item.name, window=_until_ever(start, item.name), **settings)
+        for item in begun
+    ]
+
+
+def _until_ever(start: int | None, name: str) -> Window:
+    if start is None:
+        raise ConfigError(f"the lake holds nothing of {name!r} yet: say --from when, or begin with backfill")
+    return Window(start, _END_OF_TIME)

@@ -1,0 +1,50 @@
+"""Bugs in what keeps accounts apart."""
+
+from tests.mutants.mutant import Edit, Mutant
+
+_TESTS = "tests/acceptance/test_accounts.py"
+
+ACCOUNTS = (
+    Mutant(
+        "children-in-the-parents-folder",
+        "records of children that a parent's answers hold are put into its folder, too",
+        (
+            Edit(
+                "harvester/api/pages.py",
+                "        table = columns.owner.own(table)\n",
+                "        table = table.slice(0)\n",
+            ),
+        ),
+        (f"{_TESTS}::test_each_account_has_its_own_records_once[calls-token-included]",),
+    ),
+    Mutant(
+        "foreign-records-believed",
+        "an answer for a child that holds somebody else's records is believed",
+        (Edit("harvester/records/owner.py", "if foreign and self.alone:", "if foreign and not self.alone:"),),
+        (f"{_TESTS}::test_records_of_somebody_else_are_never_taken_for_a_childs[apart]",),
+    ),
+    Mutant(
+        "budget-for-each",
+        "each account has a budget of its own, so two of them together exceed it",
+        (
+            Edit(
+                "harvester/cli/several.py",
+                "await _code(job, work, pace)",
+                "await _code(job, work, Pace(job.budget))",
+            ),
+        ),
+        (f"{_TESTS}::test_one_budget_serves_all",),
+    ),
+    Mutant(
+        "gap-forgotten-unread",
+        "a gap is forgotten when it is to be read again, and not when it was",
+        (
+            Edit(
+                "harvester/lake/ledger.py",
+                "for read in subtract(leased, merged(waiting)):",
+                "for read in [leased]:",
+            ),
+        ),
+        ("tests/lake/test_ledger.py::test_a_gap_stays_one_until_it_is_read_again",),
+    ),
+)
