@@ -62,7 +62,10 @@ def _page(edited: Callable[[Page], None]) -> Effect:
     def damaged(answer: Answer) -> Answer:
         if answer.content_type != JSON:
             return answer
-        page = json.loads(_plain(answer))
+        try:
+            page = json.loads(_plain(answer))
+        except json.JSONDecodeError:  # a record of it is damaged already
+            return answer
         if not isinstance(page.get("result"), list):
             return answer
         edited(page)
