@@ -12,7 +12,7 @@ from harvester.config import Job
 from harvester.errors import LakeError
 from harvester.lake.catalog import Catalog
 from harvester.lake.entries import Publication
-from harvester.lake.layout import Granularity
+from harvester.lake.layout import Granularity, partitions
 from harvester.lake.ledger import Ledger
 from harvester.lake.unfinished import unfinished
 from harvester.lake.verify import Expected
@@ -93,6 +93,30 @@ def renewing(job: Job, anew: Sequence[Window]) -> Scope:
         return todo
 
     return scope
+
+
+def recountable(
+    fresh: Window,
+    before: Sequence[Window],
+    coverage: Sequence[Window],
+    running: Sequence[Window],
+    granularity: Granularity,
+) -> list[Window]:
+    """What to count of the partitions that a round was about, and that were published before it.
+
+    Args:
+        fresh: What the round was about.
+        before: The coverage before it, oldest first.
+        coverage: The coverage now.
+        running: What the round left open.
+        granularity: How long a partition is.
+    """
+    return [
+        span
+        for partition in partitions(granularity, fresh)
+        if shares(before, partition.span)
+        for span in countable(shares(coverage, partition.span), running)
+    ]
 
 
 def countable(covers: Sequence[Window], running: Sequence[Window]) -> list[Window]:

@@ -1,21 +1,17 @@
 """What the API counts today for the seconds that a lake holds, beside what the lake holds."""
 
 import asyncio
-import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from itertools import islice
-from random import Random
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harvester.api.connection import connected
+from harvester.api.client import Client
 from harvester.api.counting import Counter, inclusive
-from harvester.api.credentials import Credentials
-from harvester.api.pacing import Pace
-from harvester.api.persistence import Meter
 from harvester.api.question import Bounds
 from harvester.config import Job
 from harvester.lake.entries import Publication
@@ -128,44 +124,36 @@ class Held:
 
 async def recount(
     job: Job,
-    credentials: Credentials,
+    asking: AbstractAsyncContextManager[Client],
     spans: Iterable[Window],
     held: Held,
     bounds: Bounds,
     *,
     step: Callable[[int], None],
-    now: Callable[[], float] = time.time,
-    random: Random | None = None,
-    pace: Pace | None = None,
     narrow: int | None = None,
     mixed: bool = False,
-) -> tuple[list[Count], int]:
+) -> list[Count]:
     """Ask for the count of each span again.
 
     Args:
-        job: What to ask, and at which pace.
-        credentials: To ask with.
+        job: What to ask, and how many questions side by side.
+        asking: The way to the API.
         spans: Published seconds; each within one partition, or in none that has a file.
         held: The lake's side.
         bounds: What is known about the range's bounds; learns more by a few questions if it has to.
         step: Is told how many spans are done.
-        now: Gives Unix time.
-        random: Spreads retries; seeded by the system if ``None``.
-        pace: Of whoever asks before and after; the job's own budget if ``None``.
         narrow: Halve a span that differs until it has so many records, or both halves differ; ``None`` to
             leave it as it is.
         mixed: Whether the answers are known to hold records of child accounts, which are not to be counted.
 
     Returns:
-        The counts, oldest first, and how many requests were sent.
+        The counts, oldest first.
 
     Raises:
         ExceptionGroup: The API refuses, or cannot be reached.
     """
-    meter, counts = Meter(), list[Count]()
-    async with connected(job, credentials, meter, now=now, random=random, pace=pace) as client:
-        counter = Counter(client, job.dataset, job.shared, mixed=mixed)
-        await _learn(counter, bounds, held.lonely())
+    counts: list[Count] = []
+    async with asking as client:
         counter = Counter(client, job.dataset, job.shared, mixed=mixed)
         await _learn(counter, bounds, held.lonely())
         waiting = iter(spans)
@@ -178,7 +166,7 @@ async def recount(
         async with asyncio.TaskGroup() as group:
             for number in range(job.concurrency):
                 group.create_task(work(), name=f"count {number}")
-    return sorted(counts, key=lambda count: count.window), meter.requests
+    return sorted(counts, key=lambda count: count.window)
 
 
 async def _counted(counter: Counter, held: Held, bounds: Bounds, window: Window, narrow: int | None) -> Count:

@@ -9,8 +9,10 @@ from random import Random
 import structlog
 
 from harvester.api.caps import Caps
+from harvester.api.connection import connected
 from harvester.api.credentials import Credentials
 from harvester.api.pacing import Pace
+from harvester.api.persistence import Meter
 from harvester.api.question import Bounds
 from harvester.api.reader import MIXED
 from harvester.config import Job
@@ -18,12 +20,12 @@ from harvester.harvest import Backfill
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
 from harvester.lake.entries import Suspect
-from harvester.lake.layout import Granularity, Layout, partition_at, partitions
+from harvester.lake.layout import Granularity, Layout, partition_at
 from harvester.lake.ledger import Ledger
 from harvester.lake.publish import recover
 from harvester.lake.quarantine import quarantined
 from harvester.lake.verify import Expected
-from harvester.look_back import LookBack, countable, renewing, unfinished_in
+from harvester.look_back import LookBack, recountable, renewing, unfinished_in
 from harvester.recount import Held, recount
 from harvester.refused import refusals
 from harvester.report import Report
@@ -99,13 +101,8 @@ class Sync:
         is_clean = not any(start in fresh for start in self._ledger.window_starts())
         anew = await self._unfinished(fresh, before, began)
         report, left = await self._harvest(fresh, renewing(self.job, anew))
-        done = Round(
-            name=self.job.name,
-            outcome=report.outcome,
-            fresh=fresh,
-            reports=(report,),
-            refused=report.refused,
-        )
+        done = Round(name=self.job.name, outcome=report.outcome, fresh=fresh, reports=(report,))
+        done = replace(done, refused=report.refused)
         if self._stopped or done.refused:
             return self._ended(done)
         done = await self._recounted(done, before, left)
@@ -210,39 +207,30 @@ class Sync:
         fresh, coverage = done.fresh, self._catalog.coverage()
         if fresh is None:
             return done
-        running = done.reports[0].running
-        spans = [
-            span
-            for partition in partitions(self._granularity, fresh)
-            if shares(before, partition.span)
-            for span in countable(shares(coverage, partition.span), running)
-        ]
+        spans = recountable(fresh, before, coverage, done.reports[0].running, self._granularity)
         if not spans:
             return done
-        files = self._catalog.published(fresh)
-        files = [replace(file, covers=tuple(shares(coverage, file.span))) for file in files]
         # Where a record runs among published ones, these stay as they were.
         left = [second for second in left if not any(second in window for window in coverage)]
-        held = Held(self._expected, files, quarantined(self._layout.quarantine), left)
-        bounds = Bounds(self._ledger.facts())
+        aside = quarantined(self._layout.quarantine)
+        held = Held(self._expected, self._catalog.covering(fresh), aside, left)
+        facts, meter = self._ledger.facts(), Meter()
+        bounds, job = Bounds(facts), replace(self.job, window=fresh)
         with refusals(self.job) as refused:
-            counts, requests = await recount(
-                replace(self.job, window=fresh),
-                self._credentials,
+            counts = await recount(
+                job,
+                connected(job, self._credentials, meter, now=self._now, random=self._random, pace=self._pace),
                 spans,
                 held,
                 bounds,
                 step=lambda _done: None,
-                now=self._now,
-                random=self._random,
-                pace=self._pace,
-                narrow=Caps(self.job.dataset, self._ledger.facts()).page_size,
-                mixed=self._ledger.facts().get(MIXED) is True,
+                narrow=Caps(job.dataset, facts).page_size,
+                mixed=facts.get(MIXED) is True,
             )
         if refused:
             return replace(done, refused=refused[0])
         self._ledger.learn(bounds.facts)
-        done = replace(done, counts=tuple(counts), requests=requests)
+        done = replace(done, counts=tuple(counts), requests=meter.requests)
         for count in done.changed:
             _log.info("changed", dataset=done.name, window=str(count.window), what=count.text)
         suspects = [Suspect(count.window, "count", count.text) for count in done.changed]

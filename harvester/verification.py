@@ -10,8 +10,10 @@ from random import Random
 from typing import Any
 
 from harvester.account import apart
+from harvester.api.connection import connected
 from harvester.api.credentials import Credentials
 from harvester.api.pacing import Pace
+from harvester.api.persistence import Meter
 from harvester.api.question import Bounds
 from harvester.api.reader import MIXED
 from harvester.config import Job
@@ -31,7 +33,7 @@ from harvester.links import TABLE
 from harvester.records.flat import Flat
 from harvester.recount import Count, Held, recount
 from harvester.refused import refusals
-from harvester.window import Gap, Window, merged, shares, subtract
+from harvester.window import Gap, Window, merged, subtract
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,7 @@ class Verify:
         expected = _expected(self.lake, ledger)
         layout = Layout(self.lake, name, expected.tables)
         recover(layout, catalog)  # what a crash left in the middle is no finding
-        coverage = catalog.coverage()
-        files = [replace(file, covers=tuple(shares(coverage, file.span))) for file in catalog.published()]
+        coverage, files = catalog.coverage(), catalog.covering()
         findings = await asyncio.to_thread(self._look, expected, files)
         findings += await asyncio.to_thread(self._strays, layout, files, names(database))
         ledger.accuse("file", _suspects("file", ((item.windows, item.text) for item in findings)), self.now())
@@ -147,24 +148,22 @@ class Verify:
         sound = _sound(files, findings)
         spans = _spans(coverage, files, sound)
         job = self.job(name, ledger.identity() or {}, Window(coverage[0].start, coverage[-1].end))
-        bounds = Bounds(ledger.facts())
+        facts, meter = ledger.facts(), Meter()
+        bounds = Bounds(facts)
         with refusals(job) as refused:
-            counts, requests = await recount(
+            counts = await recount(
                 job,
-                self.credentials,
+                connected(job, self.credentials, meter, now=self.now, random=self.random, pace=self.pace),
                 spans,
                 Held(expected, sound, quarantined(layout.quarantine)),
                 bounds,
                 step=lambda done: self.step("counts", done, len(spans)),
-                now=self.now,
-                random=self.random,
-                pace=self.pace,
-                mixed=ledger.facts().get(MIXED) is True,
+                mixed=facts.get(MIXED) is True,
             )
         if refused:
             return replace(result, refused=refused[0])
         ledger.learn(bounds.facts)
-        result = replace(result, counts=tuple(counts), requests=requests)
+        result = replace(result, counts=tuple(counts), requests=meter.requests)
         texts = (((count.window,), count.text) for count in result.differing)
         ledger.accuse("count", _suspects("count", texts), self.now())
         return result

@@ -59,15 +59,11 @@ def command(
     Exit codes: 0 complete and proven; 1 unexpected; 2 usage or configuration; 3 finished with gaps;
     4 refused by the API (key, role, account); 5 lake owned by another run; 130/143 interrupted.
     """  # noqa: D301  (\b keeps click from joining the lines)
-    import structlog
-
-    from harvester.api.credentials import load_credentials
+    from harvester.cli.key_file import credentials_of
     from harvester.cli.several import one_after_the_other
 
     orders = jobs(values, allow_gaps=allow_gaps, keep_raw=keep_raw)
-    _, warnings = load_credentials(orders[0].credentials)
-    for warning in warnings:
-        structlog.get_logger().warning(warning)
+    credentials_of(orders[0].credentials)  # once: all of them have the same
     code = one_after_the_other(orders, functools.partial(_harvest, processes=processes, as_json=as_json))
     click.get_current_context().exit(code)
 

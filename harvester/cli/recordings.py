@@ -82,18 +82,14 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     import asyncio
 
     import orjson
-    import structlog
 
-    from harvester.api.credentials import load_credentials
+    from harvester.cli.key_file import credentials_of
     from harvester.cli.supervise import supervise
     from harvester.recordings import Recordings
 
     ctx = click.get_current_context()
     order = _order(values)
-    credentials, warnings = load_credentials(order.credentials)
-    for warning in warnings:
-        structlog.get_logger().warning(warning)
-    work = Recordings(order, credentials)
+    work = Recordings(order, credentials_of(order.credentials))
     report, signals = asyncio.run(supervise(work, _Ticker(work)))
     if report is not None and as_json:
         click.echo(orjson.dumps(report.as_json(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))

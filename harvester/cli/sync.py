@@ -1,5 +1,6 @@
 """``harvester sync``: a lake kept up to date, once or for ever."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,25 +95,15 @@ def command(
     Exit codes: as of backfill; 3 if gaps are left. With --every a round that fails does not end it, unless
     the API refuses the key (4), or the lake or an option is not usable (2, 5).
     """  # noqa: D301  (\b keeps click from joining the lines)
-    import structlog
-
-    from harvester.api.credentials import load_credentials
-    from harvester.cli.kept import kept_jobs
+    from harvester.cli.key_file import credentials_of
     from harvester.health import HealthFile
     from harvester.look_back import LookBack
     from harvester.service import Service, Settings
 
-    settings = api_settings(values) | {"lake": lake, "keep_raw": values["keep_raw"]}
-    settings["settle"] = notation.duration("--settle", values["settle"])
-    settings["number_key"] = number_key(values["hash_numbers"])
-    start = None if from_ is None else notation.instant("--from", from_)
-    jobs = kept_jobs(values, start, settings)
-    credentials, warnings = load_credentials(settings["credentials"])
-    for warning in warnings:
-        structlog.get_logger().warning(warning)
+    jobs = _jobs(values, lake, from_)
     service = Service(
         jobs,
-        credentials,
+        credentials_of(jobs[0].credentials),
         Settings(
             look_back=LookBack(notation.duration("--look-back", look_back), reread=reread),
             every=None if every is None else _interval(every),
@@ -121,6 +112,16 @@ def command(
         ),
     )
     click.get_current_context().exit(_served(service, jobs[0]))
+
+
+def _jobs(values: Mapping[str, Any], lake: Path, from_: str | None) -> "list[Job]":
+    from harvester.cli.kept import kept_jobs
+
+    settings = api_settings(values) | {"lake": lake, "keep_raw": values["keep_raw"]}
+    settings["settle"] = notation.duration("--settle", values["settle"])
+    settings["number_key"] = number_key(values["hash_numbers"])
+    start = None if from_ is None else notation.instant("--from", from_)
+    return kept_jobs(values, start, settings)
 
 
 def _served(service: "Service", job: "Job") -> int:

@@ -77,16 +77,7 @@ def command(
     import os
     import time
 
-    from harvester.api.credentials import load_credentials
-    from harvester.api.pacing import Pace
-    from harvester.config import Job
     from harvester.verification import Verify
-
-    settings = api_settings(values) | {"lake": lake} if against_api else {}
-    credentials = load_credentials(settings["credentials"])[0] if against_api else None
-
-    def job(dataset: str, identity: Mapping[str, Any], window: "Window") -> "Job":
-        return Job.of_identity(identity, name=dataset, window=window, **settings)
 
     started, ctx = time.time(), click.get_current_context()
     with _progress(quiet=ctx.params["quiet"]) as step:
@@ -95,10 +86,8 @@ def command(
             name=name,
             jobs=jobs or os.cpu_count() or 1,
             whole_files=files,
-            job=job if against_api else None,
-            credentials=credentials,
-            pace=Pace(settings["rate"]) if against_api else None,
             step=step,
+            **(_asking(values, lake) if against_api else {}),
         )
         results = asyncio.run(verify.run())
     if as_json:
@@ -107,6 +96,21 @@ def command(
         for line in (line for result in results for line in _lines(result, asked=against_api)):
             click.echo(line)
     ctx.exit(ExitCode.COMPLETE if all(result.is_sound for result in results) else ExitCode.GAPS)
+
+
+def _asking(values: Mapping[str, Any], lake: Path) -> dict[str, Any]:
+    """What a verification asks the API with."""
+    from harvester.api.credentials import load_credentials
+    from harvester.api.pacing import Pace
+    from harvester.config import Job
+
+    settings = api_settings(values) | {"lake": lake}
+
+    def job(dataset: str, identity: Mapping[str, Any], window: "Window") -> "Job":
+        return Job.of_identity(identity, name=dataset, window=window, **settings)
+
+    credentials, _ = load_credentials(settings["credentials"])
+    return {"job": job, "credentials": credentials, "pace": Pace(settings["rate"])}
 
 
 def _lines(result: "Verification", *, asked: bool) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -76,6 +77,11 @@ class Catalog:
         query = f"SELECT {_FILE} FROM published"  # noqa: S608  (a constant)
         query += " WHERE name = ? AND stop > ? AND start < ? ORDER BY start"
         return [_publication(row) for row in self._database.all(query, self._name, start, end)]
+
+    def covering(self, within: Window | None = None) -> list[Publication]:
+        """The same, each with the seconds of it that are covered now; some may have been left open since."""
+        coverage = self.coverage()
+        return [replace(file, covers=tuple(shares(coverage, file.span))) for file in self.published(within)]
 
     def has_file(self, span: Window) -> bool:
         """Whether readers see a file of the partition ``span``."""
