@@ -200,8 +200,7 @@ class Service:
             self.current = None
 
     def _syncs(self, database: Database) -> list[Sync]:
-        budgets = [job.budget for job in self._jobs if job.budget is not None]
-        pace = Pace(min(budgets, default=None))
+        pace = Pace.of(job.budget for job in self._jobs)
         return [
             Sync(
                 job,

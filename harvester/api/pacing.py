@@ -1,7 +1,8 @@
 """When a request may leave: at most the budget in any second, and none while the server asks for a pause."""
 
 import asyncio
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Protocol, Self
 
 from aiolimiter import AsyncLimiter
 
@@ -36,6 +37,11 @@ class Pace:
         self._door: Door | None = _limiter(rate)
         self._resume_at = 0.0
         self._paused = 0.0
+
+    @classmethod
+    def of(cls, budgets: Iterable[float | None]) -> Self:
+        """That of what is asked in turn: the least of the budgets; any number if there is none."""
+        return cls(min((rate for rate in budgets if rate is not None), default=None))
 
     async def turn(self) -> None:
         """Wait until a connection may be taken."""

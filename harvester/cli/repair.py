@@ -96,7 +96,7 @@ async def _mend_all(jobs: Sequence["Job"], *, as_json: bool) -> bool:
     """Repair one dataset after the other, within one budget; returns whether nothing is left."""
     from harvester.api.pacing import Pace
 
-    pace = Pace(min((job.budget for job in jobs if job.budget is not None), default=None))
+    pace = Pace.of(job.budget for job in jobs)
     return all([await _mend(job, pace, as_json=as_json) for job in jobs])
 
 

@@ -35,7 +35,7 @@ def one_after_the_other(jobs: Sequence[Job], work: Work) -> int:
 
 
 async def _in_turn(jobs: Sequence[Job], work: Work) -> int:
-    pace = Pace(min((job.budget for job in jobs if job.budget is not None), default=None))
+    pace = Pace.of(job.budget for job in jobs)
     if len(jobs) == 1:
         return await work(jobs[0], pace)
     worst = 0

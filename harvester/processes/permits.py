@@ -22,14 +22,15 @@ class Permits:
     """A bucket that holds what has just left and what is about to leave.
 
     It holds ``1 + (1 - HAIR) * R`` permits and loses ``HAIR * R`` a second of those that were used. So in any
-    second fewer than ``1 + R`` are used, however late each is.
+    second fewer than ``1 + R`` are used, however late each is. It begins full: whoever asked just before, for
+    another dataset or account, may have used up all there was.
     """
 
     def __init__(self, rate: float) -> None:
-        """Let ``rate`` requests a second leave."""
+        """Let ``rate`` requests a second leave; for use in the running loop."""
         self._most, self._drain = allowance(rate)
-        self._level = 0.0  # used, and not aged away yet
-        self._at = 0.0  # when the level was that
+        self._level = self._most  # used, and not aged away yet
+        self._at = asyncio.get_running_loop().time()  # when the level was that
         self._out = 0
         self._queue = asyncio.Lock()  # its waiters are served in order
         self._used = asyncio.Event()

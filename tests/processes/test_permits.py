@@ -87,6 +87,18 @@ async def test_the_budget_is_used(rate: int) -> None:
     assert len(it.left) / (it.left[-1] - it.left[0]) >= 0.975 * rate
 
 
+async def test_a_budget_begins_where_another_may_have_ended() -> None:
+    """P7: what is asked for one account after the other is asked within one budget."""
+    left = list[float]()
+    for _ in range(4):
+        async with company(20, 2) as it, asyncio.TaskGroup() as group:
+            for number in (0, 1):
+                for _ in range(5):
+                    group.create_task(it.ask(number, times=3))
+        left += it.left
+    assert busiest_second(left) <= 20
+
+
 async def test_an_idle_worker_leaves_the_budget_to_the_others() -> None:
     """One worker alone gets all of it."""
     async with company(20, 3) as it, asyncio.TaskGroup() as group:
@@ -99,6 +111,7 @@ async def test_permits_come_in_batches() -> None:
     """What may leave at once, and is asked for at once, is one message."""
     permits, batches = Permits(500), list[int]()
     dealer = Dealer(permits, batches.append)
+    await asyncio.sleep(5)
     dealer.want(8)
     async with asyncio.TaskGroup() as group:
         dealing = group.create_task(dealer.deal())
