@@ -152,7 +152,7 @@ PROOF = (
                 "        return\n",
             ),
         ),
-        ("tests/acceptance/test_reports.py::test_a_record_that_the_report_does_not_hold_is_missed",),
+        ("tests/acceptance/test_report_columns.py::test_a_record_that_the_report_does_not_hold_is_missed",),
     ),
     Mutant(
         "report-ordered-twice",
@@ -162,14 +162,14 @@ PROOF = (
             Edit(f"{_API}/report_source.py", "        if intended is None:\n", "        if True:\n"),
         ),
         (
-            "tests/acceptance/test_reports.py::test_a_killed_run_picks_its_report_up[GetHistoryReports-allowed]",
+            "tests/acceptance/test_report_jobs.py::test_a_killed_run_picks_its_report_up[GetHistoryReports-allowed]",
         ),
     ),
     Mutant(
         "total-asked-once",
         "an answer without a total ends the run",
         (Edit(f"{_API}/counting.py", "_TRIES = 3", "_TRIES = 1"),),
-        ("tests/acceptance/test_reports.py::test_passing_faults_cost_time",),
+        ("tests/acceptance/test_report_jobs.py::test_passing_faults_cost_time",),
     ),
     Mutant(
         "report-grouped-by-neighbours",
