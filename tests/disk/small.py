@@ -8,7 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from harvester import harvest, recount
+from harvester import harvest
+from harvester import sync as syncing
 from harvester.api.envelope import Answer
 from harvester.api.protocol import Page
 from harvester.config import Job
@@ -136,7 +137,7 @@ def _asked(vendor: Questioned, work: Coroutine[Any, Any, Done]) -> Done:
         yield vendor
 
     loop = VirtualTimeLoop()
-    for module in (harvest, recount):
+    for module in (harvest, syncing):
         vars(module)["connected"] = connected  # for good: this process does nothing else
     try:
         return loop.run_until_complete(work)
