@@ -89,7 +89,7 @@ def renewing(job: Job, anew: Sequence[Window]) -> Scope:
         again = [share for window in todo for share in shares(catalog.coverage(), window)]
         known = [*ledger.open_windows(), *(item.window for item in ledger.proven_windows())]
         # Answers of a round that was killed are not those of today.
-        ledger.forget(window for window in known if any(map(window.overlap, again)))
+        ledger.forget(window for window in known if any(map(window.meets, again)))
         return todo
 
     return scope

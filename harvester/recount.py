@@ -89,7 +89,7 @@ class Held:
             margin += self._rows(Window(window.start - 1, window.start))
         if bounds.to_inclusive is None:
             margin += self._rows(Window(window.end, window.end + 1))
-        near = [came_with for came_with in self._unplaced if came_with.overlap(window)]
+        near = [came_with for came_with in self._unplaced if came_with.meets(window)]
         sure = [came_with for came_with in near if not subtract(came_with, [window])]
         quarantined = _inside(self._seconds, window) + len(sure)
         left = _inside(self._left, window)

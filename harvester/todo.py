@@ -79,12 +79,13 @@ def stretch(ledger: Ledger, todo: tuple[Window, ...]) -> Stretch:
     proven = [
         Lease(item.window, item.rows, proven=True)
         for item in ledger.proven_windows()
-        if any(map(item.window.overlap, todo))
+        if any(map(item.window.meets, todo))
     ]
-    begun = ledger.open_windows()
-    fitting = [window for window in begun if any(share.holds(window) for share in todo)]
-    useless = set(begun).difference(fitting)  # a set: there may be a hundred thousand
-    ledger.forget(window for window in begun if window in useless and any(map(window.overlap, todo)))
+    fitting: list[Window] = []
+    useless: list[Window] = []
+    for window in ledger.open_windows():
+        (fitting if any(share.holds(window) for share in todo) else useless).append(window)
+    ledger.forget(window for window in useless if any(map(window.meets, todo)))
     known = [*(lease.window for lease in proven), *fitting]
     fresh = [rest for window in todo for rest in subtract(window, known)]
     return Stretch(todo, (*proven, *(Lease(window) for window in (*fitting, *fresh))))

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
+
+_BOUNDS = attrgetter("start", "end")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,6 +43,10 @@ class Window:
         """Whether every second of ``other`` is one of its own."""
         return self.start <= other.start and other.end <= self.end
 
+    def meets(self, other: "Window") -> bool:
+        """Whether a second is in both."""
+        return self.start < other.end and other.start < self.end
+
     def overlap(self, other: "Window") -> "Window | None":
         """The seconds in both, or ``None``."""
         start, end = max(self.start, other.start), min(self.end, other.end)
@@ -65,13 +72,13 @@ class Gap:
 
 def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
     """The same seconds as the fewest disjoint windows, oldest first."""
-    result: list[Window] = []
-    for window in sorted(windows):
-        if result and window.start <= result[-1].end:
-            result[-1] = Window(result[-1].start, max(result[-1].end, window.end))
+    spans: list[list[int]] = []
+    for window in sorted(windows, key=_BOUNDS):  # not by its own order: there may be a hundred thousand
+        if spans and window.start <= spans[-1][1]:
+            spans[-1][1] = max(spans[-1][1], window.end)
         else:
-            result.append(window)
-    return tuple(result)
+            spans.append([window.start, window.end])
+    return tuple(Window(start, end) for start, end in spans)
 
 
 def subtract(window: Window, covered: Iterable[Window]) -> tuple[Window, ...]:

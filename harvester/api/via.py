@@ -107,7 +107,7 @@ class Via:
         except ReportUnusableError as error:
             reason = str(error)
         _log.info("read by pages instead of by report", window=str(window), reason=reason)
-        self._spans = [span for span in self._spans if not span.overlap(window)]
+        self._spans = [span for span in self._spans if not span.meets(window)]
         self._answers.file(window.start).clear()
         return await self._pages.read(window)
 

@@ -48,7 +48,7 @@ def keep(folder: Path, window: Window, misfits: Sequence[Misfit]) -> None:
     """
     _write(_path(folder, window), [_line(misfit) for misfit in misfits])
     for path, other in _files(folder):
-        if other != window and other.overlap(window):
+        if other != window and other.meets(window):
             lines = path.read_bytes().splitlines(keepends=True)
             _write(path, [line for line in lines if not _lies_in(window, line, other)])
 

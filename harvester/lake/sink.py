@@ -97,7 +97,7 @@ class Sink:
             DraftError: A draft is not what was written.
         """
         self._leave(leave)
-        all_touched = {item for item in self._assemblies if any(map(item.span.overlap, leave))}
+        all_touched = {item for item in self._assemblies if any(map(item.span.meets, leave))}
         empty: list[Window] = []
         for todo in self._todo:
             if share := window.overlap(todo):
@@ -147,7 +147,7 @@ class Sink:
         touched = {partition_at(granularity, second) for second in seconds}
         # A file that the ledger does not know of, as recover leaves it, is to be replaced.
         touched |= {item for item in partitions(granularity, share) if self._lies_there(item)}
-        return sorted(touched | {item for item in self._assemblies if item.span.overlap(share)})
+        return sorted(touched | {item for item in self._assemblies if item.span.meets(share)})
 
     def _add(
         self, partition: Partition, window: Window, share: Window, batches: Sequence[pa.RecordBatch]

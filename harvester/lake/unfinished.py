@@ -64,6 +64,6 @@ def _stored(path: Path, time: str, names: set[str], within: Sequence[Window]) ->
         for number in range(file.num_row_groups):
             limits = file.metadata.row_group(number).column(column).statistics
             span = Window(int(limits.min.timestamp()), int(limits.max.timestamp()) + 1)
-            groups += [number] if any(map(span.overlap, within)) else []
+            groups += [number] if any(map(span.meets, within)) else []
         if groups:
             yield from file.iter_batches(row_groups=groups, columns=sorted(names))
