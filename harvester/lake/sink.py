@@ -134,7 +134,8 @@ class Sink:
         return sum(assembly.held_bytes for assembly in self._assemblies.values())
 
     def _leave(self, windows: Sequence[Window]) -> None:
-        self._left += windows
+        # What runs among published records leaves these as they were: covered, by the file and by the ledger.
+        self._left += [rest for window in windows for rest in subtract(window, self._covered)]
         self._todo = tuple(rest for todo in self._todo for rest in subtract(todo, windows))
         for assembly in self._assemblies.values():
             assembly.leave(windows)
