@@ -203,15 +203,11 @@ class Report:
     def as_json(self) -> dict[str, object]:
         """The report as plain JSON values; spans as ``{"from", "to"}``, half-open, UTC."""
         plain = {name: getattr(self, name) for name in self.__slots__}
-        gaps = [
-            {**gap.window.as_json(), "expected": gap.expected, "received": gap.received, "reason": gap.reason}
-            for gap in self.gaps
-        ]
         return plain | {
             "asked": self.asked.as_json(),
             "settled": self.settled.as_json() if self.settled else None,
             "seconds": round(self.seconds, 3),
-            "gaps": gaps,
+            "gaps": [gap.as_json() for gap in self.gaps],
             "running": [window.as_json() for window in self.running],
             "unknown": dict(self.unknown),
         }

@@ -95,14 +95,14 @@ class Sync:
         if settled is None:
             return self._ended(Round(name=self.job.name, outcome="complete"))
         before = self._catalog.coverage()
-        since = self._since(settled, before)
-        fresh = self._fresh(settled, since)
+        fresh = self._fresh(settled, self._since(settled, before))
         # Answers of an earlier round may be published now, that were given when their records were younger.
         is_clean = not any(start in fresh for start in self._ledger.window_starts())
         anew = await self._unfinished(fresh, before, began)
         report, left = await self._harvest(fresh, renewing(self.job, anew))
-        done = Round(name=self.job.name, outcome=report.outcome, fresh=fresh, reports=(report,))
-        done = replace(done, refused=report.refused)
+        done = Round(
+            name=self.job.name, outcome=report.outcome, fresh=fresh, reports=(report,), refused=report.refused
+        )
         if self._stopped or done.refused:
             return self._ended(done)
         done = await self._recounted(done, before, left)

@@ -69,6 +69,11 @@ class Gap:
     received: int
     reason: str
 
+    def as_json(self) -> dict[str, object]:
+        """As plain JSON values; the span half-open, UTC."""
+        found = {"expected": self.expected, "received": self.received, "reason": self.reason}
+        return {**self.window.as_json(), **found}
+
 
 def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
     """The same seconds as the fewest disjoint windows, oldest first."""

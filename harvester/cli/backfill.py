@@ -10,6 +10,7 @@ from harvester.cli.jobs import jobs
 from harvester.cli.options import JOB, option, options
 
 if TYPE_CHECKING:
+    from harvester.api.credentials import Credentials
     from harvester.api.pacing import Pace
     from harvester.config import Job
 
@@ -63,20 +64,20 @@ def command(
     from harvester.cli.several import one_after_the_other
 
     orders = jobs(values, allow_gaps=allow_gaps, keep_raw=keep_raw)
-    credentials_of(orders[0].credentials)  # once: all of them have the same
-    code = one_after_the_other(orders, functools.partial(_harvest, processes=processes, as_json=as_json))
-    click.get_current_context().exit(code)
+    credentials = credentials_of(orders[0].credentials)  # all of them have the same
+    work = functools.partial(_harvest, credentials=credentials, processes=processes, as_json=as_json)
+    click.get_current_context().exit(one_after_the_other(orders, work))
 
 
-async def _harvest(order: "Job", pace: "Pace", *, processes: int, as_json: bool) -> int:
+async def _harvest(
+    order: "Job", pace: "Pace", *, credentials: "Credentials", processes: int, as_json: bool
+) -> int:
     """One backfill; returns its exit code."""
-    from harvester.api.credentials import load_credentials
     from harvester.cli.display import Display
     from harvester.cli.summary import print_summary
     from harvester.cli.supervise import supervise
     from harvester.harvest import Backfill
 
-    credentials, _ = load_credentials(order.credentials)
     backfill = Backfill(order, credentials, pace=pace, processes=processes)
     quiet = click.get_current_context().params["quiet"]
     display = Display(order, backfill.snapshot, quiet=quiet)

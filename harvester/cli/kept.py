@@ -1,4 +1,4 @@
-"""What ``harvester sync`` keeps up to date: what a lake holds, and what it is to hold from now on."""
+"""What a lake holds, as jobs; and for ``harvester sync`` what it is to hold from now on."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,6 +42,17 @@ def kept_jobs(values: Mapping[str, Any], start: int | None, settings: Mapping[st
     return jobs or each(_begun(name, dataset, start, settings), whose)
 
 
+def kept_job(name: str, identity: Mapping[str, Any], window: Window, settings: Mapping[str, Any]) -> Job:
+    """A job over a dataset of the lake: asked for and hidden as it was harvested.
+
+    Raises:
+        ConfigError: Its numbers are hashed, and the settings have no key to do so; or they are not usable.
+    """
+    if settings["number_key"] is None and "hash_numbers" in identity:
+        raise ConfigError(f"the numbers of {name!r} are hashed: give its --hash-numbers KEYFILE")
+    return Job.of_identity(identity, name=name, window=window, **settings)
+
+
 def _held(lake: Path, name: str | None) -> list[Holding]:
     """The datasets of the lake, or those of this name; none if it holds nothing yet."""
     if not has_begun(Layout(lake, "")):
@@ -69,10 +80,8 @@ def _job(
     start: int | None,
     settings: Mapping[str, Any],
 ) -> Job:
-    if settings["number_key"] is None and "hash_numbers" in identity:
-        raise ConfigError(f"the numbers of {name!r} are hashed: give its --hash-numbers KEYFILE")
     first = _beginning(held, name) if start is None else start
-    return Job.of_identity(identity, name=name, window=_until_ever(first, name), **settings)
+    return kept_job(name, identity, _until_ever(first, name), settings)
 
 
 def _beginning(held: Sequence[Holding], name: str) -> int | None:

@@ -79,17 +79,13 @@ def command(
 
 def _jobs(lake: Path, name: str | None, settings: dict[str, Any]) -> Iterator["Job"]:
     """What to repair, asked for and hidden as it was when it was harvested."""
-    from harvester.config import Job
-    from harvester.errors import ConfigError
+    from harvester.cli.kept import kept_job
     from harvester.inspection import damages, holdings
 
     for holding in holdings(lake, name=name):
         window = damages(holding)
-        if window is None:
-            continue
-        if settings["number_key"] is None and "hash_numbers" in holding.identity:
-            raise ConfigError(f"the numbers of {holding.name!r} are hashed: give its --hash-numbers KEYFILE")
-        yield Job.of_identity(holding.identity, name=holding.name, window=window, **settings)
+        if window is not None:
+            yield kept_job(holding.name, holding.identity, window, settings)
 
 
 async def _mend_all(jobs: Sequence["Job"], *, as_json: bool) -> bool:

@@ -168,10 +168,7 @@ def _plain(result: "Verification") -> dict[str, object]:
             }
             for item in result.findings
         ],
-        "gaps": [
-            {**gap.window.as_json(), "expected": gap.expected, "received": gap.received, "reason": gap.reason}
-            for gap in result.gaps
-        ],
+        "gaps": [gap.as_json() for gap in result.gaps],
         "counts": [
             {
                 **item.window.as_json(),
