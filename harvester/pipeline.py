@@ -34,9 +34,9 @@ from harvester.plan.frontier import Frontier, Lease
 from harvester.window import Gap, Window
 
 _log = structlog.get_logger()
-# By one fetcher, on average: it asks for ten pages at once, but waits alone for two. Half as many would use
-# more of a budget when answers are a second away, but each fetcher costs requests: 137 for a spike, not 125.
-_PAGES_IN_FLIGHT = 6
+# By one fetcher, on average: it asks for ten pages at once, but waits alone for two. Six would leave a budget
+# idle when two of few fetchers wait so; with three, each fetcher more costs requests, for a spike the most.
+_PAGES_IN_FLIGHT = 4
 _RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 

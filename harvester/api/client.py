@@ -34,12 +34,15 @@ class Poster(Protocol):
 class Client(Persistent[Poster]):
     """Asks the API for pages, within its budget. Any number of tasks may call it."""
 
-    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+    async def fetch(
+        self, method: str, parameters: Mapping[str, str], *, urgent: bool = False
+    ) -> tuple[Answer, Page]:
         """The answer to one question.
 
         Args:
             method: The vendor's method.
             parameters: Its parameters, already as text.
+            urgent: Whether it tells what to ask next, and so leaves before what only has to come some time.
 
         Raises:
             RefusedError: The key, its role or the account is not accepted, with a fresh token either.
@@ -49,7 +52,7 @@ class Client(Persistent[Poster]):
             UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
                 lasts too long.
         """
-        answer, page = await self.ask(method, parameters, partial(read, quick=self._quick))
+        answer, page = await self.ask(method, parameters, partial(read, quick=self._quick), urgent=urgent)
         self._meter.bytes_decoded += len(page.text)
         return answer, page
 
@@ -72,6 +75,7 @@ class Client(Persistent[Poster]):
         judge: Callable[[Reply, float], T],
         *,
         into: Receiver | None = None,
+        urgent: bool = False,
     ) -> T:
         """The answer to one question, whatever it is.
 
@@ -80,11 +84,13 @@ class Client(Persistent[Poster]):
             parameters: Its parameters, already as text.
             judge: Says what a reply means, at the server's Unix time.
             into: Takes a file, if one is asked for; each try sends it from its beginning.
+            urgent: As ``fetch``.
 
         Raises:
             HarvestError: As ``fetch``, or what ``judge`` says another try cannot mend.
         """
-        return await self._persist(method, partial(self._attempt, method, parameters, judge, into))
+        attempt = partial(self._attempt, method, parameters, judge, into)
+        return await self._persist(method, attempt, urgent=urgent)
 
     async def _attempt(
         self,

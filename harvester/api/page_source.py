@@ -26,8 +26,10 @@ UTC = {None, "Etc/GMT", "Etc/UTC", "GMT", "UTC"}
 class Api(Protocol):
     """Asks the vendor."""
 
-    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
-        """One answer, and what it says."""
+    async def fetch(
+        self, method: str, parameters: Mapping[str, str], *, urgent: bool = False
+    ) -> tuple[Answer, Page]:
+        """One answer, and what it says; ``urgent`` if the next question depends on it."""
         ...
 
 
@@ -116,9 +118,22 @@ class PageSource:
         return self.reach * (2 if self.descends else 1)
 
     async def page(
-        self, file: AnswerFile, question: Question, offset: int, *, with_total: bool = True
+        self,
+        file: AnswerFile,
+        question: Question,
+        offset: int,
+        *,
+        with_total: bool = True,
+        urgent: bool = True,
     ) -> ReadPage:
         """The page at ``offset``.
+
+        Args:
+            file: Keeps its answer.
+            question: What is asked.
+            offset: Where it begins.
+            with_total: Whether to ask for the total, too.
+            urgent: Whether nothing else can be asked for this window meanwhile.
 
         Raises:
             CapError: The API serves less at a time; how much is known now.
@@ -134,7 +149,10 @@ class PageSource:
             page = replace(page, kept=True)
             self._check_owner(page)
         else:
-            answer, news = await self._ask(question, offset, with_total=with_total)
+            parameters = question.parameters(
+                self._dataset, offset, self.caps.page_size, with_total=with_total
+            )
+            answer, news = await self._ask(parameters, offset, urgent=urgent)
             check_zone(news)
             page = self._read(news, question)
             self._check_owner(page)
@@ -143,11 +161,10 @@ class PageSource:
             raise CapError
         return page
 
-    async def _ask(self, question: Question, offset: int, *, with_total: bool) -> tuple[Answer, Page]:
-        count = self.caps.page_size
-        parameters = question.parameters(self._dataset, offset, count, with_total=with_total)
+    async def _ask(self, asked: Mapping[str, str], offset: int, *, urgent: bool) -> tuple[Answer, Page]:
+        count, parameters = self.caps.page_size, {**self._shared, **asked}
         try:
-            return await self._api.fetch(self._dataset.method, {**self._shared, **parameters})
+            return await self._api.fetch(self._dataset.method, parameters, urgent=urgent)
         except RequestError as error:
             if self.caps.refused(error.code, offset, count):
                 raise CapError from error
@@ -182,6 +199,7 @@ class PageSource:
                             instead.get(offset, question),
                             offset,
                             with_total=offset in (wanted[-1], *instead),
+                            urgent=False,
                         ),
                         name=f"page {offset}",
                     )

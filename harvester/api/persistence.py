@@ -14,6 +14,7 @@ from harvester.api.budget import RetryBudget
 from harvester.api.failures import refusal
 from harvester.api.pacing import Pace, doubled
 from harvester.api.protocol import Quick
+from harvester.api.slots import Slots
 from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
 
 T = TypeVar("T")
@@ -111,7 +112,7 @@ class Persistent(Generic[Way]):
         self._paused_before = self._pace.paused
         self._breaker = Breaker(self._pace, outages)
         self._budget = RetryBudget()
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = Slots(concurrency)
         self._policy = policy
         self._random = random
         self._now = now
@@ -123,14 +124,14 @@ class Persistent(Generic[Way]):
         """How far the vendor's clock is ahead of the local one, in seconds, by the last answer."""
         return self._tokens.skew
 
-    async def _persist(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persist(self, method: str, attempt: Callable[[], Awaitable[T]], *, urgent: bool = False) -> T:
         """What ``attempt`` brings, however often it takes; the errors are those of ``Client.fetch``."""
         clock = self._pace.clock
         deadline = clock() + self._policy.deadline
         failures, renewed, first = 0, False, True
         while True:
             try:
-                async with self._slots, self._breaker.passage():
+                async with self._slots.taken(urgent=urgent), self._breaker.passage():
                     if first:
                         self._budget.first_try()
                     first = False

@@ -34,7 +34,13 @@ class Capped(Vendor):
     farthest: int = FARTHEST
     code: int | None = None
 
-    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+    async def fetch(
+        self,
+        method: str,
+        parameters: Mapping[str, str],
+        *,
+        urgent: bool = False,  # noqa: ARG002  (this vendor answers all at once)
+    ) -> tuple[Answer, Page]:
         """One answer."""
         count, offset = int(parameters["count"]), int(parameters["offset"])
         if self.code is not None and (count > self.most or offset > self.farthest):

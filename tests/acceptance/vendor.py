@@ -89,7 +89,13 @@ class Vendor:
     seed: int = 0
     asked: int = 0
 
-    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+    async def fetch(
+        self,
+        method: str,
+        parameters: Mapping[str, str],
+        *,
+        urgent: bool = False,  # noqa: ARG002  (this vendor answers all at once)
+    ) -> tuple[Answer, Page]:
         """One answer; what the client would try again is tried again."""
         assert method == self.dataset.method
         for _ in range(_ATTEMPTS):

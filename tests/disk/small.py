@@ -91,11 +91,13 @@ class Questioned:
         self._vendor = vendor
         self._notes = notes
 
-    async def fetch(self, method: str, parameters: Mapping[str, str]) -> tuple[Answer, Page]:
+    async def fetch(
+        self, method: str, parameters: Mapping[str, str], *, urgent: bool = False
+    ) -> tuple[Answer, Page]:
         """One answer."""
         question = " ".join(parameters[name] for name in ("from_date", "to_date", "offset", "desc_order"))
         os.write(self._notes, f"? {question}\n".encode())
-        answer = await self._vendor.fetch(method, parameters)
+        answer = await self._vendor.fetch(method, parameters, urgent=urgent)
         os.write(self._notes, f"! {question}\n".encode())
         return answer
 

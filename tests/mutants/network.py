@@ -150,10 +150,18 @@ NETWORK = (
         "any number of requests is under way",
         (
             Edit(
-                f"{_API}/persistence.py", "async with self._slots, self._breaker", "async with self._breaker"
+                f"{_API}/persistence.py",
+                "async with self._slots.taken(urgent=urgent), self._breaker",
+                "async with self._breaker",
             ),
         ),
         ("tests/test_client.py::test_no_more_than_allowed_are_under_way",),
+    ),
+    Mutant(
+        "first-come-first-served",
+        "a page that tells what to ask next waits behind the pages of all other windows",
+        (Edit(f"{_API}/slots.py", "(not urgent, next(", "(False, next("),),
+        ("tests/test_slots.py::test_urgent_ones_go_first",),
     ),
     Mutant(
         "body-without-limit",
