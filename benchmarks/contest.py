@@ -4,17 +4,21 @@ The machine may be shared, so no figure stands alone: contenders take turns (A B
 counts, and processor seconds (user and system, of the contender's process alone) are preferred to the clock.
 """
 
+import ctypes
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+_CHILD_SUBREAPER = 36  # the option's number in prctl.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,8 @@ class Cost:
 
     Attributes:
         wall: Seconds by the clock, from start to exit.
-        cpu: Processor seconds, user and system, of the process and its children.
-        memory: Most resident memory, MiB.
+        cpu: Processor seconds, user and system, of the process and all that it started.
+        memory: Most resident memory of any of them, MiB.
         server_cpu: Processor seconds of the server meanwhile.
         requests: What the server was asked.
         rendered: How many of these it did not know yet: not 0 makes the run void.
@@ -85,24 +89,43 @@ def run(command: Sequence[str], *, source: Server | None = None, cwd: Path | Non
     if source is not None:
         source.ask("reset")
     began = time.perf_counter()
+    _inherit_orphans()
     with subprocess.Popen(  # noqa: S603  (our own commands)
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=cwd
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=cwd, process_group=0
     ) as process:
         assert process.stdout is not None  # noqa: S101  (it is a pipe)
         printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        ended = {pid: (status, usage) for pid, status, usage in _ended(process.pid)}
+        process.returncode = os.waitstatus_to_exitcode(ended[process.pid][0])
     wall = time.perf_counter() - began
     if process.returncode:
         raise RuntimeError(f"{command} ended with {process.returncode}:\n{printed[-2000:]}")
     scale = 1024 if sys.platform == "linux" else 1024**2
-    cost = Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale)
+    usages = [usage for _, usage in ended.values()]
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    cost = Cost(wall, cpu, max(usage.ru_maxrss for usage in usages) / scale)
     if source is None:
         return cost
     asked = source.tally()
     return Cost(
         cost.wall, cost.cpu, cost.memory, asked["cpu"], int(asked["requests"]), int(asked["rendered"])
     )
+
+
+def _inherit_orphans() -> None:
+    """Be the parent of what a child leaves behind, so that its processor time is known, too.
+
+    The server of forks that ``--processes`` starts ends a moment after the command does.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _ended(group: int) -> Iterator[tuple[int, int, resource.struct_rusage]]:
+    """Wait for all processes of a group."""
+    with suppress(ChildProcessError):
+        while True:
+            yield os.wait4(-group, 0)
 
 
 def turns(contenders: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:

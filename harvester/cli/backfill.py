@@ -60,6 +60,10 @@ def command(
     Exit codes: 0 complete and proven; 1 unexpected; 2 usage or configuration; 3 finished with gaps;
     4 refused by the API (key, role, account); 5 lake owned by another run; 130/143 interrupted.
     """  # noqa: D301  (\b keeps click from joining the lines)
+    if processes > 1:  # first, so that they load the program while this process does
+        from harvester.processes.forks import prepare
+
+        prepare()
     from harvester.cli.key_file import credentials_of
     from harvester.cli.several import one_after_the_other
 

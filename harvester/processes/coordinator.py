@@ -12,14 +12,9 @@ epoch. One that dies ends the run; what it had not finished, the next run does.
 """
 
 import asyncio
-import os
-import signal
 import socket
-import subprocess
-import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
@@ -31,13 +26,14 @@ from harvester.errors import ConfigError, WorkerLostError
 from harvester.lake import quarantine
 from harvester.lake.catalog import Catalog
 from harvester.lake.ledger import Ledger
+from harvester.processes.forks import exit_code, started
 from harvester.processes.messages import Order, packed, receive
 from harvester.processes.permits import DOORS, Dealer, Permits
+from harvester.processes.worker import work
 from harvester.report import Figures, total
 from harvester.todo import Stretch
 
 _log = structlog.get_logger()
-_PATIENCE = 10  # seconds for a process to be gone that was killed or has said good-bye
 
 
 def check(job: Job, processes: int) -> None:
@@ -88,7 +84,7 @@ class Coordinator:
         self._order = order
         self._stretches = deque(stretches)
         self._processes = min(processes, len(stretches))
-        self._inherited = () if lock is None else (lock,)
+        self._lock = lock
         self._figures: dict[int, Figures] = {}
         self._finished: set[int] = set()  # workers that know that there is nothing more
         self._lines: dict[int, asyncio.StreamWriter] = {}
@@ -131,7 +127,7 @@ class Coordinator:
 
     async def _employ(self, number: int, run: int, doors: dict[str, Permits]) -> None:
         """Start a worker, and serve it to its end."""
-        with started(self._inherited) as (process, books, line):
+        with started(work, self._lock) as (process, books, line):
             reader, self._lines[number] = await asyncio.open_connection(sock=line)
             dealers = {
                 name: Dealer(door, partial(self._send, number, "granted", name))
@@ -148,7 +144,7 @@ class Coordinator:
                 self._lines.pop(number).close()
                 for dealer in dealers.values():
                     dealer.close()
-            if (code := _exit_code(process)) or number not in self._finished:
+            if (code := exit_code(process)) or number not in self._finished:
                 raise WorkerLostError(code)
 
     async def _serve(self, number: int, run: int, books: socket.socket) -> None:
@@ -197,44 +193,6 @@ class Coordinator:
 
     def _send(self, number: int, *message: object) -> None:
         self._lines[number].write(packed(message))
-
-
-@contextmanager
-def started(
-    inherited: tuple[int, ...],
-) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket, socket.socket]]:
-    """A worker's process with two ways to talk to it; it is dead when the block is left.
-
-    Args:
-        inherited: File descriptors that it has as well.
-    """
-    (books, its_books), (line, its_line) = socket.socketpair(), socket.socketpair()
-    ends = (its_books.fileno(), its_line.fileno())
-    process = subprocess.Popen(  # noqa: S603  (our own program)
-        [sys.executable, "-P", "-m", "harvester.processes.worker", *map(str, ends)],
-        stdin=subprocess.DEVNULL,
-        pass_fds=(*ends, *inherited),
-        # What this process imports, and nothing from a folder that it happens to stand in.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        process_group=0,  # Ctrl-C is for the coordinator
-    )
-    its_books.close()
-    its_line.close()
-    try:
-        yield process, books, line
-    finally:
-        process.kill()
-        _exit_code(process)
-        books.close()
-        line.close()
-
-
-def _exit_code(process: subprocess.Popen[bytes]) -> int:
-    """How a process ended that has nothing more to do; it is given a little while to end."""
-    with suppress(subprocess.TimeoutExpired):
-        return process.wait(_PATIENCE)
-    process.kill()
-    return -signal.SIGKILL
 
 
 def _fail(error: BaseException) -> NoReturn:

@@ -1,10 +1,11 @@
-"""``python -m harvester.processes.worker``: harvests stretches for a coordinator, until there are no more.
+"""A worker process: harvests stretches for a coordinator, until there are no more.
 
 It owns nothing: what it decides on is in the ledger, by the coordinator's hand, before anybody can see it.
 When the coordinator dies it ends at the next step of its loop, and until then it holds the lock of the lake.
 """
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -12,7 +13,7 @@ import time
 import traceback
 from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -129,7 +130,24 @@ class Worker:
         self._line.write(packed(message))
 
 
-async def main(call: Caller, line: socket.socket) -> int:
+def work(books: socket.socket, line: socket.socket) -> NoReturn:
+    """Be a worker: the whole life of a process.
+
+    Args:
+        books: Leads to the coordinator; the lock of the lake comes first on it.
+        line: Likewise, for what nobody waits for.
+
+    Raises:
+        SystemExit: With the exit code.
+    """
+    os.setpgid(0, 0)  # Ctrl-C is for the coordinator, which says when to stop
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    _, _lock, _, _ = socket.recv_fds(books, 4, 1)  # open, and so held, as long as this process lives
+    sys.exit(asyncio.run(_main(Caller(books), line)))
+
+
+async def _main(call: Caller, line: socket.socket) -> int:
     """Do what the coordinator says; returns the exit code."""
     order: Order = call("order")
     reader, writer = await asyncio.open_connection(sock=line)
@@ -150,11 +168,3 @@ def _tellable(error: BaseException) -> BaseException:
     if isinstance(error, HarvestError | OSError):
         return error
     return RuntimeError("".join(traceback.format_exception(error)))
-
-
-if __name__ == "__main__":
-    # The coordinator says when to stop; it gets the same signals.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    books, line = (socket.socket(fileno=int(text)) for text in sys.argv[1:])
-    sys.exit(asyncio.run(main(Caller(books), line)))

@@ -45,13 +45,17 @@ def _files(lake: Path) -> dict[str, str]:
     return {str(path.relative_to(lake)): sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def _workers(parent: int) -> list[int]:
-    """The workers of a run that are alive."""
+def _workers(run: int) -> list[int]:
+    """The workers of a run that are alive: children of its server of forks, which is its own child."""
+    return [worker for server in _children(run) for worker in _children(server)]
+
+
+def _children(parent: int) -> list[int]:
     return [
         int(path.name)
         for path in Path("/proc").glob("[0-9]*")
-        if _read(path / "cmdline").find(b"harvester.processes.worker") >= 0
-        and (parent == 0 or f"PPid:\t{parent}\n".encode() in _read(path / "status"))
+        if f"PPid:\t{parent}\n".encode() in _read(path / "status")
+        and b"multiprocessing.forkserver" in _read(path / "cmdline")
     ]
 
 
@@ -70,7 +74,7 @@ async def _until(condition: Callable[[], object]) -> None:
 
 
 async def _all_gone(workers: list[int]) -> None:
-    await _until(lambda: not {*_workers(0)} & {*workers})
+    await _until(lambda: not any(_read(Path(f"/proc/{worker}/cmdline")) for worker in workers))
 
 
 def _demand_nothing_left(folder: Path) -> None:
