@@ -41,7 +41,7 @@ _DATASET = replace(CALLS, page_size=10, max_offset=100)
 _SPAN = Window(1_704_067_200, 1_704_067_200 + 30 * 86_400)
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (each commit is synced; time is not)
 _SPARE = 2  # times the requests that are under way when the budget is used up
-_LEAST, _MOST, _SECONDS = 300, 1_200, 60  # requests of a run, and seconds of its budget
+_MOST, _SECONDS = 12_000, 600  # requests of a run, and seconds of its budget, at most
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class _Tokens:
 
 def share(latency: float, rate: float, most: int = _MOST) -> dict[str, float]:
     """What a run of ``most`` requests makes of ``rate`` a second, ``latency`` seconds away."""
-    requests = min(most, max(_LEAST, round(rate * _SECONDS)))
+    requests = min(most, round(rate * _SECONDS))
     account = SyntheticAccount(requests * _DATASET.page_size, _SPAN.start, _SPAN.end, shape="uniform")
     far, tokens = Far(account, latency), _Tokens()
     concurrency = max(8, round(rate * latency * _SPARE))

@@ -52,6 +52,7 @@ PEERS = {
     "singer-sdk, BATCH": Peer("singer", "singer_batch", files="*.parquet"),
     "vendor's client in a loop": Peer("vendor", "vendor_loop"),
 }
+OURS: Mapping[str, tuple[str, ...]] = {"harvester": (), "harvester, 2 processes": ("--processes", "2")}
 
 
 def environment(folder: Path, library: str) -> Path:
@@ -95,15 +96,17 @@ def measure(sessions: int, rounds: int, environments: Path) -> dict[str, object]
         tempfile.TemporaryDirectory() as name,
         server(Path(name), sessions=sessions, latency=_LATENCY) as source,
     ):
-        folders = {peer: Path(name) / f"peer-{number}" for number, peer in enumerate(("harvester", *PEERS))}
-        folders["harvester"].mkdir()
-        contenders: dict[str, Callable[[], Cost]] = {
-            "harvester": lambda: backfill(source, folders["harvester"] / "lake")
-        }
+        folders = {title: Path(name) / f"{number}" for number, title in enumerate((*OURS, *PEERS))}
+        contenders: dict[str, Callable[[], Cost]] = {}
+        for title, flags in OURS.items():
+            folders[title].mkdir()
+            contenders[title] = partial(backfill, source, folders[title] / "lake", *flags)
         for title, peer in PEERS.items():
             contenders[title] = partial(loaded, pythons[title], peer, source, folders[title])
         costs = turns(contenders, rounds)
-        files = {"harvester": "calls/**/*.parquet"} | {title: peer.files for title, peer in PEERS.items()}
+        files = dict.fromkeys(OURS, "calls/**/*.parquet") | {
+            title: peer.files for title, peer in PEERS.items()
+        }
         held = {title: rows(f"{folders[title]}/lake/{pattern}") for title, pattern in files.items()}
     return {title: _figures(costs, title, sessions, held[title]) for title in costs}
 

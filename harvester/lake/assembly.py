@@ -105,10 +105,11 @@ class Assembly:
         insort(self._pieces, piece, lo=self._written, key=_start)
         self._harvested.append(piece)
 
-    def leave(self, windows: Iterable[Window]) -> None:
-        """Wait for these seconds no more."""
-        left = list(windows)
-        self.needed = tuple(rest for window in self.needed for rest in subtract(window, left))
+    def leave(self, windows: Sequence[Window], instead: Iterable[PublishedPiece]) -> None:
+        """Wait for these seconds no more; ``instead`` is what is published of them."""
+        self.needed = tuple(rest for window in self.needed for rest in subtract(window, windows))
+        for piece in instead:  # nothing younger is written yet: it waited for these seconds
+            insort(self._pieces, piece, lo=self._written, key=_start)
 
     @property
     def missing(self) -> tuple[Window, ...]:

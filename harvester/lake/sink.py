@@ -136,9 +136,11 @@ class Sink:
     def _leave(self, windows: Sequence[Window]) -> None:
         # What runs among published records leaves these as they were: covered, by the file and by the ledger.
         self._left += [rest for window in windows for rest in subtract(window, self._covered)]
+        # What was not to be read anew is in the assemblies already.
+        given_up = [share for todo in self._todo for share in shares(windows, todo)]
+        for partition, assembly in self._assemblies.items():
+            assembly.leave(given_up, self._kept(partition, given_up))
         self._todo = tuple(rest for todo in self._todo for rest in subtract(todo, windows))
-        for assembly in self._assemblies.values():
-            assembly.leave(windows)
 
     def _touched(self, share: Window, batches: Sequence[pa.RecordBatch]) -> list[Partition]:
         """Partitions that need a file or wait for more; all others in ``share`` are proven to be empty."""
@@ -162,17 +164,18 @@ class Sink:
 
     def _assembly(self, partition: Partition) -> Assembly:
         """A new assembly, with what the published file keeps: its coverage, less what this run reads anew."""
+        kept = self._kept(partition, subtract(partition.span, self._todo))
+        needed = [*shares(self._todo, partition.span), *(piece.window for piece in kept)]
+        return Assembly(partition, needed, kept)
+
+    def _kept(self, partition: Partition, windows: Iterable[Window]) -> list[PublishedPiece]:
+        """What was published of a partition before this run, within ``windows``."""
         files = [self._layout.root / file for file in self._layout.files(partition)]
         # Without a file, the seconds are proven, and hold no record.
         read = partial(self._table.read, files) if self._catalog.has_file(partition.span) else tuple
-        kept = [
-            PublishedPiece(rest, self._table.time, read)
-            for share in shares(self._covered, partition.span)
-            for rest in subtract(share, self._todo)
-        ]
-        return Assembly(
-            partition, [*shares(self._todo, partition.span), *(piece.window for piece in kept)], kept
-        )
+        covered = shares(self._covered, partition.span)
+        kept = [part for window in windows for part in shares(covered, window)]
+        return [PublishedPiece(part, self._table.time, read) for part in kept]
 
     def _is_seen(self, partition: Partition) -> bool:
         """Whether readers see a file of it, or should."""

@@ -122,14 +122,14 @@ class Lake:
             memory=memory,
         )
 
-    async def give(self, sink: Sink, *windows: Window) -> None:
-        """Prove windows and hand them over, in this order, as the pipeline does."""
+    async def give(self, sink: Sink, *windows: Window, leave: Sequence[Window] = ()) -> None:
+        """Prove windows and hand them over, in this order, as the pipeline does; records run in ``leave``."""
         for window in windows:
             found = self.answer(window)
             self.spool.file(window.start).append("question", "identity", b"answer")
             proven = ProvenWindow(window, sum(batch.num_rows for batch in found))
             self.ledger.record(window, proven=[proven], run=1)
-            await sink.take(window, found)
+            await sink.take(window, found, leave=[part for part in leave if part.meets(window)])
 
     async def harvest(self, *windows: Window, todo: Sequence[Window] = (), memory: int = 1 << 30) -> Sink:
         """One whole run over ``todo``: by default, over ``windows``."""

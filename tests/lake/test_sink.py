@@ -91,6 +91,21 @@ async def test_one_window_may_fill_many_partitions(lake: Lake) -> None:
     assert lake.rows() == rows_of(ALL)
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_what_runs_among_published_records_leaves_these_where_they_are(
+    lake: Lake, order: tuple[int, ...]
+) -> None:
+    """Read anew, they wait for a later round; readers have them meanwhile, whichever window came first."""
+    await lake.harvest(hours(0, 24))
+    lake.history = rows_at([MONDAY + hour * HOUR for hour in range(24)], first_key=1_000)
+    windows, running = [hours(0, 8), hours(8, 15), hours(15, 24)], hours(10, 12)
+    sink = lake.sink(hours(0, 24))
+    await lake.give(sink, *(windows[place] for place in order), leave=[running])
+    new = [row for row in lake.history if row[1] not in running]
+    assert lake.rows() == sorted([*new, *rows_of(running)], key=lambda row: (row[1], row[0]))
+    assert lake.catalog.coverage() == (hours(0, 24),)
+
+
 async def test_empty_partitions_are_covered_without_a_file(lake: Lake) -> None:
     """Proven to be empty, in one window or in several; asked again, nothing changes."""
     await lake.harvest(hours(48, 60), hours(60, 72))

@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Edit, Mutant
 
 _LAKE = "harvester/lake"
+_SINK = "tests/lake/test_sink.py"
 
 LAKE = (
     Mutant(
@@ -28,6 +29,18 @@ LAKE = (
         "`--keep-raw` publishes before the evidence is durable",
         (Edit(f"{_LAKE}/sink.py", "        await self._in_thread(self._spool.sync)\n", ""),),
         ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
+    ),
+    Mutant(
+        "runs-among-published",
+        "published seconds in which something runs now leave the file until the next round",
+        (
+            Edit(
+                f"{_LAKE}/sink.py",
+                "assembly.leave(given_up, self._kept(partition, given_up))",
+                "assembly.leave(given_up, ())",
+            ),
+        ),
+        (f"{_SINK}::test_what_runs_among_published_records_leaves_these_where_they_are",),
     ),
     Mutant(
         "freed-answers-come-back",
@@ -209,7 +222,7 @@ LAKE = (
         "memory-without-bound",
         "windows that wait for their turn stay in memory, however large",
         (Edit(f"{_LAKE}/sink.py", "            assembly.drop()\n", "            pass\n"),),
-        ("tests/lake/test_sink.py::test_rows_beyond_the_memory_are_replayed_from_the_spool",),
+        (f"{_SINK}::test_rows_beyond_the_memory_are_replayed_from_the_spool",),
     ),
     Mutant(
         "spool-checksum-not-checked",

@@ -48,8 +48,8 @@ PROCESSES = (
     Mutant(
         "orphan-publishes",
         "a worker that outlives its coordinator may publish beside the next owner of the lake",
-        (Edit(f"{_PROCESSES}/coordinator.py", "pass_fds=(*ends, *inherited)", "pass_fds=ends"),),
-        (f"tests/processes/test_coordinator.py::{_ALONE}",),
+        (Edit(f"{_PROCESSES}/forks.py", "[] if lock is None else [lock]", "[]"),),
+        (f"tests/processes/test_forks.py::{_ALONE}",),
     ),
     Mutant(
         "worker-lost-unnoticed",
@@ -57,7 +57,7 @@ PROCESSES = (
         (
             Edit(
                 f"{_PROCESSES}/coordinator.py",
-                "if (code := _exit_code(process)) or number not in self._finished:",
+                "if (code := exit_code(process)) or number not in self._finished:",
                 "if False:",
             ),
             Edit(f"{_PROCESSES}/coordinator.py", "raise WorkerLostError(code)", "raise WorkerLostError(0)"),
