@@ -14,6 +14,7 @@ import pytest
 from tests.mutants.mutant import ROOT, Mutant, copied
 
 LIMIT = 300  # seconds; a test that hangs has not noticed anything
+_WHOLE = 3_600  # seconds for all tests of the table, one after the other
 _OURS = ("COV", "PYTEST")  # of the environment: a run of its own, also below one that is measured
 _NOTICED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
@@ -35,8 +36,8 @@ class Verdict:
     seconds: float
 
 
-def tried(mutant: Mutant | None, tests: tuple[str, ...]) -> tuple[int | None, str]:
-    """Run tests in a copy of the tree with the bug in it, or without any.
+def tried(mutant: Mutant | None, tests: tuple[str, ...], limit: int = LIMIT) -> tuple[int | None, str]:
+    """Run tests in a copy of the tree with the bug in it, or without any, for ``limit`` seconds at most.
 
     Returns:
         Pytest's exit code, ``None`` if it had to be stopped; and what it printed.
@@ -58,10 +59,10 @@ def tried(mutant: Mutant | None, tests: tuple[str, ...]) -> tuple[int | None, st
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=LIMIT,
+                timeout=limit,
             )
         except subprocess.TimeoutExpired:
-            return None, f"stopped after {LIMIT} s"
+            return None, f"stopped after {limit} s"
         return done.returncode, done.stdout + done.stderr
 
 
@@ -80,7 +81,7 @@ def judged(mutant: Mutant) -> Verdict:
 
 def unable(tests: tuple[str, ...]) -> str:
     """Why the tests could not notice anything: what they print when no bug is planted; empty if they pass."""
-    code, output = tried(None, tests)
+    code, output = tried(None, tests, _WHOLE)
     return "" if code == pytest.ExitCode.OK else output
 
 
