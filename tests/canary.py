@@ -102,7 +102,11 @@ class Watched(subprocess.Popen[Any]):
 
 def _texts(path: Path) -> Iterator[pa.Buffer]:
     try:
-        table = pq.read_table(path, partitioning=None)
+        with pq.ParquetFile(path) as file:
+            leaves = [file.schema.column(number) for number in range(len(file.schema))]
+            # A secret is text. And threads that are woken for a small file take twice its time.
+            names = [leaf.path for leaf in leaves if leaf.physical_type.endswith("BYTE_ARRAY")]
+            table = file.read(columns=names, use_threads=False)
     except (pa.ArrowException, OSError):  # damaged by the test on purpose
         return
     for column in table.columns:

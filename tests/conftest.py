@@ -1,6 +1,7 @@
 """Every async test runs in virtual time, unless it is marked ``real_time`` (threads, processes)."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
@@ -35,6 +36,12 @@ def _warnings_only(_logger: object, method: str, event: MutableMapping[str, Any]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The simulation first: its tests take minutes each, and one that starts last keeps a core idle."""
     items.sort(key=lambda item: "simulation" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and collected tests stay to the end: the garbage collector need not walk through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_asyncio_loop_factories(
