@@ -3,12 +3,14 @@
 import asyncio
 import gc
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import settings
 
+from harvester.api import credentials
 from tests.canary import canary, pytest_runtest_logreport
 from tests.virtual_time import VirtualTimeLoop
 
@@ -17,6 +19,14 @@ __all__ = ["canary", "pytest_runtest_logreport"]
 # The same examples every time: a red run stays red until the code changes. No deadline: machines are shared.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_parsed_once() -> Iterator[None]:
+    """The primes of a key are checked whenever it is parsed, which takes as long as a small harvest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "load_pem_private_key", lru_cache(credentials.load_pem_private_key))
+        yield
 
 
 @pytest.fixture(autouse=True)

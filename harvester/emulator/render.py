@@ -79,14 +79,12 @@ def filled(templates: Sequence[Template], entries: Iterable[Entry]) -> list[byte
     rows = []
     for second, session_id, number in entries:
         text, pick = templates[number]
-        values = (
-            b"%d" % session_id,
-            stamp(second),
-            stamp(second + 1),
-            stamp(second + LATER),
-            *_day(second // DAY)[1:],
-        )
-        rows.append(text % pick(values))
+        day, rest = divmod(second, DAY)
+        head, expires, folder, escaped = _day(day)
+        later = head + _CLOCK[rest + LATER] if rest + LATER < DAY else stamp(second + LATER)
+        soon = head + _CLOCK[rest + 1] if rest + 1 < DAY else stamp(second + 1)
+        at = head + _CLOCK[rest]
+        rows.append(text % pick((b"%d" % session_id, at, soon, later, expires, folder, escaped)))
     return rows
 
 

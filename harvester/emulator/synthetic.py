@@ -11,7 +11,7 @@ from harvester.datasets import CALLS, Dataset
 from harvester.emulator import example
 from harvester.emulator.account import Record, Wanted, truth
 from harvester.emulator.drafts import DRAWN
-from harvester.emulator.patterns import PATTERNS, owners, patterns
+from harvester.emulator.patterns import PATTERNS, Owner, owners, patterns
 from harvester.emulator.render import Entry, Nested, Parts, Template, filled, template
 from harvester.emulator.shapes import SHAPES
 
@@ -79,9 +79,8 @@ class SyntheticAccount:
         self._curve = SHAPES[shape](start, end, sessions, seed, spike)
         self._salt = (seed * 2 + 1) * _GOLDEN >> 3 & _HASH
         self._owners = owners(account_id, children)
-        self._patterns = [*patterns(seed, self._owners, DRAWN[dataset.name])]
+        self._seed, self._dataset = seed, dataset.name
         self._examples = [dict(example.SESSION)] if dataset is CALLS else []
-        self._templates = lru_cache(self._made_templates)
         self._selections = lru_cache(maxsize=16)(self._selection)
         # The example's index is the first of its second; behind all sessions when it is not in the account.
         holds_example = bool(self._examples) and start <= example.SECOND < end
@@ -141,7 +140,7 @@ class SyntheticAccount:
 
     def render(self, entries: Sequence[Entry], parts: Parts) -> list[bytes]:
         """One JSON object each."""
-        return filled(self._templates(parts), entries)
+        return filled(_templates(self._seed, self._owners, self._dataset, parts), entries)
 
     def _synthetic_rank(self, second: int) -> int:
         return bisect_left(
@@ -166,13 +165,6 @@ class SyntheticAccount:
     def _second(self, number: int, mixed: int) -> int:
         return self._curve.second(number + (mixed & _FRACTION) / (_FRACTION + 1))
 
-    def _made_templates(self, parts: Parts) -> list[Template]:
-        patterned = [
-            template(pattern, parts, escaped=number % ESCAPED_EVERY == 0)
-            for number, pattern in enumerate(self._patterns)
-        ]
-        return [*patterned, *(template(record, parts, escaped=False) for record in self._examples)]
-
     def _selection(self, wanted: Wanted) -> Sequence[int]:
         kept = {number for number, sample in enumerate(self.samples) if wanted(sample)}
         placed, mixed = self._example, self._hash
@@ -184,3 +176,19 @@ class SyntheticAccount:
                 if (EXAMPLE if index == placed else mixed(index - (index > placed)) >> _PATTERN_SHIFT) in kept
             ),
         )
+
+
+@lru_cache(maxsize=32)
+def _patterns(seed: int, owned_by: tuple[Owner, ...], dataset: str) -> tuple[dict[str, object], ...]:
+    """Those of all accounts that are alike: drawing them takes as long as a small harvest."""
+    return tuple(patterns(seed, owned_by, DRAWN[dataset]))
+
+
+@lru_cache(maxsize=32)
+def _templates(seed: int, owned_by: tuple[Owner, ...], dataset: str, parts: Parts) -> list[Template]:
+    patterned = [
+        template(pattern, parts, escaped=number % ESCAPED_EVERY == 0)
+        for number, pattern in enumerate(_patterns(seed, owned_by, dataset))
+    ]
+    examples = [example.SESSION] if dataset == CALLS.name else []
+    return [*patterned, *(template(dict(record), parts, escaped=False) for record in examples)]

@@ -4,12 +4,15 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from harvester.emulator import Account, Behaviour, Emulator, Faults, serve
 from harvester.emulator.refusals import Refusal
@@ -23,7 +26,13 @@ def token(credentials: Mapping[str, Any], **claims: object) -> str:
     issued = int(time.time()) - 5
     payload = {"iss": str(credentials["account_id"]), "iat": issued, "exp": issued + 600} | claims
     headers = {"kid": credentials["key_id"]}
-    return jwt.encode(payload, credentials["private_key"], algorithm="RS256", headers=headers)
+    return jwt.encode(payload, _parsed(credentials["private_key"]), algorithm="RS256", headers=headers)
+
+
+@lru_cache
+def _parsed(pem: str) -> PrivateKeyTypes:
+    # Each time, the primes are checked: that takes as long as a hundred signatures.
+    return load_pem_private_key(pem.encode(), password=None)
 
 
 @contextmanager
