@@ -108,8 +108,13 @@ def ordered(
 
 def truth(account: Account, start: int, end: int, parts: Parts) -> Iterator[dict[str, object]]:
     """The records of ``[start, end)`` by time, then id, parsed from the bytes that are served."""
+    return map(orjson.loads, served(account, start, end, parts))
+
+
+def served(account: Account, start: int, end: int, parts: Parts) -> Iterator[bytes]:
+    """The records of ``[start, end)`` by time, then id, as bytes."""
     everything = range(account.total)
     stop = account.rank(end)
     for low in range(account.rank(start), stop, CHUNK):
         page = ordered(account, everything, low, min(low + CHUNK, stop))
-        yield from map(orjson.loads, account.render(page, parts))
+        yield from account.render(page, parts)

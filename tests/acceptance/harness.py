@@ -14,6 +14,8 @@ from harvester.api.pacing import Pace
 from harvester.config import Job
 from harvester.datasets import CALLS, Dataset
 from harvester.emulator import Account, Behaviour, Emulator, Faults, serve
+from harvester.emulator.account import served
+from harvester.emulator.render import Nested
 from harvester.harvest import Backfill
 from harvester.report import Report
 from harvester.todo import Scope, missing
@@ -71,7 +73,7 @@ class Bench:
     def verdict(self, start: int, end: int, *, lake: str = "lake", dataset: Dataset = CALLS) -> Verdict:
         """How the lake differs from the account's records in ``[start, end)``."""
         account = self.histories.get(dataset.name, self.account)
-        return judge(self.folder / lake, account.sessions(start, end), dataset=dataset)
+        return judge(self.folder / lake, served(account, start, end, Nested()), dataset=dataset)
 
 
 @asynccontextmanager

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 
 import duckdb
@@ -48,57 +50,72 @@ def exact(rows: int) -> Verdict:
 
 
 def judge(
-    lake: Path, truth: Iterable[Mapping[str, object]], *, dataset: Dataset = CALLS, name: str | None = None
+    lake: Path,
+    truth: Iterable[Mapping[str, object] | bytes],
+    *,
+    dataset: Dataset = CALLS,
+    name: str | None = None,
 ) -> Verdict:
-    """Compare the files of ``name``, or of the dataset, value by value, with the records the API served."""
+    """Compare the files of ``name``, or of the dataset, value by value, with the records the API served.
+
+    Records may be JSON as it was served, which spares parsing it here.
+    """
     folder = lake / (name or dataset.name)
-    database = duckdb.connect()
-    database.execute("SET TimeZone = 'UTC'")
-    _load_truth(database, lake, truth, dataset)
+    expected = _rows_of(truth, dataset, lake.with_suffix(".truth.jsonl"))
     files = f"{folder}/**/*.parquet"
     if not list(folder.rglob("*.parquet")):
-        return Verdict(0, _count(database, "SELECT count(*) FROM truth"), 0, 0, 0, 0)
+        return Verdict(0, _count(f"SELECT count(*) FROM {expected}"), 0, 0, 0, 0)
+    time, key = dataset.time_field, dataset.key
+    names = ", ".join(f'"{field.name}"' for field in dataset.fields)
     columns = ", ".join(
         f'CAST("{field.name}" AS {_type(field)}) AS "{field.name}"' for field in dataset.fields
     )
     source = f"read_parquet('{files}', filename = true, file_row_number = true, hive_partitioning = false)"
-    database.execute(f"CREATE TABLE lake AS SELECT {columns}, extra, filename, file_row_number FROM {source}")
-    time, key = dataset.time_field, dataset.key
-    names = ", ".join(f'"{field.name}"' for field in dataset.fields)
-    # Whole rows are compared by a 64-bit hash of all their values, nested ones too: comparing them in full
-    # takes minutes.
-    truth_rows, lake_rows = (f"SELECT hash(row({names})) FROM {table}" for table in ("truth", "lake"))
+    _database().execute(
+        f"CREATE OR REPLACE TABLE lake AS SELECT hash(row({names})) AS record, {key}, {time}, filename,"
+        f" file_row_number FROM (SELECT {columns}, filename, file_row_number FROM {source})"
+    )
+    records = "SELECT record FROM"
     return Verdict(
-        rows=_count(database, "SELECT count(*) FROM lake"),
-        missing=_count(database, f"SELECT count(*) FROM ({truth_rows} EXCEPT ALL {lake_rows})"),
-        surplus=_count(database, f"SELECT count(*) FROM ({lake_rows} EXCEPT ALL {truth_rows})"),
-        doubled=_count(database, f"SELECT count({key}) - count(DISTINCT {key}) FROM lake"),
+        rows=_count("SELECT count(*) FROM lake"),
+        missing=_count(f"SELECT count(*) FROM ({records} {expected} EXCEPT ALL {records} lake)"),
+        surplus=_count(f"SELECT count(*) FROM ({records} lake EXCEPT ALL {records} {expected})"),
+        doubled=_count(f"SELECT count({key}) - count(DISTINCT {key}) FROM lake"),
         unsorted=_count(
-            database,
             f"SELECT count(*) FROM (SELECT ({time}, {key}) < lag(({time}, {key})) OVER"
             " (PARTITION BY filename ORDER BY file_row_number) AS back FROM lake) WHERE back",
         ),
         strayed=_count(
-            database,
             f"SELECT count(*) FROM lake WHERE NOT contains(filename, 'date=' || strftime({time}, '%Y-%m-%d'))"
             f" AND NOT contains(filename, 'month=' || strftime({time}, '%Y-%m'))",
         ),
     )
 
 
-def _load_truth(
-    database: duckdb.DuckDBPyConnection, lake: Path, truth: Iterable[Mapping[str, object]], dataset: Dataset
-) -> None:
-    path = lake.with_suffix(".truth.jsonl")
-    with path.open("wb") as file:
-        for record in truth:
-            file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One for all lakes: opening it takes longer than most of them."""
+    database = duckdb.connect(config={"threads": 1})  # tests run side by side
+    database.execute("SET TimeZone = 'UTC'")
+    return database
+
+
+def _rows_of(truth: Iterable[Mapping[str, object] | bytes], dataset: Dataset, path: Path) -> str:
+    """The table of these records, which many lakes are compared with.
+
+    A row is a 64-bit hash of all its values, nested ones too: comparing them in full takes minutes.
+    """
+    lines = b"\n".join(record if isinstance(record, bytes) else orjson.dumps(record) for record in truth)
     columns = ", ".join(f"'{field.name}': '{_type(field)}'" for field in dataset.fields)
-    database.execute(
-        f"CREATE TABLE truth AS SELECT * FROM read_json('{path}', format = 'newline_delimited',"
-        f" columns = {{{columns}}})"
+    names = ", ".join(f'"{field.name}"' for field in dataset.fields)
+    table = f"truth_{blake2b(columns.encode() + lines, digest_size=16).hexdigest()}"
+    path.write_bytes(lines)
+    _database().execute(
+        f"CREATE TABLE IF NOT EXISTS {table} AS SELECT hash(row({names})) AS record"
+        f" FROM read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})"
     )
     path.unlink()
+    return table
 
 
 def _type(field: Field) -> str:
@@ -108,7 +125,7 @@ def _type(field: Field) -> str:
     return f"STRUCT({members})[]" if field.kind is Kind.LIST else f"STRUCT({members})"
 
 
-def _count(database: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = database.execute(query).fetchone()
+def _count(query: str) -> int:
+    row = _database().execute(query).fetchone()
     assert row is not None
     return int(row[0])
