@@ -10,11 +10,11 @@ from tests.acceptance.oracle import exact
 
 QUARTER = 91 * DAY
 SHAPES = {
-    "uniform": (60_000, QUARTER),
-    "daily": (60_000, QUARTER),
-    "burst": (60_000, QUARTER),
-    "spike": (60_000, QUARTER),
-    "sparse": (800, 1_000 * DAY),
+    "uniform": (30_000, QUARTER),
+    "daily": (30_000, QUARTER),
+    "burst": (30_000, QUARTER),
+    "spike": (30_000, QUARTER),
+    "sparse": (250, 300 * DAY),
 }
 
 pytestmark = pytest.mark.large
@@ -55,7 +55,7 @@ async def test_what_is_unknown_of_the_api_does_not_matter(
 ) -> None:
     """Bounds, the order within a second, caps and widths: the lake is the same under every answer."""
     start, end = SPRING - 20 * DAY, SPRING
-    account = SyntheticAccount(25_000, start, end, shape=shape, seed=2, spike=3_000)
+    account = SyntheticAccount(15_000, start, end, shape=shape, seed=2, spike=3_000)
     async with bench(tmp_path, account, behaviour) as it:
         report = await it.harvest(start, end)
         assert (report.outcome, report.rows) == ("complete", account.total)

@@ -27,11 +27,11 @@ from tests.lake.test_publish import Killed
 START, END = SPRING - 30 * DAY, SPRING
 
 pytestmark = pytest.mark.large
-SLOW = Behaviour(latency=0.3, latency_sigma=0.3)
+SLOW = Behaviour(latency=0.6, latency_sigma=0.3)
 
 
 def _account() -> SyntheticAccount:
-    return SyntheticAccount(60_000, START, END, seed=6)
+    return SyntheticAccount(30_000, START, END, seed=6)
 
 
 def _asked(it: Bench) -> Counter[tuple[object, ...]]:
