@@ -96,6 +96,7 @@ def test_a_damaged_file_is_noticed(body: bytes, reason: str) -> None:
         list(unpacked(iter([body])))
 
 
+@pytest.mark.large
 def test_a_bomb_is_not_unpacked_at_once() -> None:
     """Its text comes in pieces of bounded size, so who reads it can stop."""
     bomb = zlib.compress(b"a" * (256 << 20), 9, wbits=31)

@@ -198,6 +198,7 @@ async def test_what_does_not_fit_is_its_owners(tmp_path: Path) -> None:
         assert all(result.is_sound for result in (await it.verify()).values())
 
 
+@pytest.mark.large
 async def test_one_budget_serves_all(tmp_path: Path) -> None:
     """No more than R + 1 requests arrive in any second, though each account begins anew."""
     async with home(tmp_path, histories(records=12)) as it:

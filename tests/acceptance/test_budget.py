@@ -27,6 +27,7 @@ async def test_never_more_than_the_budget_and_hardly_less(tmp_path: Path, rate: 
         assert clock() - began <= 1.03 * report.requests / rate + 2.0
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("refuse_by", ["http", "code"])
 @pytest.mark.parametrize("retry_after", [None, 3.0])
 async def test_a_stricter_api_is_obeyed(tmp_path: Path, refuse_by: str, retry_after: float | None) -> None:

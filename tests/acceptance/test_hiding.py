@@ -108,6 +108,7 @@ async def test_nothing_that_is_to_be_hidden_is_in_the_lake(tmp_path: Path) -> No
         ]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("seconds", [0.4, 0.8])
 async def test_a_run_that_goes_on_hides_as_the_first_did(tmp_path: Path, seconds: float) -> None:
     """Answers in the spool are decoded the same way by the next run, and again when memory is short."""

@@ -84,8 +84,14 @@ def _demand_nothing_left(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"tables": "flat", "redact_urls": True, "number_key": NumberKey(b"k" * 32)}],
-    ids=["nested", "flat and hidden"],
+    [
+        pytest.param({}, id="nested"),
+        pytest.param(
+            {"tables": "flat", "redact_urls": True, "number_key": NumberKey(b"k" * 32)},
+            id="flat and hidden",
+            marks=pytest.mark.large,
+        ),
+    ],
 )
 async def test_two_processes_bring_what_one_brings(tmp_path: Path, settings: dict[str, Any]) -> None:
     """The files are the same, byte by byte, the report adds up, and hardly more is asked."""
@@ -216,6 +222,7 @@ async def _command(it: Bench) -> AsyncIterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+@pytest.mark.large
 async def test_the_coordinator_is_killed(tmp_path: Path) -> None:
     """P5: its workers end by themselves, and the next run completes the lake."""
     async with bench(tmp_path, _account(), SLOW) as it:

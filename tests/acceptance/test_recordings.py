@@ -48,6 +48,7 @@ async def test_every_file_is_stored_and_listed(tmp_path: Path) -> None:
         assert [path for path in work.glob("tmp/**/*") if path.is_file()] == []
 
 
+@pytest.mark.large
 async def test_a_synthetic_account_has_all_its_files(tmp_path: Path) -> None:
     """What the emulator's own histories link to can be fetched, whatever the partitions of the calls."""
     async with bench(tmp_path, SyntheticAccount(120, START, END, seed=4)) as it:
@@ -357,6 +358,7 @@ async def test_a_file_that_the_server_fails_for_keeps_no_other(tmp_path: Path, k
         assert check_stored(it) == FILES
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("partition", ["hour", "month"])
 async def test_a_flat_lake_has_the_same_files(tmp_path: Path, partition: str) -> None:
     """Links are followed in flat tables as in nested ones: the same files, told from each other alike."""

@@ -205,6 +205,7 @@ async def test_keys_in_two_files_prove_neither(tmp_path: Path) -> None:
         assert it.verdict(START, END) == exact(account.total)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("partition", ["hour", "day", "month"])
 async def test_every_partition_and_every_name(tmp_path: Path, partition: str) -> None:
     """Two datasets of one lake, also cut in the middle of a partition, are recovered under their names."""

@@ -197,6 +197,7 @@ def _legalise(folder: Path, path: Path) -> None:
     ledger.close()
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("from_inclusive", [True, False])
 @pytest.mark.parametrize("to_inclusive", [True, False])
 async def test_the_api_is_asked_again(tmp_path: Path, from_inclusive: bool, to_inclusive: bool) -> None:  # noqa: FBT001

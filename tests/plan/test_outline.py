@@ -30,6 +30,7 @@ async def test_seconds_cannot_be_cut() -> None:
     ]
 
 
+@pytest.mark.large
 async def test_planning_ten_years_takes_no_memory_to_speak_of() -> None:
     """A hundred million sessions in ten years: the frontier never holds more than a few windows."""
     frontier = Frontier([Lease(Window(0, 10 * YEAR), 10**8)], Density(), reach=REACH, fetchers=40)
