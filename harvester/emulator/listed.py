@@ -40,6 +40,7 @@ class ListedAccount:
         self._dataset = dataset
         self._places: list[tuple[int, int]] = []
         self._records: dict[int, Record] = {}
+        self._ordered: tuple[int, list[Record], dict[Wanted, Sequence[int]]] = (-1, [], {})
         for record in records:
             self.add(record)
 
@@ -100,13 +101,20 @@ class ListedAccount:
         return None if record is None else bisect_left(self._places, (self._second(record), session_id))
 
     def matching(self, wanted: Wanted) -> Sequence[int]:
-        """Indexes of the sessions that are wanted, ascending."""
-        return [index for index, record in enumerate(self.samples) if wanted(record)]
+        """Indexes of the sessions that are wanted, ascending; remembered until the history changes."""
+        samples = self.samples
+        _, _, selections = self._ordered
+        if wanted not in selections:
+            selections[wanted] = [index for index, record in enumerate(samples) if wanted(record)]
+        return selections[wanted]
 
     @property
     def samples(self) -> Sequence[Record]:
         """All records, in time order."""
-        return [self._records[session_id] for _, session_id in self._places]
+        if self._ordered[0] != self.version:
+            records = [self._records[session_id] for _, session_id in self._places]
+            self._ordered = self.version, records, {}
+        return self._ordered[1]
 
     def entries(self, indexes: Sequence[int]) -> list[Entry]:
         """What to sort and render each by."""

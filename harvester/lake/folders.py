@@ -20,14 +20,17 @@ def make_folders(root: Path, folders: Iterable[Path]) -> None:
 
 
 def sync_folders(root: Path, folders: Iterable[Path]) -> None:
-    """Make the names in ``folders`` durable, and in every folder from there up to ``root``.
+    """Make the names in ``folders``, all below ``root``, durable, and in every folder from there up to it.
 
     Raises:
         OSError: The disk refuses it.
     """
     changed = {root}
     for folder in folders:
-        changed |= {folder, *(parent for parent in folder.parents if parent.is_relative_to(root))}
+        for place in (folder, *folder.parents):
+            if place in changed:  # and so is all above it, up to the root
+                break
+            changed.add(place)
     for folder in sorted(changed):
         sync_folder(folder)
 
