@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import structlog
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import settings
 
-from harvester.api import credentials
+from harvester.api import credentials, transport
 from tests.canary import canary, pytest_runtest_logreport
 from tests.virtual_time import VirtualTimeLoop
 
@@ -22,10 +23,11 @@ settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _keys_are_parsed_once() -> Iterator[None]:
-    """The primes of a key are checked whenever it is parsed, which takes as long as a small harvest."""
+def _parsed_once() -> Iterator[None]:
+    """Keys, whose primes are checked whenever, and the system's certificates: as long as a small harvest."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(credentials, "load_pem_private_key", lru_cache(credentials.load_pem_private_key))
+        patch.setattr(credentials, "load_pem_private_key", lru_cache(load_pem_private_key))
+        patch.setattr(transport, "_tls", lru_cache(transport._tls))
         yield
 
 

@@ -11,7 +11,6 @@ import aiohttp
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from harvester.emulator import Account, Behaviour, Emulator, Faults, serve
@@ -30,9 +29,11 @@ def token(credentials: Mapping[str, Any], **claims: object) -> str:
 
 
 @lru_cache
-def _parsed(pem: str) -> PrivateKeyTypes:
+def _parsed(pem: str) -> rsa.RSAPrivateKey:
     # Each time, the primes are checked: that takes as long as a hundred signatures.
-    return load_pem_private_key(pem.encode(), password=None)
+    key = load_pem_private_key(pem.encode(), password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
 
 
 @contextmanager
