@@ -1,6 +1,6 @@
 """One start of the program; one that may be killed has a process of its own, so that no ``finally`` runs.
 
-What happens is told through a pipe. After every publication it waits until it was judged.
+What happens is told to the judge. After every publication it waits until it was judged.
 """
 
 import asyncio
@@ -58,8 +58,6 @@ def live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Tel
     except BaseException:  # noqa: BLE001  (told, and judged there)
         with suppress(BrokenPipeError):  # nobody listens any more: the life was judged, and found wanting
             teller.tell("broken", text=traceback.format_exc())
-    finally:
-        teller.close()
 
 
 def _live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Teller) -> None:

@@ -27,7 +27,6 @@ from tests.simulation.network import Network
 from tests.simulation.scenario import Death, Life
 from tests.simulation.vendor import KeptShelf, Memory
 
-GOOD = b"+"
 _FILE_EVENTS = frozenset({"open", "os.rename", "os.remove", "os.truncate", "os.mkdir"})
 _TOLD = ("from_date", "to_date", "offset", "count", "desc_order", "application_id", "rule_name", "user_id")
 
@@ -37,19 +36,23 @@ class Teller:
     """Tells whoever watches, line by line.
 
     Attributes:
-        out: Where to.
-        back: Where an answer comes from.
+        say: Brings it a line.
+        good: Waits until what was said is judged; whether it was good.
         clock: Gives virtual seconds.
     """
 
-    out: int
-    back: int
+    say: Callable[[bytes], object]
+    good: Callable[[], bool]
     clock: Callable[[], float] = lambda: 0.0
 
     def tell(self, what: str, **facts: object) -> None:
-        """Say it."""
+        """Say it.
+
+        Raises:
+            BrokenPipeError: A promise was broken, and nobody listens any more.
+        """
         line = [what, round(self.clock(), 6), facts]
-        os.write(self.out, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self.say(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
     def ask(self, what: str, **facts: object) -> None:
         """Say it, and wait until it was judged.
@@ -58,13 +61,8 @@ class Teller:
             BrokenPipeError: It broke a promise, and nobody listens any more.
         """
         self.tell(what, **facts)
-        if os.read(self.back, 1) != GOOD:
+        if not self.good():
             raise BrokenPipeError
-
-    def close(self) -> None:
-        """Say no more."""
-        os.close(self.out)
-        os.close(self.back)
 
 
 class WatchedEmulator(Emulator):

@@ -6,13 +6,12 @@ import os
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from pathlib import Path
 from random import Random
-from threading import Thread
 from typing import Any
 
 import duckdb
@@ -26,11 +25,15 @@ from tests.simulation.lake import SeenLake, WrongError, demand
 from tests.simulation.life import live
 from tests.simulation.network import CLEAR
 from tests.simulation.scenario import Life, Scenario
-from tests.simulation.watch import GOOD, Teller
+from tests.simulation.watch import Teller
 from tests.simulation.witness import Witness
 
 MEMORY = Path("/dev/shm")  # noqa: S108  (a file system in memory, where there is one)
 _JUDGED = frozenset({"shown", "published", "deleting"})
+_GOOD = b"+"
+
+_Lived = Callable[[Teller], None]
+_Hears = Callable[[bytes], str]
 
 
 @dataclass(slots=True)
@@ -100,14 +103,18 @@ class _World:
 
     def _live(self, number: int, life: Life) -> None:
         begins, witness = self._now, Witness(life, excused=bool(self._scenario.beyond))
-        for what, at, facts, answer in _told(self._scenario, number, self._lake, begins):
+
+        def hear(line: bytes) -> str:
+            what, at, facts = orjson.loads(line)
             self._now = begins + at
             self._outcome.counts[what] += 1
             self._hear(what, facts, life)
             self._outcome.trace.append(f"{number} {at:.6f} {what} {orjson.dumps(facts).decode()}")
             witness.hear(what, facts)
-            if what in _JUDGED:
-                os.write(answer, GOOD)
+            return str(what)
+
+        lived = partial(live, self._scenario, number, self._lake, begins)
+        (_forked if life.death.kills else _here)(lived, hear)
         witness.judge()
         if self._files:
             self._files.look()
@@ -177,48 +184,45 @@ def _is_plain(scenario: Scenario) -> bool:
     return not (troubled or unsteady or shuffled or renewed or otherwise or scenario.beyond)
 
 
-def _told(
-    scenario: Scenario, number: int, lake: Path, begins: float
-) -> Iterator[tuple[str, float, dict[str, Any], int]]:
-    """Live one life, and hear what it tells: what happened, when, and what about it; and where to answer."""
+def _here(life: _Lived, hear: _Hears) -> None:
+    """Live it in this process, and judge in its midst: a fork costs much more."""
+    wrong: list[Exception] = []
+
+    def say(line: bytes) -> None:
+        if not wrong:
+            try:
+                hear(line)
+            except Exception as error:  # noqa: BLE001  (raised below: the program might make something of it)
+                wrong.append(error)
+        if wrong:
+            raise BrokenPipeError
+
+    life(Teller(say, good=lambda: True))
+    for error in wrong:
+        raise error
+
+
+def _forked(life: _Lived, hear: _Hears) -> None:
+    """Live it in a process of its own, and hear what it tells through a pipe."""
     told, out = os.pipe()
     back, answer = os.pipe()
-    life = partial(live, scenario, number, lake, begins, Teller(out, back))
-    deadly = scenario.lives[number].death.kills
-    end = _forked(life, told, answer, (out, back)) if deadly else _beside(life)
-    try:
-        with os.fdopen(told, "rb") as lines:
-            for line in lines:
-                what, at, facts = orjson.loads(line)
-                yield what, at, facts, answer
-    finally:
-        os.close(answer)
-        end()
-
-
-def _forked(life: Callable[[], None], told: int, answer: int, theirs: Iterable[int]) -> Callable[[], None]:
-    """Live it in a process; returns how to end that."""
     child = os.fork()
     if child == 0:
         try:
             gc.disable()  # a collection would copy every page
             os.close(told)
             os.close(answer)
-            life()
+            life(Teller(partial(os.write, out), good=lambda: os.read(back, 1) == _GOOD))
         finally:
             os._exit(0)  # nothing may run on in the fork
-    for pipe in theirs:
-        os.close(pipe)
-
-    def end() -> None:
+    os.close(out)
+    os.close(back)
+    try:
+        with os.fdopen(told, "rb") as lines:
+            for line in lines:
+                if hear(line) in _JUDGED:
+                    os.write(answer, _GOOD)
+    finally:
+        os.close(answer)
         os.kill(child, signal.SIGKILL)  # it may be found wanting in the middle of its life
         os.waitpid(child, 0)
-
-    return end
-
-
-def _beside(life: Callable[[], None]) -> Callable[[], None]:
-    """Live it in a thread, which costs a third of a fork; returns how to wait for its end."""
-    thread = Thread(target=life)
-    thread.start()
-    return thread.join
