@@ -30,6 +30,7 @@ class Judge:
             for field in scenario.dataset.fields
             if field.kind is Kind.LIST
         }
+        self._rows: dict[tuple[int, bool], Row] = {}
         self._digits = {field.name for field in scenario.dataset.fields if field.kind is Kind.DIGITS}
 
     def look(self, now: float) -> None:
@@ -41,6 +42,7 @@ class Judge:
         Raises:
             WrongError: It is not.
         """
+        self._lake.turn()
         files = self._lake.files()
         keys = [row[0] for file, _ in files.values() for row in file.rows]
         demand(len(keys) == len(set(keys)), "P2: a key comes twice")
@@ -104,7 +106,8 @@ class Judge:
         """
         self.look(now)
         ledger, asked = self._lake.ledger(), self._scenario.window
-        demand(ledger.damage == "ok", f"the ledger is damaged: {ledger.damage}")
+        damage = self._lake.damage()
+        demand(damage == "ok", f"the ledger is damaged: {damage}")
         demand(not ledger.decided, "P5: a publication was left in the middle")
         for gap in ledger.gaps:
             demand(any(second in gap for second in self._scenario.beyond), f"P1: no reason for the gap {gap}")
@@ -133,7 +136,7 @@ class Judge:
             raise WrongError(f"P3: {name} has a row of no session: {row}")
         demand(any(session.second in window for window in covers), f"P4: {row} lies outside of {name}")
         demand(session.appears <= now, f"P3: {row} comes from the future")
-        wanted = self._row(session.record(running=session.ends == inf))
+        wanted = self._wanted(session, running=session.ends == inf)
         demand(self._is(row, wanted), f"P3: {name} has {row}, should be {wanted}")
 
     def _demand_steady(self, covers: Sequence[Window], rows: Iterable[Row]) -> None:
@@ -150,8 +153,8 @@ class Judge:
             # What comes or goes during the last life may do so behind its last question.
             changed = any(began <= moment <= now for moment in (session.appears, session.leaves))
             if not changed and not any(session.second in window for window in missing):
-                record = session.at(now)
-                wanted = None if record is None or session.poisoned else self._row(record)
+                there = session.appears <= now < session.leaves and not session.poisoned
+                wanted = self._wanted(session, running=now < session.ends) if there else None
                 row = rows.get(session.key)
                 demand(self._is(row, wanted), f"P3: {row} should be {wanted}")
 
@@ -177,6 +180,13 @@ class Judge:
             if path.is_file():
                 content = path.read_bytes()
                 demand(not any(secret in content for secret in _SECRETS), f"P9: a secret in {path.name}")
+
+    def _wanted(self, session: Session, *, running: bool) -> Row:
+        """The row of a session; made once, for it is looked at again and again."""
+        which = session.key, running
+        if which not in self._rows:
+            self._rows[which] = self._row(session.record(running=running))
+        return self._rows[which]
 
     def _row(self, record: dict[str, object]) -> Row:
         record = {**record, **{name: self._filled(name, record.get(name)) for name in self._lists}}
