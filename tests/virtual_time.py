@@ -12,13 +12,14 @@ _Args = TypeVarTuple("_Args")
 class JumpingSelector(selectors.DefaultSelector):
     """Never waits: when no socket is ready, time jumps to the loop's next timer."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sockets: bool) -> None:
         super().__init__()
         self.now = 0.0
+        self._sockets = sockets
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return the ready sockets; advance the clock by ``timeout`` if there are none."""
-        ready = super().select(0)
+        ready = super().select(0) if self._sockets or timeout is None else []
         if not ready and timeout is None:
             raise RuntimeError("deadlock: every task waits and no timer is armed")
         # At least a nanosecond a turn: code that arms a timer at "now" again must still see time pass.
@@ -29,8 +30,9 @@ class JumpingSelector(selectors.DefaultSelector):
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Deterministic: virtual clock, and executor jobs run inline."""
 
-    def __init__(self) -> None:
-        self._clock = JumpingSelector()
+    def __init__(self, *, sockets: bool = True) -> None:
+        """Without ``sockets``, the kernel is not asked in each turn for what cannot happen."""
+        self._clock = JumpingSelector(sockets=sockets)
         super().__init__(self._clock)
 
     def time(self) -> float:

@@ -54,7 +54,7 @@ class Network(VirtualTimeLoop):
 
     def __init__(self, random: Random, weather: Weather) -> None:
         """Draw delays and faults from ``random``."""
-        super().__init__()
+        super().__init__(sockets=False)
         self._random = random
         self._weather = weather
         self._server: Callable[[], asyncio.Protocol] | None = None
