@@ -115,4 +115,5 @@ def as_second(text: str) -> int:
 
 def as_text(second: int) -> str:
     """Unix time as the vendor writes it: ``YYYY-MM-DD HH:MM:SS``, UTC."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    # Not strftime, which takes twice as long, and leaves out the nought of the year 0999.
+    return datetime.fromtimestamp(second, UTC).isoformat(" ")[: len("YYYY-MM-DD HH:MM:SS")]

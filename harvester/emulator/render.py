@@ -7,7 +7,7 @@ are its only description: what tests hold as the truth is parsed from the same b
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple, Protocol
@@ -18,7 +18,7 @@ from harvester.emulator.patterns import EXPIRES_AFTER_DAYS
 
 DAY = 86_400
 LATER = 9
-_STAMP_LENGTH = len("2024-05-29 15:05:26")
+_EPOCH, _SECOND = datetime(1970, 1, 1), timedelta(seconds=1)  # noqa: DTZ001  (of texts without a zone)
 _BLANKS = (b"id", b"at", b"soon", b"later", b"expires", b"day", b"escaped_day")
 _BLANK = re.compile(rb"\{(%s)\}" % b"|".join(_BLANKS))
 _INTEGER = re.compile(rb'"int:([^"]*)"')
@@ -124,10 +124,10 @@ def second_of(text: str) -> int:
     Raises:
         ValueError: It is not written so.
     """
-    moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    if len(text) != _STAMP_LENGTH:  # strptime takes "2024-5-29 1:2:3" too
+    moment = datetime.fromisoformat(text)
+    if text != moment.isoformat(" "):  # ISO 8601 has other ways to write it, and fractions, and zones
         raise ValueError(f"not a time: {text}")
-    return int(moment.timestamp())
+    return (moment - _EPOCH) // _SECOND
 
 
 @lru_cache(maxsize=4_096)

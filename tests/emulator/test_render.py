@@ -53,7 +53,7 @@ def test_times_are_read_as_written(second: int) -> None:
 )
 def test_other_times_are_refused(text: str) -> None:
     """There is one way to write a time."""
-    with pytest.raises(ValueError, match=r"not a time|does not match|unconverted"):
+    with pytest.raises(ValueError, match=r"not a time|isoformat|month"):
         second_of(text)
 
 
