@@ -222,5 +222,5 @@ def _before(batch: pa.RecordBatch, columns: Columns, before: int | None) -> pa.R
 
 
 def _seconds(rows: pa.RecordBatch | pa.Table, columns: Columns) -> pa.Array:
-    seconds = rows[columns.time].cast(pa.int64())
-    return seconds.combine_chunks() if isinstance(seconds, pa.ChunkedArray) else seconds
+    times = rows[columns.time]
+    return (times.combine_chunks() if isinstance(times, pa.ChunkedArray) else times).view(pa.int64())
