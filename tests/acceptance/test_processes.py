@@ -22,7 +22,8 @@ from structlog.testing import capture_logs
 from harvester.cli.exit_codes import ExitCode, exit_code
 from harvester.datasets import CALLS
 from harvester.emulator import Behaviour, Fault, Faults, ListedAccount, SyntheticAccount
-from harvester.errors import RequestError, WorkerLostError, first_failure
+from harvester.errors import LakeLockedError, RequestError, WorkerLostError, first_failure
+from harvester.lake.lock import owned
 from harvester.number_key import NumberKey
 from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
@@ -73,8 +74,18 @@ async def _until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def _all_gone(workers: list[int]) -> None:
+async def _all_gone(workers: list[int], folder: Path) -> None:
+    """Wait until these have ended, and with their last thread, a moment later, freed the lake."""
     await _until(lambda: not any(_read(Path(f"/proc/{worker}/cmdline")) for worker in workers))
+    await _until(lambda: _is_free(folder / "lake" / "_harvester" / "lock"))
+
+
+def _is_free(lock: Path) -> bool:
+    try:
+        with owned(lock, started=0.0):
+            return True
+    except LakeLockedError:
+        return False
 
 
 def _demand_nothing_left(folder: Path) -> None:
@@ -231,7 +242,7 @@ async def test_the_coordinator_is_killed(tmp_path: Path) -> None:
             workers = _workers(process.pid)
             assert len(workers) == 2
             process.kill()
-            await _all_gone(workers)
+            await _all_gone(workers, tmp_path)
         assert (await it.harvest(START, END, processes=2)).outcome == "complete"
         assert it.verdict(START, END) == exact(it.account.total)
         _demand_nothing_left(tmp_path)
@@ -250,7 +261,7 @@ async def test_killed_at_any_time(tmp_path: Path) -> None:
                 with suppress(ProcessLookupError):
                     os.kill(victims[kill % len(victims)], signal.SIGKILL)
                 await _until(lambda: process.poll() is not None)
-            await _all_gone(victims)
+            await _all_gone(victims, tmp_path)
             assert it.verdict(START, END).surplus == it.verdict(START, END).doubled == 0
         assert (await it.harvest(START, END)).outcome == "complete"
         assert it.verdict(START, END) == exact(it.account.total)
