@@ -258,7 +258,7 @@ LAKE = (
         "kept-answers-unused",
         "a run that goes on asks again for what arrived",
         (Edit("harvester/api/page_source.py", "if kept is not None:", "if False:"),),
-        ("tests/acceptance/test_resume.py::test_cancelled_at_any_moment[1.0]",),
+        ("tests/acceptance/test_resume.py::test_cancelled_at_any_moment[2.0]",),
     ),
     Mutant(
         "recover-without-seal",

@@ -61,7 +61,7 @@ NETWORK = (
             Edit(
                 f"{_API}/transport.py",
                 'TransportError(f"{host}: {_kind(error)}")',
-                'TransportError(f"{host}: {_kind(error)} (Bearer {exchange.args[-1]})")',
+                'TransportError(f"{host}: {_kind(error)} (Bearer {exchange.args[2]})")',
             ),
         ),
         ("tests/wire/test_answers.py::test_an_answer_for_ever[F01 reset before the first byte]",),
