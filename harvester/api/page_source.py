@@ -149,10 +149,7 @@ class PageSource:
             page = replace(page, kept=True)
             self._check_owner(page)
         else:
-            parameters = question.parameters(
-                self._dataset, offset, self.caps.page_size, with_total=with_total
-            )
-            answer, news = await self._ask(parameters, offset, urgent=urgent)
+            answer, news = await self._ask(question, offset, with_total=with_total, urgent=urgent)
             check_zone(news)
             page = self._read(news, question)
             self._check_owner(page)
@@ -161,10 +158,13 @@ class PageSource:
             raise CapError
         return page
 
-    async def _ask(self, asked: Mapping[str, str], offset: int, *, urgent: bool) -> tuple[Answer, Page]:
-        count, parameters = self.caps.page_size, {**self._shared, **asked}
+    async def _ask(
+        self, question: Question, offset: int, *, with_total: bool, urgent: bool
+    ) -> tuple[Answer, Page]:
+        count = self.caps.page_size
+        parameters = question.parameters(self._dataset, offset, count, with_total=with_total)
         try:
-            return await self._api.fetch(self._dataset.method, parameters, urgent=urgent)
+            return await self._api.fetch(self._dataset.method, {**self._shared, **parameters}, urgent=urgent)
         except RequestError as error:
             if self.caps.refused(error.code, offset, count):
                 raise CapError from error

@@ -56,4 +56,5 @@ def exit_code(process: BaseProcess) -> int:
     process.join(_PATIENCE)
     if process.exitcode is None:
         process.kill()
-    return -signal.SIGKILL if process.exitcode is None else process.exitcode
+        return -signal.SIGKILL
+    return process.exitcode

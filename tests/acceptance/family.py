@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 from harvester.account import Account, named
-from harvester.api import transport
 from harvester.api.credentials import load_credentials
 from harvester.api.pacing import Pace
 from harvester.config import Job
@@ -130,11 +128,8 @@ async def home(
     """Serve a family's histories of one dataset on loopback."""
     others = NO_OTHERS if dataset is CALLS else {dataset.name: family}
     calls: History = family if dataset is CALLS else Family(*(_empty(number) for number in family.members))
-    with pytest.MonkeyPatch.context() as patch:
-        # Each run opens a connection of its own; reading the system's certificates takes longest of all.
-        patch.setattr(transport, "_tls", cache(transport._tls))
-        async with bench(folder, calls, behaviour or behaving(), histories=others) as it:
-            yield Home(it, family, dataset)
+    async with bench(folder, calls, behaviour or behaving(), histories=others) as it:
+        yield Home(it, family, dataset)
 
 
 def _empty(account_id: int) -> ListedAccount:

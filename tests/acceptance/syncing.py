@@ -5,14 +5,10 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
-
-from harvester.api import transport
 from harvester.api.credentials import load_credentials
 from harvester.config import Job
 from harvester.datasets import CALLS
@@ -130,11 +126,8 @@ async def watched(
     key = folder / "key.json"
     key.touch(mode=0o600)
     key.write_text(json.dumps(emulator.credentials("Owner")))
-    with pytest.MonkeyPatch.context() as patch:
-        # Each run opens a connection of its own; reading the system's certificates takes longest of all.
-        patch.setattr(transport, "_tls", cache(transport._tls))
-        async with serve(emulator) as endpoint:
-            yield Watched(account, emulator, endpoint, folder, begins, page_size)
+    async with serve(emulator) as endpoint:
+        yield Watched(account, emulator, endpoint, folder, begins, page_size)
 
 
 def counts(rounds: Sequence[Round]) -> int:

@@ -35,11 +35,7 @@ class Capped(Vendor):
     code: int | None = None
 
     async def fetch(
-        self,
-        method: str,
-        parameters: Mapping[str, str],
-        *,
-        urgent: bool = False,  # noqa: ARG002  (this vendor answers all at once)
+        self, method: str, parameters: Mapping[str, str], *, urgent: bool = False
     ) -> tuple[Answer, Page]:
         """One answer."""
         count, offset = int(parameters["count"]), int(parameters["offset"])
@@ -47,7 +43,7 @@ class Capped(Vendor):
             await asyncio.sleep(0.1)
             raise RequestError(self.code, "out of range")
         lowered = {"count": str(min(count, self.most)), "offset": str(min(offset, self.farthest))}
-        return await Vendor.fetch(self, method, {**parameters, **lowered})
+        return await Vendor.fetch(self, method, {**parameters, **lowered}, urgent=urgent)
 
 
 @st.composite
