@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,15 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def sizes(folder: Path) -> list[int]:
+    """The sizes in bytes of what lies in a folder while another process moves files out of it."""
+    found = []
+    for path in folder.glob("*"):
+        with suppress(FileNotFoundError):
+            found.append(path.stat().st_size)
+    return found
 
 
 def test_the_way_of_a_user(
@@ -173,7 +183,7 @@ def test_killed_in_the_middle_it_goes_on(served: Served, emulator: Emulator, tmp
     command = [sys.executable, "-m", "harvester", *options(served, tmp_path, "--file-concurrency", "3")]
     partials = tmp_path / "lake" / "_harvester" / "recordings" / "partial"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603  (our own program)
-        until(lambda: [path.stat().st_size for path in partials.glob("*")].count(SIZE // 2) == 3)
+        until(lambda: sizes(partials).count(SIZE // 2) == 3)
         process.send_signal(signal.SIGKILL)
     assert len(emulator.files.asked) == 9
     assert rows_of(tmp_path) == 0  # no manifest yet, and no reader sees a part
