@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -29,7 +28,7 @@ from harvester.refused import left_open, refusal_of
 from harvester.report import Figures, Report, Snapshot
 from harvester.todo import Scope, Stretch, missing, stretch
 from harvester.window import Window
-from harvester.work import Work, Workbench, quick_of, spool_of
+from harvester.work import Work, Workbench, quick_of, spool_of, workplace
 
 
 class Crew(Protocol):
@@ -202,7 +201,7 @@ class Backfill:
             quick=quick,
         )
         async with asking as client:
-            with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+            with workplace() as thread:
                 bench = Workbench(
                     job=self._job,
                     account_id=self._credentials.account_id,

@@ -12,14 +12,11 @@ there are no locks.
 """
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, Protocol
 
-import pyarrow as pa
 import structlog
 
 from harvester.api.reading import Harvest, Reading
@@ -37,7 +34,6 @@ _log = structlog.get_logger()
 # By one fetcher, on average: it asks for ten pages at once, but waits alone for two. Six would leave a budget
 # idle when two of few fetchers wait so; with three, each fetcher more costs requests, for a spike the most.
 _PAGES_IN_FLIGHT = 4
-_RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 
 def fetchers(concurrency: int) -> int:
@@ -123,8 +119,7 @@ class Pipeline:
         """
         channel: Channel[Harvest] = Channel(self.memory)
         self.progress.spans = self.frontier.windows
-        with _rare_collections(), _frugal_memory():
-            await self._stages(channel)
+        await self._stages(channel)
         self.ledger.learn({**self.reader.facts, **self.density.facts})
 
     async def _stages(self, channel: Channel[Harvest]) -> None:
@@ -216,25 +211,3 @@ class Pipeline:
         if reading is not None and reading.harvest is not None:
             self.progress.replayed += reading.harvest.rows
         return reading
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Collect garbage rarely: a page is a hundred thousand objects, none of them in cycles."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(_RARELY)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-
-
-@contextmanager
-def _frugal_memory() -> Iterator[None]:
-    """Let Arrow allocate as C does: its own allocator keeps twice what pages of many small columns need."""
-    usual = pa.default_memory_pool()
-    pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        yield
-    finally:
-        pa.set_memory_pool(usual)

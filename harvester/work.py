@@ -1,8 +1,12 @@
 """From lease to publish: one stretch of history, by this process or by a worker of several."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from harvester.api.client import Client
 from harvester.api.protocol import Quick
@@ -24,6 +28,8 @@ from harvester.records.redaction import Redaction
 from harvester.report import Figures
 from harvester.todo import Stretch
 from harvester.window import Window
+
+_RARELY = 1_000_000  # allocations between two collections of the youngest garbage
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,9 @@ class Work:
         self._bench = bench
         self._stretch = stretch
         self._reader = reader
-        self._leases = leases
+        self._fetchers = fetchers(bench.job.concurrency)
+        self._density = Density(bench.ledger.facts())
+        self._frontier = Frontier(leases, self._density, reach=reader.reach, fetchers=self._fetchers)
         self._pipeline: Pipeline | None = None
         self._stopped = False
 
@@ -96,8 +104,6 @@ class Work:
                 stays.
         """
         self._pipeline = pipeline = self._composed(run)
-        if self._stopped:
-            self.stop()
         try:
             await pipeline.run()
             if self._bench.job.allow_gaps and not self._stopped:
@@ -109,19 +115,22 @@ class Work:
         """Finish the windows being read, publish what they complete, leave the rest to the next run."""
         self._stopped = True
         self._reader.leave()
-        if self._pipeline is not None:
-            self._pipeline.frontier.close()
+        self._frontier.close()
+
+    async def handed_out(self) -> None:
+        """Wait until all of it is being read: there is time to begin with another."""
+        await self._frontier.handed_out()
 
     @property
     def figures(self) -> Figures:
         """What it has done so far, less what asking has cost."""
         pipeline, reader = self._pipeline, self._reader
         if pipeline is None:
-            return Figures(waiting=len(self._leases))
+            return Figures(waiting=self._frontier.windows)
         progress, sink = pipeline.progress, pipeline.sink
         return Figures(
             windows=progress.windows,
-            waiting=pipeline.frontier.windows,
+            waiting=self._frontier.windows,
             rows=progress.rows,
             replayed=progress.replayed,
             quarantined=progress.quarantined,
@@ -150,13 +159,12 @@ class Work:
             pipeline.progress.spans,
             page_size=self._reader.page_size,
             reach=self._reader.reach,
-            fetchers=pipeline.fetchers,
+            fetchers=self._fetchers,
             rate=self._bench.job.budget,
         ).requests
 
     def _composed(self, run: int) -> Pipeline:
         bench, job = self._bench, self._bench.job
-        density, readers = Density(bench.ledger.facts()), fetchers(job.concurrency)
         sink = Sink(
             bench.layout,
             table_of(job, bench.account_id),
@@ -169,17 +177,35 @@ class Work:
             memory=job.memory,
         )
         return Pipeline(
-            frontier=Frontier(self._leases, density, reach=self._reader.reach, fetchers=readers),
-            density=density,
+            frontier=self._frontier,
+            density=self._density,
             reader=self._reader,
             ledger=bench.ledger,
             sink=sink,
             keep=bench.keep,
             time_field=job.dataset.time_field,
             run_number=run,
-            fetchers=readers,
+            fetchers=self._fetchers,
             memory=job.memory // 2,
         )
+
+
+@contextmanager
+def workplace() -> Iterator[Executor]:
+    """What a process needs for as long as it harvests: a thread for what blocks on disk, and frugal memory.
+
+    Garbage is collected rarely: a page is a hundred thousand objects, none of them in cycles. Arrow allocates
+    as C does: its own allocator keeps twice what pages of many small columns need.
+    """
+    thresholds, pool = gc.get_threshold(), pa.default_memory_pool()
+    gc.set_threshold(_RARELY)
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+            yield thread
+    finally:
+        pa.set_memory_pool(pool)
+        gc.set_threshold(*thresholds)
 
 
 def quick_of(job: Job) -> Quick:

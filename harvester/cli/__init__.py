@@ -8,7 +8,7 @@ import os
 _ARENA_MAX = -8  # the option's number in glibc's malloc.h
 
 # Both are looked at once: before Arrow is loaded, and before the first thread starts.
-# Parquet's own pages are in the memory that Arrow chooses by this; see also pipeline._frugal_memory.
+# Parquet's own pages are in the memory that Arrow chooses by this; see also work.workplace.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 # One thread makes the rows and another writes them; each would keep what is free for itself.
 if hasattr(_libc := ctypes.CDLL(None), "mallopt"):

@@ -73,6 +73,14 @@ class Frontier:
         self._wake()
         return None
 
+    async def handed_out(self) -> None:
+        """Wait until a fetcher is idle for good: nothing waits, and nothing of unknown size is being read."""
+        while not self._closed and (
+            self._waiting or self.expected is None or len(self._leased) >= self._fetchers
+        ):
+            self._changed.clear()
+            await self._changed.wait()
+
     def done(self, lease: Lease, rest: Window | None = None, expected: int | None = None) -> None:
         """A lease was read; ``rest`` is what is left of it."""
         self._leased.pop(lease.window, None)
@@ -156,6 +164,7 @@ class Frontier:
             narrow = self._narrowed(lease.window)
             lease = self._cut(lease, narrow, None) if narrow < lease.window.end else self._share(lease)
         self._leased[lease.window] = lease
+        self._wake()  # whoever waits for the last one to be handed out
         return lease
 
     def _share(self, lease: Lease, rate: float | None = None) -> Lease:

@@ -86,7 +86,7 @@ class Coordinator:
         self._processes = min(processes, len(stretches))
         self._lock = lock
         self._figures: dict[int, Figures] = {}
-        self._finished: set[int] = set()  # workers that know that there is nothing more
+        self._finished: set[int] = set()  # workers that have done all they took
         self._lines: dict[int, asyncio.StreamWriter] = {}
         self._calls: dict[str, Callable[..., Any]] = {
             "facts": ledger.facts,
@@ -157,15 +157,15 @@ class Coordinator:
             part = replace(job, concurrency=share + (number < more), memory=job.memory // self._processes)
             return replace(self._order, job=part, run=run, level=_log.get_effective_level())
 
-        def follow(figures: Figures) -> Stretch | None:
+        def follow() -> Stretch | None:
+            return self._stretches.popleft() if self._stretches else None
+
+        def finish(figures: Figures) -> None:
             self._figures[number] = figures
-            if self._stretches:
-                return self._stretches.popleft()
             self._finished.add(number)
-            return None
 
         calls: Mapping[str, Callable[..., Any]]
-        calls = {**self._calls, "order": begin, "next": follow, "fail": _fail}
+        calls = {**self._calls, "order": begin, "next": follow, "finish": finish, "fail": _fail}
         try:
             while (call := await receive(reader)) is not None:
                 name, arguments, named = call

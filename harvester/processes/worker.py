@@ -12,7 +12,6 @@ import sys
 import time
 import traceback
 from collections.abc import MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 import structlog
@@ -23,11 +22,12 @@ from harvester.errors import HarvestError, first_failure
 from harvester.processes.messages import Caller, Order, orphaned, packed, receive
 from harvester.processes.permits import SharedPace
 from harvester.processes.remote import RemoteCatalog, RemoteLedger
-from harvester.report import Figures
+from harvester.report import Figures, total
 from harvester.todo import Stretch
-from harvester.work import Work, Workbench, quick_of, spool_of
+from harvester.work import Work, Workbench, quick_of, spool_of, workplace
 
 _REFRESH = 0.25  # seconds between two reports
+_ABREAST = 2  # stretches: one that ends, and the next
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -42,12 +42,12 @@ class Worker:
         self._pace = SharedPace(self._send, limited=order.job.budget is not None)
         self._meter = Meter()
         self._done = Figures()
-        self._work: Work | None = None
+        self._works: list[Work] = []  # what it is at
         self._stopped = False
         self._loop = asyncio.get_running_loop()
 
     async def run(self, reader: asyncio.StreamReader) -> None:
-        """Harvest one stretch after the other.
+        """Harvest stretches until there are no more.
 
         Raises:
             ExceptionGroup: What ended the work on one of them.
@@ -69,7 +69,7 @@ class Worker:
         ledger = RemoteLedger(self._call)
         asking = connected(job, order.credentials, self._meter, now=time.time, pace=self._pace, quick=quick)
         async with asking as client:
-            with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+            with workplace() as thread:
                 bench = Workbench(
                     job=job,
                     account_id=order.credentials.account_id,
@@ -83,28 +83,40 @@ class Worker:
                     keep=ledger.keep,
                     now=time.time,
                 )
-                while (stretch := self._next()) is not None:
-                    self._work = await Work.prepared(bench, stretch)
-                    if self._stopped:
-                        self._work.stop()
-                    await self._work.run(order.run)
+                await self._take_stretches(bench)
+        self._call("finish", self.figures)
+
+    async def _take_stretches(self, bench: Workbench) -> None:
+        """Harvest stretches to the last; the next one begins while the windows of one are still being read.
+
+        The end of a stretch leaves fetchers idle, and so would the first page of the next.
+        """
+        room = asyncio.Semaphore(_ABREAST)
+        async with asyncio.TaskGroup() as group:
+            await room.acquire()
+            while (stretch := self._next()) is not None:
+                work = await Work.prepared(bench, stretch)
+                self._works.append(work)
+                if self._stopped:
+                    work.stop()
+                group.create_task(self._run(work, room))
+                await work.handed_out()
+                await room.acquire()
 
     def _next(self) -> Stretch | None:
-        """Tell what was done, and take the next stretch."""
-        figures = self.figures
-        self._done = self._so_far
-        self._work = None
-        stretch: Stretch | None = self._call("next", figures)
+        stretch: Stretch | None = self._call("next")
         return stretch
+
+    async def _run(self, work: Work, room: asyncio.Semaphore) -> None:
+        await work.run(self._order.run)
+        self._works.remove(work)
+        self._done += work.figures
+        room.release()
 
     @property
     def figures(self) -> Figures:
         """What this process has done."""
-        return self._so_far.with_cost(self._meter)
-
-    @property
-    def _so_far(self) -> Figures:
-        return self._done if self._work is None else self._done + self._work.figures
+        return total([self._done, *(work.figures for work in self._works)]).with_cost(self._meter)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         while (message := await receive(reader)) is not None:
@@ -115,8 +127,8 @@ class Worker:
                     self._pace.frozen(seconds, ago)
                 case ("stop",):
                     self._stopped = True
-                    if self._work is not None:
-                        self._work.stop()
+                    for work in self._works:
+                        work.stop()
                 case _:  # pragma: no cover  (both ends are of one version)
                     raise ValueError(message)
         orphaned()

@@ -238,7 +238,7 @@ async def test_the_coordinator_is_killed(tmp_path: Path) -> None:
     """P5: its workers end by themselves, and the next run completes the lake."""
     async with bench(tmp_path, _account(), SLOW) as it:
         async with _command(it) as process:
-            await _until(lambda: _files(tmp_path / "lake"))
+            await _until(lambda: any((tmp_path / "lake" / "calls").rglob("*.parquet")))
             workers = _workers(process.pid)
             assert len(workers) == 2
             process.kill()

@@ -151,6 +151,33 @@ async def test_close_ends_waiting_fetchers_and_keeps_what_waits() -> None:
     assert (work.windows, work.expected) == (1, 3)
 
 
+async def test_handed_out_before_the_last_are_read() -> None:
+    """As soon as a fetcher has nothing to do, while others still read."""
+    work = frontier(Lease(Window(0, DAY)))
+    waiting = asyncio.create_task(work.handed_out())
+    first = await leased(work)
+    await asyncio.sleep(0)
+    assert not waiting.done(), "nobody knows how much it holds: most of it may come back"
+    first = work.measured(first, 2 * REACH, None)
+    await asyncio.sleep(0)
+    assert not waiting.done(), "the tail waits for another"
+    await leased(work)
+    await asyncio.sleep(0)
+    assert not waiting.done(), "both are busy"
+    work.done(first)
+    await asyncio.wait_for(waiting, 1)
+    assert work.windows == 1
+
+
+async def test_handed_out_when_closed() -> None:
+    """Nobody waits for windows that stay for the next run."""
+    work = frontier(Lease(Window(0, DAY)))
+    waiting = asyncio.create_task(work.handed_out())
+    await asyncio.sleep(0)
+    work.close()
+    await asyncio.wait_for(waiting, 1)
+
+
 async def test_a_doubtful_window_is_halved_three_times() -> None:
     """Halves are asked afresh, and an eighth that cannot be proven either is not halved again."""
     work = frontier(Lease(Window(0, 80), 500))
