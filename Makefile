@@ -9,6 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
+# The tests start the program hundreds of times: it is compiled once, whatever a shell says of bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test bench check unit properties simulate crash canary fuzz mutants lock clean help
 .DELETE_ON_ERROR:
 

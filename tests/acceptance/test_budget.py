@@ -2,15 +2,13 @@
 
 import asyncio
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
 from harvester.emulator import Behaviour, SyntheticAccount
-from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.harness import DAY, SPRING, small_bench
 
 START, END = SPRING - 60 * DAY, SPRING
-BARE = MappingProxyType({"calls": False, "records": False, "resources": False})
 
 
 @pytest.mark.large
@@ -18,11 +16,11 @@ BARE = MappingProxyType({"calls": False, "records": False, "resources": False})
 @pytest.mark.parametrize("rate", [5, 20, 50, 200])
 async def test_never_more_than_the_budget_and_hardly_less(tmp_path: Path, rate: int, shape: str) -> None:
     """The API sees R + 1 requests at most in any second, and the run takes little more than requests / R."""
-    account = SyntheticAccount(1_000 * max(60, rate), START, END, shape=shape, seed=7)
-    async with bench(tmp_path, account, Behaviour(latency=0.3, latency_sigma=0.5, gzip=False)) as it:
+    account = SyntheticAccount(100 * max(60, rate), START, END, shape=shape, seed=7)
+    async with small_bench(tmp_path, account, Behaviour(latency=0.3, latency_sigma=0.5, gzip=False)) as it:
         clock = asyncio.get_running_loop().time
         began = clock()
-        report = await it.harvest(START, END, rate=float(rate), concurrency=max(8, rate), switches=BARE)
+        report = await it.harvest(START, END, rate=float(rate), concurrency=max(8, rate))
         assert it.emulator.busiest_second() <= rate + 1
         assert clock() - began <= 1.03 * report.requests / rate + 2.0
 
@@ -32,9 +30,9 @@ async def test_never_more_than_the_budget_and_hardly_less(tmp_path: Path, rate: 
 @pytest.mark.parametrize("retry_after", [None, 3.0])
 async def test_a_stricter_api_is_obeyed(tmp_path: Path, refuse_by: str, retry_after: float | None) -> None:
     """An API with a smaller limit of its own slows the run down, and does not end it."""
-    account = SyntheticAccount(15_000, START, END, seed=8)
+    account = SyntheticAccount(1_500, START, END, seed=8)
     behaviour = Behaviour(requests_per_second=4, refuse_by=refuse_by, retry_after=retry_after)  # type: ignore[arg-type]  # parametrised text
-    async with bench(tmp_path, account, behaviour) as it:
+    async with small_bench(tmp_path, account, behaviour) as it:
         report = await it.harvest(START, END, rate=20.0)
         assert report.outcome == "complete"
         assert report.retries > 0

@@ -14,7 +14,7 @@ from harvester.inspection import damages, holdings
 from harvester.lake.catalog import Catalog
 from harvester.todo import damaged
 from harvester.window import as_text
-from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.harness import DAY, SPRING, bench, small_bench
 from tests.acceptance.oracle import exact
 
 START, END = SPRING - 6 * DAY, SPRING
@@ -39,12 +39,12 @@ async def test_the_offset_cap_silently_truncates(tmp_path: Path) -> None:
 
 
 async def test_one_slice_size_fits_no_history(tmp_path: Path) -> None:
-    """A burst amid quiet weeks costs about a request for each thousand records, with nothing to tune."""
-    account = SyntheticAccount(40_000, SPRING - 90 * DAY, SPRING, shape="burst", seed=2)
-    async with bench(tmp_path, account) as it:
+    """A burst amid quiet weeks costs about a request for each page, with nothing to tune."""
+    account = SyntheticAccount(4_000, SPRING - 90 * DAY, SPRING, shape="burst", seed=2)
+    async with small_bench(tmp_path, account) as it:
         report = await it.harvest(SPRING - 90 * DAY, SPRING)
         assert report.rows == account.total
-        assert len(it.emulator.requests) <= 1.2 * account.total / 1_000
+        assert len(it.emulator.requests) <= 1.2 * account.total / 100
 
 
 async def test_halving_loops_for_ever(tmp_path: Path) -> None:
@@ -89,15 +89,15 @@ async def test_each_run_exports_the_whole_history_again(tmp_path: Path) -> None:
 
 async def test_a_crash_loses_hours(tmp_path: Path) -> None:
     """A run that dies midway goes on there: hardly a page is asked for twice."""
-    account = SyntheticAccount(60_000, START, END, seed=4)
+    account = SyntheticAccount(6_000, START, END, seed=4)
     faults = Faults((Fault("error_code", requests=range(30, 60), code=104),))
-    async with bench(tmp_path, account, faults=faults) as it:
+    async with small_bench(tmp_path, account, faults=faults) as it:
         with pytest.raises(ExceptionGroup):
             await it.harvest(START, END)
         it.emulator.faults = Faults()
         report = await it.harvest(START, END)
         assert report.outcome == "complete"
-        assert len(it.emulator.requests) <= 1.3 * account.total / 1_000
+        assert len(it.emulator.requests) <= 1.3 * account.total / 100
         assert it.verdict(START, END) == exact(account.total)
 
 
@@ -113,8 +113,8 @@ async def test_files_are_partitioned_by_the_day_of_the_load(tmp_path: Path) -> N
 
 async def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
     """One file a partition, however many windows and runs it took."""
-    account = SyntheticAccount(30_000, START, END, seed=6)
-    async with bench(tmp_path, account, Behaviour(max_days=1)) as it:
+    account = SyntheticAccount(3_000, START, END, seed=6)
+    async with small_bench(tmp_path, account, Behaviour(max_days=1)) as it:
         for hours in (7, 50, 143):
             await it.harvest(START, START + hours * 3_600, concurrency=30)
         await it.harvest(START, END)
@@ -124,8 +124,8 @@ async def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
 
 async def test_pages_are_fetched_one_after_the_other(tmp_path: Path) -> None:
     """With answers that take a second, forty pages take a few, not forty."""
-    account = SyntheticAccount(40_000, START, END, seed=7)
-    async with bench(tmp_path, account, Behaviour(latency=1.0, latency_sigma=0.01)) as it:
+    account = SyntheticAccount(4_000, START, END, seed=7)
+    async with small_bench(tmp_path, account, Behaviour(latency=1.0, latency_sigma=0.01)) as it:
         await it.harvest(START, END, concurrency=40)
         first, last = it.emulator.requests[0].arrived, it.emulator.requests[-1].arrived
         assert last - first <= 8
@@ -151,7 +151,7 @@ def _fail(*_: object, **__: object) -> None:
 async def test_retry_after_is_ignored(tmp_path: Path) -> None:
     """When the API asks for a pause, nobody asks until it is over."""
     faults = Faults((Fault("http_429", requests=[4], retry_after=30),))
-    async with bench(tmp_path, SyntheticAccount(9_000, START, END, seed=9), faults=faults) as it:
+    async with small_bench(tmp_path, SyntheticAccount(900, START, END, seed=9), faults=faults) as it:
         report = await it.harvest(START, END)
         arrived = sorted(asked.arrived for asked in it.emulator.requests)
         assert max(later - earlier for earlier, later in pairwise(arrived)) >= 29
@@ -198,9 +198,9 @@ async def test_records_of_one_timestamp_are_lost_between_pages(tmp_path: Path) -
 
 async def test_items_are_missing_although_the_count_says_they_exist(tmp_path: Path) -> None:
     """Answers that leave a record out are not believed: they are asked for again."""
-    account = SyntheticAccount(9_000, START, END, seed=10)
+    account = SyntheticAccount(900, START, END, seed=10)
     faults = Faults((Fault("dropped_record", share=0.2),))
-    async with bench(tmp_path, account, faults=faults) as it:
+    async with small_bench(tmp_path, account, faults=faults) as it:
         report = await it.harvest(START, END)
         lost = it.verdict(START, END).missing
         assert lost == 0 or report.gaps
@@ -208,13 +208,13 @@ async def test_items_are_missing_although_the_count_says_they_exist(tmp_path: Pa
 
 async def test_an_error_is_taken_for_the_end(tmp_path: Path) -> None:
     """An error that comes with status 200, an empty answer, a proxy's page: none of them is an empty day."""
-    account = SyntheticAccount(20_000, START, END, seed=11)
+    account = SyntheticAccount(2_000, START, END, seed=11)
     plan = (
         Fault("error_code", share=0.1, code=2),
         Fault("html_200", share=0.1),
         Fault("empty_200", share=0.1),
     )
-    async with bench(tmp_path, account, faults=Faults(plan)) as it:
+    async with small_bench(tmp_path, account, faults=Faults(plan)) as it:
         report = await it.harvest(START, END)
         assert (report.outcome, report.retries > 0) == ("complete", True)
         assert it.verdict(START, END) == exact(account.total)

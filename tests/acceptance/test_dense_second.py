@@ -8,7 +8,7 @@ import pytest
 
 from harvester.emulator import ListedAccount, SyntheticAccount
 from harvester.window import as_text
-from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.harness import DAY, SPRING, small_bench
 from tests.acceptance.oracle import exact
 
 START, END = SPRING - DAY, SPRING
@@ -18,9 +18,9 @@ CROWD = START + DAY // 2
 
 
 def _account(groups: Iterable[tuple[int, dict[str, object]]]) -> ListedAccount:
-    """So many sessions of each group in one second, and one a minute around it."""
+    """So many sessions of each group in one second, and one in ten minutes around it."""
     quiet: list[dict[str, object]] = [
-        {"start_date": as_text(second)} for second in range(START + 30, END, 60)
+        {"start_date": as_text(second)} for second in range(START + 30, END, 600)
     ]
     busy = [{"start_date": as_text(CROWD), **group} for number, group in groups for _ in range(number)]
     return ListedAccount(
@@ -30,26 +30,26 @@ def _account(groups: Iterable[tuple[int, dict[str, object]]]) -> ListedAccount:
 
 
 async def test_applications_tell_them_apart(tmp_path: Path) -> None:
-    """23,000 sessions of four applications in one second are asked for one application at a time."""
-    account = SyntheticAccount(25_000, START, END, shape="spike", seed=9, spike=23_000)
-    async with bench(tmp_path, account) as it:
+    """2,300 sessions of four applications in one second are asked for one application at a time."""
+    account = SyntheticAccount(2_500, START, END, shape="spike", seed=9, spike=2_300)
+    async with small_bench(tmp_path, account) as it:
         report = await it.harvest(START, END)
         assert report.outcome == "complete"
         assert it.verdict(START, END) == exact(account.total)
-        assert report.requests <= 2 * account.total / 1_000
+        assert report.requests <= 2 * account.total / 100
 
 
 async def test_rules_and_users_tell_one_application_apart(tmp_path: Path) -> None:
     """What one application alone has too many of is told apart by rule, and then by user."""
     account = _account(
         [
-            (4_000, {"application_id": 1, "rule_name": "in"}),
-            (13_000, {"application_id": 2, "rule_name": "out & back"}),
-            (12_000, {"application_id": 2, "rule_name": "queue", "user_id": 5}),
-            (11_000, {"application_id": 2, "rule_name": "queue", "user_id": 6}),
+            (400, {"application_id": 1, "rule_name": "in"}),
+            (1_300, {"application_id": 2, "rule_name": "out & back"}),
+            (1_200, {"application_id": 2, "rule_name": "queue", "user_id": 5}),
+            (1_100, {"application_id": 2, "rule_name": "queue", "user_id": 6}),
         ]
     )
-    async with bench(tmp_path, account) as it:
+    async with small_bench(tmp_path, account) as it:
         report = await it.harvest(START, END)
         assert report.outcome == "complete"
         assert it.verdict(START, END) == exact(account.total)
@@ -57,8 +57,8 @@ async def test_rules_and_users_tell_one_application_apart(tmp_path: Path) -> Non
 
 async def test_records_of_no_application_are_found_at_both_ends(tmp_path: Path) -> None:
     """A session without an application answers to no filter; those that come from an end are complete."""
-    account = _account([(3_000, {}), (21_000, {"application_id": 1}), (2_000, {"application_id": 2})])
-    async with bench(tmp_path, account) as it:
+    account = _account([(300, {}), (2_100, {"application_id": 1}), (200, {"application_id": 2})])
+    async with small_bench(tmp_path, account) as it:
         report = await it.harvest(START, END)
         assert report.outcome == "complete"
         assert it.verdict(START, END) == exact(account.total)
@@ -68,10 +68,10 @@ async def test_a_filter_of_the_job_is_not_asked_for_twice(tmp_path: Path) -> Non
     """A harvest of one application is told apart by rule at once."""
     account = _account(
         [
-            (12_000, {"application_id": 1, "rule_name": "in"}),
-            (12_000, {"application_id": 1, "rule_name": "out"}),
+            (1_200, {"application_id": 1, "rule_name": "in"}),
+            (1_200, {"application_id": 1, "rule_name": "out"}),
         ]
     )
-    async with bench(tmp_path, account) as it:
+    async with small_bench(tmp_path, account) as it:
         report = await it.harvest(START, END, filters=MappingProxyType({"application_id": "1"}))
-        assert (report.outcome, report.published_rows) == ("complete", 24_000)
+        assert (report.outcome, report.published_rows) == ("complete", 2_400)

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from harvester.emulator import Behaviour, SyntheticAccount
-from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.harness import DAY, SPRING, bench, small_bench
 from tests.acceptance.oracle import exact
 
 QUARTER = 91 * DAY
 SHAPES = {
-    "uniform": (30_000, QUARTER),
-    "daily": (30_000, QUARTER),
-    "burst": (30_000, QUARTER),
-    "spike": (30_000, QUARTER),
+    "uniform": (15_000, QUARTER),
+    "daily": (15_000, QUARTER),
+    "burst": (15_000, QUARTER),
+    "spike": (15_000, QUARTER),
     "sparse": (250, 300 * DAY),
 }
 
@@ -55,8 +55,8 @@ async def test_what_is_unknown_of_the_api_does_not_matter(
 ) -> None:
     """Bounds, the order within a second, caps and widths: the lake is the same under every answer."""
     start, end = SPRING - 20 * DAY, SPRING
-    account = SyntheticAccount(15_000, start, end, shape=shape, seed=2, spike=3_000)
-    async with bench(tmp_path, account, behaviour) as it:
+    account = SyntheticAccount(1_500, start, end, shape=shape, seed=2, spike=300)
+    async with small_bench(tmp_path, account, behaviour) as it:
         report = await it.harvest(start, end)
         assert (report.outcome, report.rows) == ("complete", account.total)
         assert it.verdict(start, end) == exact(account.total)

@@ -8,7 +8,7 @@ import pytest
 
 from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
 from harvester.window import as_text
-from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.harness import DAY, SPRING, bench, small_bench
 from tests.acceptance.oracle import exact
 
 START, END = SPRING - 3 * DAY, SPRING
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.large
 
 
 def _crowded(sessions: int) -> SyntheticAccount:
-    """An account with ``sessions`` of its 40,000 in one second."""
-    return SyntheticAccount(40_000, START, END, shape="spike", seed=9, spike=sessions)
+    """An account with ``sessions`` of its 4,000 in one second."""
+    return SyntheticAccount(4_000, START, END, shape="spike", seed=9, spike=sessions)
 
 
 def _alike(sessions: int) -> ListedAccount:
@@ -32,25 +32,25 @@ def _alike(sessions: int) -> ListedAccount:
 
 
 async def test_a_second_within_reach_of_both_ends(tmp_path: Path) -> None:
-    """20,000 records in one second are read from both ends, for little more than their pages."""
-    account = _crowded(20_000)
-    async with bench(tmp_path, account) as it:
+    """2,000 records in one second are read from both ends, for little more than their pages."""
+    account = _crowded(2_000)
+    async with small_bench(tmp_path, account) as it:
         report = await it.harvest(START, END)
         assert report.outcome == "complete"
         assert it.verdict(START, END) == exact(account.total)
-        assert report.requests <= 1.25 * account.total / 1_000
+        assert report.requests <= 1.25 * account.total / 100
 
 
 async def test_a_second_beyond_reach_is_a_gap(tmp_path: Path) -> None:
-    """23,000 records in one second that no filter tells apart: it is said, and their day is held back."""
-    account = _alike(23_000)
-    async with bench(tmp_path, account) as it:
+    """2,300 records in one second that no filter tells apart: it is said, and their day is held back."""
+    account = _alike(2_300)
+    async with small_bench(tmp_path, account) as it:
         report = await it.harvest(START, END)
         assert report.outcome == "gaps"
         (gap,) = report.gaps
         assert gap.window.seconds == 1
         assert gap.expected is not None
-        assert gap.expected > 22_000 >= gap.received
+        assert gap.expected > 2_200 >= gap.received
         days = {path.parent.name for path in (tmp_path / "lake").rglob("*.parquet")}
         assert len(days) == 2
         assert report.withheld == 1
@@ -60,8 +60,8 @@ async def test_a_second_beyond_reach_is_a_gap(tmp_path: Path) -> None:
 
 async def test_gaps_can_be_let_through(tmp_path: Path) -> None:
     """``--allow-gaps`` publishes what is proven, marks the file incomplete, and still reports the gap."""
-    account = _alike(23_000)
-    async with bench(tmp_path, account) as it:
+    account = _alike(2_300)
+    async with small_bench(tmp_path, account) as it:
         report = await it.harvest(START, END, allow_gaps=True)
         assert report.outcome == "gaps"
         (gap,) = report.gaps
@@ -89,8 +89,8 @@ async def test_a_gap_is_tried_again(tmp_path: Path) -> None:
 
 async def test_a_gap_let_through_stays_one(tmp_path: Path) -> None:
     """A later run over the rest of its day, not asked for the gap, keeps the file marked incomplete."""
-    account = _alike(23_000)
-    async with bench(tmp_path, account) as it:
+    account = _alike(2_300)
+    async with small_bench(tmp_path, account) as it:
         report = await it.harvest(START, END - DAY - 3_600, allow_gaps=True)
         (gap,) = report.gaps
         await it.harvest(END - DAY - 3_600, END)

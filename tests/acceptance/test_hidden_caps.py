@@ -65,7 +65,7 @@ def capped(draw: st.DrawFn) -> Capped:
     )
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(capped(), st.sampled_from([1, 8, 30]))
 def test_any_caps(vendor: Capped, concurrency: int) -> None:
     """What is published is true; all of it is there, unless a single second takes more than a page."""

@@ -9,7 +9,7 @@ import pytest
 
 from harvester.emulator import Behaviour, Fault, Faults, SyntheticAccount
 from harvester.errors import UnavailableError
-from tests.acceptance.harness import DAY, SPRING, Bench, bench
+from tests.acceptance.harness import DAY, SPRING, Bench, small_bench
 from tests.acceptance.oracle import Verdict, exact
 
 START, END = SPRING - 6 * DAY, SPRING
@@ -39,14 +39,14 @@ class Outage:
 
 
 def _account() -> SyntheticAccount:
-    return SyntheticAccount(15_000, START, END, seed=31)
+    return SyntheticAccount(1_500, START, END, seed=31)
 
 
 @pytest.mark.parametrize(("kind", "paused"), [("http_503", 290), ("stall", 100)])
 async def test_five_minutes_without_the_api(tmp_path: Path, kind: str, paused: float) -> None:
     """The run goes on by itself, the lake equals the account, and few requests came meanwhile."""
     outage = Outage(6, 300)
-    async with bench(tmp_path, _account(), Behaviour(latency=0.2), outage.faults(kind)) as it:
+    async with small_bench(tmp_path, _account(), Behaviour(latency=0.2), outage.faults(kind)) as it:
         report = await it.harvest(START, END, **BUDGET)
         assert report.outcome == "complete"
         assert it.verdict(START, END) == exact(it.account.total)
@@ -59,7 +59,7 @@ async def test_five_minutes_without_the_api(tmp_path: Path, kind: str, paused: f
 async def test_an_outage_that_lasts(tmp_path: Path) -> None:
     """After an hour the run ends and says so; what is published stays, and the next run completes it."""
     outage = Outage(10, 5 * 3600)
-    async with bench(tmp_path, _account(), Behaviour(latency=0.2), outage.faults("http_503")) as it:
+    async with small_bench(tmp_path, _account(), Behaviour(latency=0.2), outage.faults("http_503")) as it:
         with pytest.RaisesGroup(
             pytest.RaisesExc(UnavailableError, match=r"out of reach for 3\d\d\d s"), flatten_subgroups=True
         ):

@@ -20,7 +20,7 @@ from harvester.lake.layout import Layout
 from harvester.lake.publish import recover
 from harvester.lake.spool import Spool
 from harvester.window import as_text
-from tests.acceptance.harness import DAY, SPRING, Bench, bench
+from tests.acceptance.harness import DAY, SPRING, Bench, bench, small_bench
 from tests.acceptance.oracle import exact
 from tests.lake.test_publish import Killed
 
@@ -31,7 +31,7 @@ SLOW = Behaviour(latency=0.6, latency_sigma=0.3)
 
 
 def _account() -> SyntheticAccount:
-    return SyntheticAccount(30_000, START, END, seed=6)
+    return SyntheticAccount(3_000, START, END, seed=6)
 
 
 def _asked(it: Bench) -> Counter[tuple[object, ...]]:
@@ -45,7 +45,7 @@ async def _stop_after(run: Backfill, seconds: float) -> None:
 
 async def test_the_first_signal_drains(tmp_path: Path) -> None:
     """Stopped early, a run finishes its windows; the next completes the lake, asking for no page twice."""
-    async with bench(tmp_path, _account(), SLOW) as it:
+    async with small_bench(tmp_path, _account(), SLOW) as it:
         run = it.backfill(START, END)
         async with asyncio.TaskGroup() as group:
             group.create_task(_stop_after(run, 3.0))
@@ -61,7 +61,7 @@ async def test_the_first_signal_drains(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 2.0, 3.0])
 async def test_cancelled_at_any_moment(tmp_path: Path, seconds: float) -> None:
     """Cut off, a run loses only the answers that had not arrived: the next asks for these alone."""
-    async with bench(tmp_path, _account(), SLOW) as it:
+    async with small_bench(tmp_path, _account(), SLOW) as it:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(seconds):
                 await it.harvest(START, END)
@@ -77,7 +77,7 @@ async def test_cancelled_at_any_moment(tmp_path: Path, seconds: float) -> None:
 
 async def test_kept_answers(tmp_path: Path) -> None:
     """``--keep-raw`` keeps every answer as received, beside the lake's tables."""
-    async with bench(tmp_path, _account()) as it:
+    async with small_bench(tmp_path, _account()) as it:
         report = await it.harvest(START, END, keep_raw=True)
         kept = list((tmp_path / "lake" / "_harvester" / "raw" / "calls").glob("*.spool"))
         assert sum(path.stat().st_size for path in kept) > 0.95 * report.received
@@ -141,7 +141,7 @@ async def test_a_run_that_was_followed_by_another_ends(
 
 async def test_a_spool_that_is_gone(tmp_path: Path) -> None:
     """What a power cut took of the spool, down to the last answer, is asked for again."""
-    async with bench(tmp_path, _account(), SLOW) as it:
+    async with small_bench(tmp_path, _account(), SLOW) as it:
         run = it.backfill(START, END, partition="month")
         async with asyncio.TaskGroup() as group:
             group.create_task(_stop_after(run, 3.0))

@@ -29,7 +29,7 @@ def hours(case: Case) -> Counter[str]:
 def test_killed_before_every_change_of_a_sync(server: Server, part: int) -> None:
     """P4, P5: readers see whole partitions, replaced or not yet; the next round takes in what is left.
 
-    Before every fourth by default.
+    Before every eighth by default.
     """
     at, seen = 1 + part, set[tuple[bool, ...]]()
     while True:
@@ -45,7 +45,7 @@ def test_killed_before_every_change_of_a_sync(server: Server, part: int) -> None
             assert hours(case) == NEW
         if not killed:
             break
-        at += PARTS * (4 if SCALE == 1 else 1)
+        at += PARTS * (8 if SCALE == 1 else 1)
     assert {(False, False), (True, True)} <= seen
 
 
