@@ -5,6 +5,8 @@ CRASHES ?= 5
 FUZZ_SECONDS ?= 600
 JOBS ?= 2
 SEEDS ?= 2000
+# Tests wait for disks, processes and clocks, too: with one more than there are cores, no core is idle.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
@@ -36,14 +38,14 @@ check: $(VENV)/.installed ## Lint, formatting, types, layers
 
 unit: $(VENV)/.installed ## Tests with branch coverage, then the large ones without
 	$(BIN)/coverage erase
-	$(BIN)/pytest -n auto --dist worksteal -m "not large" --cov --cov-report=term
-	$(BIN)/pytest -n auto --dist worksteal -m large
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not large" --cov --cov-report=term
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m large
 
 crash: $(VENV)/.installed ## The crash tests of the disk, CRASHES times as many cases (5: every call with every error)
-	HARVESTER_CRASHES=$(CRASHES) $(BIN)/pytest -n auto tests/disk
+	HARVESTER_CRASHES=$(CRASHES) $(BIN)/pytest -n $(WORKERS) tests/disk
 
 canary: $(VENV)/.installed ## Search what the commands and the client leave behind for keys and tokens
-	$(BIN)/pytest -n auto -m "not large" tests/test_canary.py tests/test_secret.py tests/test_auth.py \
+	$(BIN)/pytest -n $(WORKERS) -m "not large" tests/test_canary.py tests/test_secret.py tests/test_auth.py \
 	  tests/test_client.py tests/test_transport.py tests/cli tests/acceptance/test_cli.py tests/acceptance/test_hiding.py
 
 fuzz: $(VENV)/.fuzz ## Fuzz answers, headers, config and spool for FUZZ_SECONDS in all

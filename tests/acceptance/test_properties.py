@@ -231,7 +231,7 @@ def test_one_session_that_goes_at_any_moment(seconds: list[int], leaving: slice)
     """Of a window that is cut, or of a dense second: none of the others is lost with it."""
     truth = [Session(key, second) for key, second in enumerate(seconds, 1)]
     for gone in truth[leaving]:
-        for when in range(1, 26):
+        for when in range(1, 26, 2):
             vendor = Vendor(replace(SMALL, page_size=1, max_offset=4), truth, seed=8)
             vendor.changes = [Change(when, gone, comes=False)]
             judge(run(vendor), [session for session in truth if session != gone], truth)
