@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from harvester.errors import HarvestError
 from harvester.lake.entries import Part
 
-ROW_GROUP = 32_768  # rows
+ROW_GROUP = 16_384  # rows
 COMPRESSION, LEVEL = "zstd", 1
 
 
