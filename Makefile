@@ -39,7 +39,7 @@ check: $(VENV)/.installed ## Lint, formatting, types, layers
 unit: $(VENV)/.installed ## Tests with branch coverage, then the large ones without
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not large" --cov --cov-report=term
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m large
+	$(BIN)/pytest -n $(WORKERS) --dist load --maxschedchunk 1 -m large
 
 crash: $(VENV)/.installed ## The crash tests of the disk, CRASHES times as many cases (5: every call with every error)
 	HARVESTER_CRASHES=$(CRASHES) $(BIN)/pytest -n $(WORKERS) tests/disk

@@ -21,10 +21,10 @@ class History:
     spike: int = 0
 
 
-# Pages of a hundred sessions: that of a year by days has a thousand of them.
+# In pages of a hundred sessions.
 HISTORIES = {
     "uniform": History(20_000, YEAR, 1.03 * 200),
-    "daily": History(100_000, YEAR, 1.05 * 1_000),
+    "daily": History(50_000, YEAR, 1.05 * 500),
     "burst": History(20_000, YEAR, 1.08 * 200),
     "sparse": History(300, 10 * YEAR, 5),
     "spike": History(12_000, YEAR, 1.15 * 120, spike=2_000),
