@@ -118,7 +118,7 @@ class Work:
         self._frontier.close()
 
     async def handed_out(self) -> None:
-        """Wait until all of it is being read: there is time to begin with another."""
+        """Wait until one of its fetchers has nothing left to do: there is time to begin with another."""
         await self._frontier.handed_out()
 
     @property
