@@ -45,7 +45,7 @@ def measure(sessions: int, rounds: int, processes: int, *flags: str) -> dict[str
     with tempfile.TemporaryDirectory() as name, server(Path(name), sessions=sessions) as source:
         folder = Path(name)
         harvest = partial(backfill, source, folder / "lake", *flags)
-        for count in (1, processes, processes):  # what is asked differs a little, and all of it is to be known
+        for count in (1, processes, processes):  # what is asked differs; all of it is to be known
             harvest("--processes", str(count))
         (folder / "questions.json").write_text(json.dumps(source.ask("questions")))
         costs = turns(
