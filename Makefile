@@ -27,7 +27,7 @@ test: $(VENV)/.installed ## The demo beside the checks, then all tests
 	@$(MAKE) --no-print-directory -j2 demo check
 	@$(MAKE) --no-print-directory unit
 
-bench: $(VENV)/.bench ## All benchmarks (an hour) into benchmarks/RESULTS.md; QUESTIONS="floor micro" for some
+bench: $(VENV)/.bench ## All benchmarks (some hours) into benchmarks/RESULTS.md; QUESTIONS="floor micro" for some
 	@$(BIN)/python -m benchmarks $(QUESTIONS)
 
 check: $(VENV)/.installed ## Lint, formatting, types, layers
