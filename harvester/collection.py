@@ -13,6 +13,7 @@ from harvester.lake.manifest import FAILED, GONE, STORED, Entries, Entry
 from harvester.lake.partial import NotWholeError, Partial, Proof
 from harvester.lake.shelf import Notes, Shelf, suffix_of
 from harvester.tally import Tally
+from harvester.task_group import TaskGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Collection:
         waiting = iter(todo)
         try:
             with shelf.noting() as notes:
-                async with asyncio.TaskGroup() as group:
+                async with TaskGroup() as group:
                     for number in range(min(self.concurrency, len(todo))):
                         group.create_task(self._work(waiting, shelf, known, notes), name=f"file {number}")
         finally:

@@ -11,7 +11,6 @@ rows enter the channel: a kill at any line loses nothing. Shared state changes i
 there are no locks.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -28,6 +27,7 @@ from harvester.lake.quarantine import Misfit
 from harvester.lake.sink import Sink
 from harvester.plan.density import Density
 from harvester.plan.frontier import Frontier, Lease
+from harvester.task_group import TaskGroup
 from harvester.window import Gap, Window
 
 _log = structlog.get_logger()
@@ -123,9 +123,9 @@ class Pipeline:
         self.ledger.learn({**self.reader.facts, **self.density.facts})
 
     async def _stages(self, channel: Channel[Harvest]) -> None:
-        async with asyncio.TaskGroup() as stages:
+        async with TaskGroup() as stages:
             stages.create_task(self._drain(channel), name="sink")
-            async with asyncio.TaskGroup() as pool:
+            async with TaskGroup() as pool:
                 for number in range(self.fetchers):
                     pool.create_task(self._fetch(channel), name=f"fetcher {number}")
             channel.close()

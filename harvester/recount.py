@@ -1,6 +1,5 @@
 """What the API counts today for the seconds that a lake holds, beside what the lake holds."""
 
-import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -17,6 +16,7 @@ from harvester.config import Job
 from harvester.lake.entries import Publication
 from harvester.lake.quarantine import Quarantined
 from harvester.lake.verify import Expected
+from harvester.task_group import TaskGroup
 from harvester.window import Window, subtract
 
 _MOST_PROBES = 8  # places to ask at
@@ -163,7 +163,7 @@ async def recount(
                 counts.append(await _counted(counter, held, bounds, window, narrow))
                 step(len(counts))
 
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for number in range(job.concurrency):
                 group.create_task(work(), name=f"count {number}")
     return sorted(counts, key=lambda count: count.window)

@@ -65,12 +65,13 @@ def joined(windows: Iterable[Window], seconds: Sequence[int], page_size: int) ->
 def damaged(
     ledger: Ledger, catalog: Catalog, _settled: Window | None, granularity: Granularity
 ) -> tuple[Window, ...]:
-    """Gaps, and what verify found; and, for no request more, what waits for the partitions of the gaps."""
+    """Gaps, what verify found, and what waits in the partitions of the gaps: these are published whole."""
     gaps = [gap.window for gap in ledger.gaps()]
     spans = [partition.span for gap in gaps for partition in partitions(granularity, gap)]
     coverage = catalog.coverage()
-    proven = [rest for item in ledger.proven_windows() for rest in subtract(item.window, coverage)]
-    waiting = [share for span in spans for share in shares(proven, span)]
+    windows = [*(item.window for item in ledger.proven_windows()), *ledger.open_windows()]
+    unpublished = [rest for window in windows for rest in subtract(window, coverage)]
+    waiting = [share for span in spans for share in shares(unpublished, span)]
     return merged([*gaps, *waiting, *(item.window for item in ledger.suspects())])
 
 

@@ -1,6 +1,5 @@
 """One page: from the spool if it arrived before, else from the API and into the spool."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -17,6 +16,7 @@ from harvester.errors import RequestError, ZoneError
 from harvester.records.decode import Decoded, Decoder, Quarantined
 from harvester.records.owner import Owner
 from harvester.records.redaction import Redaction
+from harvester.task_group import TaskGroup
 
 _MOST_UNKNOWN = 1_000  # keys that are named in the report
 UTC = {None, "Etc/GMT", "Etc/UTC", "GMT", "UTC"}
@@ -191,7 +191,7 @@ class PageSource:
         """
         wanted = list(offsets)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 tasks = [
                     group.create_task(
                         self.page(

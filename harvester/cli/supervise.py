@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
+from harvester.task_group import TaskGroup
+
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
@@ -44,7 +46,7 @@ async def supervise(work: Stoppable[T], display: Shown) -> tuple[T | None, list[
     report: T | None = None
     with _signals(work) as received:
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 shown = group.create_task(display.show(), name="display")
                 report = await work.run()
                 shown.cancel()

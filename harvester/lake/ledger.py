@@ -176,7 +176,7 @@ class Ledger:
         What was found before goes if it lies in ``within``, where the check was made; ``None`` is everywhere.
 
         Where the API counts otherwise today, answers from before are not to be replayed: their windows are
-        forgotten.
+        forgotten, and what these hold beyond is still to be read.
         """
         with self._database.transaction():
             start, end = (within.start, within.end) if within else (-(2**62), 2**62)
@@ -187,8 +187,7 @@ class Ledger:
                 found = (item.found_by, item.reason, now)
                 self._database.insert("suspect", self._name, span.start, span.end, *found)
                 if found_by == "count":
-                    query = "DELETE FROM window WHERE name = ? AND start < ? AND stop > ?"
-                    self._database.write(query, self._name, span.end, span.start)
+                    self._disbelieve(span)
 
     def suspects(self) -> list[Suspect]:
         """What verify found wrong and is not mended yet, oldest first."""
@@ -215,6 +214,15 @@ class Ledger:
             self._database.write("DELETE FROM gap WHERE name = ? AND start = ?", self._name, start)
             for rest in subtract(Window(start, stop), [within]):
                 self._note(Gap(rest, None, 0, reason), run)
+
+    def _disbelieve(self, span: Window) -> None:
+        """Forget the windows there; the rest of one that reaches beyond is to be read again."""
+        query = "SELECT start, stop FROM window WHERE name = ? AND start < ? AND stop > ?"
+        for row in self._database.all(query, self._name, span.end, span.start):
+            window = Window(*row)
+            self._forget(window)
+            for rest in subtract(window, [span]):
+                self._keep(rest, "open", 0)
 
     def _forget(self, window: Window) -> None:
         self._database.write("DELETE FROM window WHERE name = ? AND start = ?", self._name, window.start)

@@ -31,6 +31,7 @@ from harvester.processes.messages import Order, packed, receive
 from harvester.processes.permits import DOORS, Dealer, Permits
 from harvester.processes.worker import work
 from harvester.report import Figures, total
+from harvester.task_group import TaskGroup
 from harvester.todo import Stretch
 
 _log = structlog.get_logger()
@@ -109,7 +110,7 @@ class Coordinator:
         """
         rate = self._order.job.budget
         doors = {} if rate is None else {name: Permits(rate) for name in DOORS}
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for number in range(self._processes):
                 group.create_task(self._employ(number, run, doors), name=f"worker {number}")
 
@@ -134,7 +135,7 @@ class Coordinator:
                 for name, door in doors.items()
             }
             try:
-                async with asyncio.TaskGroup() as group:
+                async with TaskGroup() as group:
                     company = [group.create_task(self._listen(number, reader, dealers))]
                     company += [group.create_task(dealer.deal()) for dealer in dealers.values()]
                     await self._serve(number, run, books)

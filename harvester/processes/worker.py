@@ -23,6 +23,7 @@ from harvester.processes.messages import Caller, Order, orphaned, packed, receiv
 from harvester.processes.permits import SharedPace
 from harvester.processes.remote import RemoteCatalog, RemoteLedger
 from harvester.report import Figures, total
+from harvester.task_group import TaskGroup
 from harvester.todo import Stretch
 from harvester.work import Work, Workbench, quick_of, spool_of, workplace
 
@@ -52,7 +53,7 @@ class Worker:
         Raises:
             ExceptionGroup: What ended the work on one of them.
         """
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             company = [group.create_task(self._listen(reader)), group.create_task(self._tell())]
             await self._harvest()
             for task in company:
@@ -92,7 +93,7 @@ class Worker:
         The end of a stretch leaves fetchers idle, and so would the first page of the next.
         """
         room = asyncio.Semaphore(_ABREAST)
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             await room.acquire()
             while (stretch := self._next()) is not None:
                 work = await Work.prepared(bench, stretch)

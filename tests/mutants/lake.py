@@ -249,6 +249,12 @@ LAKE = (
         ("tests/lake/test_catalog.py::test_windows_and_gaps_go_when_all_their_seconds_are_covered",),
     ),
     Mutant(
+        "repair-leaves-a-hole",
+        "`repair` leaves unread what shared a window with seconds that the API counts otherwise",
+        (Edit(f"{_LAKE}/ledger.py", '                self._keep(rest, "open", 0)\n', "                pass\n"),),
+        ("tests/test_todo.py::test_a_repair_reads_all_of_a_partition_with_a_gap[count]",),
+    ),
+    Mutant(
         "evidence-overwritten",
         "`--keep-raw` replaces the evidence of an earlier reading",
         (Edit(f"{_LAKE}/spool.py", "_free_name(self._keep, path)", "self._keep / path.name"),),

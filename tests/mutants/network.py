@@ -210,4 +210,10 @@ NETWORK = (
         (Edit(f"{_API}/page_source.py", "            check_zone(news)\n", ""),),
         ("tests/acceptance/test_faults.py::test_what_no_repetition_mends_ends_the_run_at_once[zone]",),
     ),
+    Mutant(
+        "failure-looks-like-cancellation",
+        "on Python 3.11.2, the first timeout after a failed round ends a service",
+        (Edit("harvester/task_group.py", "                task.uncancel()\n", "                pass\n"),),
+        ("tests/test_task_group.py::test_a_group_that_failed_leaves_no_request_to_cancel",),
+    ),
 )
