@@ -13,6 +13,8 @@ from harvester.errors import HarvestError, RateLimitedError, TransportError, Una
 from tests.asking import FORM, METHOD, OK, Longest, Vendor, error, fetch_many, now, seconds
 from tests.keys import CREDENTIALS
 
+pytestmark = pytest.mark.large
+
 AWAY = TransportError("api.example: Connection refused")
 MINUTE = 60
 HOUR = 3600

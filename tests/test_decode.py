@@ -73,6 +73,7 @@ def test_no_records_are_an_empty_batch() -> None:
     assert decoded(page()).batch.num_rows == 0
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from harvester.datasets import CALLS, Field, Kind
 from harvester.records.decode import Decoder
 from harvester.records.salvage import Damaged, slices, split
 from tests.test_schema import SMALL
+
+pytestmark = pytest.mark.large
 
 STEADY = settings(deadline=None, derandomize=True)  # the same examples every time, and no clock
 

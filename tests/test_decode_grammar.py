@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from harvester.records.decode import Decoder
 from harvester.records.salvage import slices
 from tests.test_decode_anything import FITTING, STEADY, fit_object, objects
 from tests.test_schema import SMALL
+
+pytestmark = pytest.mark.large
 
 ODD_NUMBERS = st.sampled_from(
     [

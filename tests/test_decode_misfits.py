@@ -101,6 +101,7 @@ MISFITS = [
 ]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(("path", "value", "reason"), MISFITS, ids=[f"{p}={v[:24]!r}" for p, v, _ in MISFITS])
 @pytest.mark.parametrize("before", [0, 1, 2])
 def test_a_value_that_does_not_fit_is_quarantined(path: str, value: bytes, reason: str, before: int) -> None:

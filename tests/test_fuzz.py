@@ -9,6 +9,8 @@ from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS
 from tests.test_decode_anything import STEADY
 
+pytestmark = pytest.mark.large
+
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_seed_is_borne(name: str) -> None:

@@ -84,6 +84,7 @@ def test_documented_records_are_orderly(drawn: list[dict[str, object]], *, space
     assert accepted(text) or any(str(amount) == "-0.0" or abs(amount) >= 2**53 for amount in amounts)
 
 
+@pytest.mark.large
 @STEADY
 @given(raws=st.lists(records(), max_size=3))
 def test_odd_answers_are_read_alike_or_left_alone(raws: list[bytes]) -> None:

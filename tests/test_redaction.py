@@ -49,6 +49,7 @@ def hidden(fields: tuple[Field, ...], value: Any, *, urls: bool, numbers: bool) 
     return row
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(("urls", "numbers"), [(True, False), (False, True), (True, True)])
 @STEADY
 @given(records=st.lists(objects(CALLS.fields, strange=False), max_size=2))

@@ -24,6 +24,7 @@ JSON = st.recursive(
 TEXT = st.text(alphabet=r'{}[],:"\ ab', max_size=12)
 
 
+@pytest.mark.large
 @STEADY
 @given(
     records=st.lists(JSON),

@@ -44,6 +44,8 @@ from tests.acceptance.family import (
 from tests.acceptance.harness import DAY
 from tests.acceptance.oracle import exact
 
+pytestmark = pytest.mark.large
+
 BY = pytest.mark.parametrize("children_by", ["token", "parameter"])
 INCLUDED = pytest.mark.parametrize("included", [False, True], ids=["apart", "included"])
 PARAMETERS = {"child_account_id", "children_calls_only", "children_transactions_only"}
@@ -82,7 +84,6 @@ async def test_a_token_is_enough_for_methods_that_know_no_children(tmp_path: Pat
             assert it.verdict(account) == exact(it.truth(account).total)
 
 
-@pytest.mark.large
 @pytest.mark.parametrize("seconds", [0.2, 1.5, 3.0])
 async def test_cut_off_at_any_moment_it_goes_on(tmp_path: Path, seconds: float) -> None:
     """The next run completes each account, and asks again only for answers that had not arrived."""
@@ -198,7 +199,6 @@ async def test_what_does_not_fit_is_its_owners(tmp_path: Path) -> None:
         assert all(result.is_sound for result in (await it.verify()).values())
 
 
-@pytest.mark.large
 async def test_one_budget_serves_all(tmp_path: Path) -> None:
     """No more than R + 1 requests arrive in any second, though each account begins anew."""
     async with home(tmp_path, histories(records=12)) as it:

@@ -28,6 +28,7 @@ def check_rows(it: Home, account: Account) -> None:
     assert found == sorted(tuple(record[name] for name in COLUMNS) for record in records)
 
 
+@pytest.mark.large
 @SITUATIONS
 async def test_each_account_by_report(
     tmp_path: Path, children_by: str, *, included: bool, same_ids: bool

@@ -81,6 +81,7 @@ def test_verify_and_repair(served: Served, tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.large
 def test_a_gap_is_told_by_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """P10: backfill and repair end with 3 as long as something is not proven, let through or not."""
     day = notation.span("2024-01-01", "2024-01-03")
@@ -223,6 +224,7 @@ def test_a_role_that_may_not(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert "Supervisor" in text
 
 
+@pytest.mark.large
 def test_reports_that_take_a_while(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The emulator's reports may be slow, and the first ones may fail: another is ordered, and waited for."""
     slow = ("--sessions", "50", "--to", "2024-01-03", "--report-seconds", "1", "--failing-reports", "1")

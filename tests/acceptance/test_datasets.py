@@ -24,6 +24,8 @@ from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
 from tests.acceptance.process import served_process
 
+pytestmark = pytest.mark.large
+
 START, END = SPRING - 4 * DAY, SPRING
 AUDITED = "cmd_name IN ('AddUser', 'AddSkill') AND ip IN ('10.1.0.3', '10.1.1.4', '10.1.2.5')"
 PAGED = [dataset for dataset in DATASETS.values() if dataset.paged]
@@ -38,7 +40,6 @@ def histories(records: int, **settings: object) -> dict[str, SyntheticAccount]:
     }
 
 
-@pytest.mark.large
 @OTHERS
 @pytest.mark.parametrize("inclusive", [True, False], ids=["inclusive", "exclusive"])
 async def test_the_lake_equals_the_history(tmp_path: Path, dataset: Dataset, inclusive: bool) -> None:  # noqa: FBT001
@@ -55,7 +56,6 @@ async def test_the_lake_equals_the_history(tmp_path: Path, dataset: Dataset, inc
         assert "timezone" not in parameters
 
 
-@pytest.mark.large
 @OTHERS
 async def test_a_dense_second_is_read_from_both_ends(tmp_path: Path, dataset: Dataset) -> None:
     """It holds more than paging reaches from one."""
@@ -66,7 +66,6 @@ async def test_a_dense_second_is_read_from_both_ends(tmp_path: Path, dataset: Da
         assert it.verdict(START, END, dataset=dataset) == exact(13_000)
 
 
-@pytest.mark.large
 async def test_a_dataset_with_nothing_to_choose_is_proven_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,7 +81,6 @@ async def test_a_dataset_with_nothing_to_choose_is_proven_all_the_same(
         assert not {"desc_order", "with_total_count"} & parameters
 
 
-@pytest.mark.large
 @pytest.mark.parametrize("dataset", [ACD, AUDIT], ids=lambda dataset: dataset.name)
 @pytest.mark.parametrize("beyond", ["error", "clamp"])
 @pytest.mark.parametrize(

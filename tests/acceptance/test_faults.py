@@ -11,6 +11,8 @@ from harvester.errors import HarvestError, RefusedError, ZoneError
 from tests.acceptance.harness import DAY, SPRING, small_bench
 from tests.acceptance.oracle import exact
 
+pytestmark = pytest.mark.large
+
 START, END = SPRING - 6 * DAY, SPRING
 
 
@@ -18,7 +20,6 @@ def _account() -> SyntheticAccount:
     return SyntheticAccount(1_300, START, END, seed=12)
 
 
-@pytest.mark.large
 @pytest.mark.parametrize(
     "kind",
     [
@@ -86,7 +87,6 @@ async def test_records_that_do_not_fit_go_to_quarantine(tmp_path: Path, kind: st
         assert (verdict.missing, verdict.surplus) == (report.quarantined, 0)
 
 
-@pytest.mark.large
 @pytest.mark.parametrize("kind", ["missing_total", "text_total", "wrong_count", "html_200"])
 async def test_an_api_that_never_makes_sense(tmp_path: Path, kind: str) -> None:
     """Nothing is published and success is not claimed, when no answer can be proven."""
@@ -100,7 +100,6 @@ async def test_an_api_that_never_makes_sense(tmp_path: Path, kind: str) -> None:
         assert not list((tmp_path / "lake").rglob("*.parquet"))
 
 
-@pytest.mark.large
 async def test_a_total_that_is_always_wrong(tmp_path: Path) -> None:
     """One too many everywhere: differences of totals still prove what they prove, the rest is a gap."""
     async with small_bench(tmp_path, _account(), faults=Faults((Fault("wrong_total", share=1.0),))) as it:

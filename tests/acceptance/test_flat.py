@@ -20,6 +20,8 @@ from harvester.window import Window, as_text
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.unnested import compare
 
+pytestmark = pytest.mark.large
+
 START, END = SPRING - 3 * DAY, SPRING
 TABLES = CALLS.tables
 README = Path(__file__).parents[2] / "README.md"

@@ -16,6 +16,8 @@ from tests.acceptance.oracle import exact
 from tests.test_decode import DECODER, page, sample, with_value
 from tests.test_decode_anything import STEADY
 
+pytestmark = pytest.mark.large
+
 PATHS = [
     "../../../stolen",
     "/etc/passwd",

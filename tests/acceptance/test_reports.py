@@ -221,6 +221,7 @@ async def test_bounds_may_mean_anything(
         assert (report.outcome, report.rows, report.reports) == ("complete", 200 if dense else 2, 1)
 
 
+@pytest.mark.large
 def test_the_command_reads_by_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As users type it; whose key may order but not download is told which roles may."""
     days = ("--from", "2024-05-01", "--to", "2024-05-03")

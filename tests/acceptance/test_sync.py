@@ -21,6 +21,8 @@ from tests.acceptance.living import Living, LivingAccount
 from tests.acceptance.oracle import exact
 from tests.acceptance.syncing import Watched, watched
 
+pytestmark = pytest.mark.large
+
 HOUR = 3_600
 BEGINS = SPRING + 3 * DAY + 12 * HOUR
 SPAN = Window(SPRING, BEGINS - HOUR)

@@ -24,6 +24,8 @@ from harvester.window import Window, as_text
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
 
+pytestmark = pytest.mark.large
+
 START, END = SPRING - 4 * DAY, SPRING
 ROWS = 4 * 24 * 6
 
@@ -197,7 +199,6 @@ def _legalise(folder: Path, path: Path) -> None:
     ledger.close()
 
 
-@pytest.mark.large
 @pytest.mark.parametrize("from_inclusive", [True, False])
 @pytest.mark.parametrize("to_inclusive", [True, False])
 async def test_the_api_is_asked_again(tmp_path: Path, from_inclusive: bool, to_inclusive: bool) -> None:  # noqa: FBT001

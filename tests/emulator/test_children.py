@@ -100,6 +100,7 @@ async def test_refusals_of_the_list(ask: Ask, parameters: dict[str, Any], role: 
     assert caught.value.code == code
 
 
+@pytest.mark.large
 @pytest.mark.real_time
 @EACH
 @pytest.mark.parametrize("included", [False, True], ids=["apart", "included"])

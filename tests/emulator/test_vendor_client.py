@@ -17,7 +17,7 @@ from voximplant.apiclient import VoximplantAPI, VoximplantException
 from harvester.emulator import Behaviour, Emulator, SyntheticAccount, example, serve
 from tests.emulator.asking import PRIVATE_KEY
 
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.large, pytest.mark.real_time]
 
 START = datetime(2024, 5, 29, tzinfo=UTC)
 RANGE = {"from_date": START, "to_date": START + timedelta(days=1)}

@@ -18,6 +18,8 @@ from harvester.lake.soundness import APPLICATION_ID
 from harvester.window import Gap
 from tests.lake.history import hours
 
+pytestmark = pytest.mark.large
+
 MUTATIONS = 1_000
 LEAST_REFUSED = 350
 LEAST_COMMITS = 20
@@ -121,7 +123,6 @@ def _sqlite_sees(path: Path) -> bool:
         connection.close()
 
 
-@pytest.mark.large
 def test_a_mutated_ledger_is_refused_or_equal(quick_folder: Path) -> None:
     """1,000 mutations of the file or its log: no other error, no content that SQLite could have seen."""
     original = quick_folder / "ledger.sqlite"

@@ -47,6 +47,7 @@ def _take_over(root: Path) -> None:
         other.submit(asyncio.run, harvest()).result()
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     ("owner", "name", "after"),
     [

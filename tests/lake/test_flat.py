@@ -137,6 +137,7 @@ async def test_a_partition_without_records_has_no_files(lake: Lake) -> None:
     assert [part.rows for part in file.files] == [0, 0, 0]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("renamed", list(product([False, True], repeat=3)), ids=str)
 @pytest.mark.parametrize("is_new", [False, True], ids=["over old files", "over none"])
 async def test_any_renames_that_a_crash_leaves_are_finished(
@@ -160,6 +161,7 @@ async def test_any_renames_that_a_crash_leaves_are_finished(
     assert_whole(lake, hours(0, 24))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("after", range(7))
 async def test_a_kill_between_two_renames(tmp_path: Path, after: int) -> None:
     """P4: who reads from the sessions never misses what belongs to a new one, and the next start ends it."""

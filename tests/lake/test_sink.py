@@ -45,6 +45,7 @@ async def in_order(tmp_path: Path, row_group: int) -> dict[str, bytes]:
         return lake.files()
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("order", list(permutations(CUTS))[1::60])
 async def test_windows_in_any_order_give_the_same_files(
     lake: Lake, in_order: dict[str, bytes], order: list[tuple[int, int]]
@@ -60,6 +61,7 @@ async def test_windows_in_any_order_give_the_same_files(
     assert sink.published.bytes == sum(map(len, in_order.values()))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("order", list(permutations(CUTS))[::144])
 async def test_a_partition_cut_by_runs_gives_the_file_of_one_run(
     lake: Lake, in_order: dict[str, bytes], order: list[tuple[int, int]]

@@ -251,7 +251,13 @@ LAKE = (
     Mutant(
         "repair-leaves-a-hole",
         "`repair` leaves unread what shared a window with seconds that the API counts otherwise",
-        (Edit(f"{_LAKE}/ledger.py", '                self._keep(rest, "open", 0)\n', "                pass\n"),),
+        (
+            Edit(
+                f"{_LAKE}/ledger.py",
+                '                self._keep(rest, "open", 0)\n',
+                "                pass\n",
+            ),
+        ),
         ("tests/test_todo.py::test_a_repair_reads_all_of_a_partition_with_a_gap[count]",),
     ),
     Mutant(

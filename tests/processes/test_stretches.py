@@ -11,6 +11,8 @@ from harvester.lake.ledger import Ledger
 from harvester.processes.stretches import stretches
 from harvester.window import Window, merged
 
+pytestmark = pytest.mark.large
+
 DAY = 86_400
 START = 1_704_067_200  # 2024-01-01
 

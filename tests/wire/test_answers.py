@@ -24,6 +24,8 @@ from tests.wire.case import OTHER, RECORD, Act, Case, answer
 from tests.wire.framing import BOMBS, BREAKS, FRAMES
 from tests.wire.server import Visit, playing, serving
 
+pytestmark = pytest.mark.large
+
 CASES = (*BREAKS, *CODINGS, *FRAMES, *BANS, *STATUSES, *ENVELOPES, *DOCUMENTS, *REDIRECTS, *BOMBS)
 LIMITS = Limits(connections=4, body_bytes=2 << 20)
 
