@@ -14,18 +14,18 @@ UV := $(shell command -v uv 2>/dev/null)
 # The tests start the program hundreds of times: it is compiled once, whatever a shell says of bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench check unit properties simulate crash canary fuzz mutants lock clean help
+.PHONY: demo test bench check unit large properties simulate crash canary fuzz mutants lock clean help
 .DELETE_ON_ERROR:
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.installed ## Harvest a synthetic quarter into ./demo-lake and look at it
 	@$(BIN)/python -m benchmarks.demo demo-lake
 
-test: $(VENV)/.installed ## The demo beside the checks, then all tests
-	@$(MAKE) --no-print-directory -j2 demo check
-	@$(MAKE) --no-print-directory unit
+test: $(VENV)/.installed ## The demo, the checks and all tests, side by side: each tells all when it is done
+	@$(MAKE) --no-print-directory -j3 --output-sync=target demo check unit WORKERS=1 & beside=$$!; \
+	$(MAKE) --no-print-directory large; large=$$?; wait $$beside && exit $$large
 
 bench: $(VENV)/.bench ## All benchmarks (some hours) into benchmarks/RESULTS.md; QUESTIONS="floor micro" for some
 	@$(BIN)/python -m benchmarks $(QUESTIONS)
@@ -36,9 +36,11 @@ check: $(VENV)/.installed ## Lint, formatting, types, layers
 	$(BIN)/mypy harvester tests benchmarks
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.installed ## Tests with branch coverage, then the large ones without
+unit: $(VENV)/.installed ## Tests with branch coverage
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not large" --cov --cov-report=term
+
+large: $(VENV)/.installed ## Large histories, whole runs and the simulation, without: tracing doubles their time
 	$(BIN)/pytest -n $(WORKERS) --dist load --maxschedchunk 1 -m large
 
 crash: $(VENV)/.installed ## The crash tests of the disk, CRASHES times as many cases (5: every call with every error)

@@ -34,7 +34,7 @@ START = 1_711_929_600 - 900  # a quarter of an hour before a month, a day and an
 SECONDS = 1_800
 # Of each of nine tests; always the same ones, unless another number is asked for: then new ones each time.
 EXPLORED = os.environ.get("HARVESTER_CASES")
-CASES = int(EXPLORED or 100)
+CASES = int(EXPLORED or 60)
 MOST_REQUESTS = 20_000  # far above what 80 sessions can need: it ends
 MEMORY = Path("/dev/shm")  # noqa: S108  (a file system in memory, where there is one: thousands of small lakes)
 
