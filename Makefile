@@ -10,6 +10,8 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# Most of what is installed is never imported: Python compiles the rest when it is, on all cores.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 # The tests start the program hundreds of times: it is compiled once, whatever a shell says of bytecode.
 unexport PYTHONDONTWRITEBYTECODE
@@ -80,8 +82,8 @@ ifdef UV
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 else
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --require-hashes -r requirements/test.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 endif
 	@touch $@
 
@@ -89,7 +91,7 @@ $(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.installed
 ifdef UV
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/fuzz.txt
 else
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(PIP) --require-hashes -r requirements/fuzz.txt
 endif
 	@touch $@
 
@@ -97,7 +99,7 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.installed
 ifdef UV
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/bench.txt
 else
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	$(PIP) --require-hashes -r requirements/bench.txt
 endif
 	@touch $@
 
