@@ -34,6 +34,7 @@ from harvester.records.flat import Flat
 from harvester.recount import Count, Held, recount
 from harvester.refused import refusals
 from harvester.window import Gap, Window, merged, subtract
+from harvester.work import spool_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,9 @@ class Verify:
         result = replace(result, counts=tuple(counts), requests=meter.requests)
         texts = (((count.window,), count.text) for count in result.differing)
         ledger.accuse("count", _suspects("count", texts), self.now())
+        # What is suspect no more may have been read in part by a run that was killed: nobody needs that.
+        catalog.forget_published()
+        spool_of(job, layout).keep_only(ledger.window_starts())
         return result
 
     def _look(self, expected: Expected, files: Sequence[Publication]) -> list[Finding]:

@@ -24,8 +24,7 @@ class Opening:
     Attributes:
         question: What was asked.
         page: The first page of the answer.
-        begun: Pages of the window before that reach into the first second of this one, by at least two pages'
-            worth: none if they hold less.
+        begun: Pages of the window before that reach into its first second; none if by less than two pages.
         longer: What it was before its window was cut.
     """
 
@@ -33,6 +32,10 @@ class Opening:
     page: ReadPage
     begun: Sequence[ReadPage] = ()
     longer: "Opening | None" = None
+
+    def asked(self, number: int) -> Question:
+        """What page ``number`` answers; the first and the third are the longer window's, if it was cut."""
+        return self.longer.question if self.longer and number in {0, 2} else self.question
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +126,7 @@ class Prover:
         return None
 
     async def _whole(self, opening: Opening, total: int) -> Proof:
-        pages = await self._pages(opening, total)
-        return Proof(self._window, await self._complete(pages, total))
+        return Proof(self._window, await self._complete(await self._pages(opening, total), total))
 
     async def _head(self, opening: Opening, total: int) -> Proof:
         pages: Sequence[ReadPage] = await self._pages(opening, total)
@@ -137,13 +139,14 @@ class Prover:
             # The bound is inclusive, it shows: what follows, and the file of its answers, is another's.
             question = self._bounds.question(self._window)
             page = await self._first(start, question)
-            return await self.prove(replace(opening, question=question, page=page))
+            return await self.prove(replace(opening, question=question, page=page, longer=None))
         following = await self._following(opening.question, last)
         if following.page.total is None or following.page.oldest != last:
             raise ContradictionError(f"the records of second {last} came and went", expected=total)
         proven = await self._complete(pages, total - following.page.total, before=last)
-        begun = self._carried(opening.question, pages, last)
-        return Proof(Window(start, last), proven, replace(following, begun=begun))
+        return Proof(
+            Window(start, last), proven, replace(following, begun=self._carried(opening, pages, last))
+        )
 
     async def _following(self, question: Question, second: int) -> Opening:
         """What comes from ``second`` on. A record is known to lie there, so the answer tells of the bound."""
@@ -158,7 +161,7 @@ class Prover:
         question = replace(question, start=start)
         return Opening(question, await self._first(second, question))
 
-    def _carried(self, question: Question, pages: Sequence[ReadPage], turn: int) -> Sequence[ReadPage]:
+    def _carried(self, opening: Opening, pages: Sequence[ReadPage], turn: int) -> Sequence[ReadPage]:
         """What reaches into the second ``turn``, for the window that starts there; its answers go along."""
         columns, size = self._source.columns, self._source.page_size
         ends = [only(page, turn, columns) for page in pages]
@@ -166,7 +169,7 @@ class Prover:
             return ()
         here, there = self._file(self._window.start), self._file(turn)
         for number, end in enumerate(ends):
-            answer = here.get(key := question.key(number * size))
+            answer = here.get(key := opening.asked(number).key(number * size))
             if end.count and answer is not None:
                 there.append(key, *answer)
         return [end for end in ends if end.count]
@@ -184,7 +187,7 @@ class Prover:
         longer = opening.longer
         # The shorter question's total is younger than the first page. If the longer one's, asked still later
         # with a page that is needed anyway, is the old one, then nothing came or went in between.
-        instead = {2 * size: longer.question} if longer else {}
+        instead = {2 * size: opening.asked(2)} if longer else {}
         rest = await self._source.pages(self._file(self._window.start), opening.question, offsets, instead)
         pages = [opening.page, *rest]
         self._source.caps.check((0, *offsets), pages)

@@ -16,7 +16,11 @@ from harvester.emulator import Behaviour, Fault, Faults, ListedAccount
 from harvester.errors import LakeError, LakeLockedError
 from harvester.inspection import damages, holdings
 from harvester.lake.catalog import Catalog
+from harvester.lake.database import Database
+from harvester.lake.entries import Suspect
+from harvester.lake.ledger import Ledger
 from harvester.lake.lock import owned
+from harvester.lake.spool import Spool
 from harvester.report import Report
 from harvester.todo import damaged
 from harvester.verification import Verification, Verify
@@ -354,3 +358,20 @@ async def test_a_publication_cut_short_is_no_finding(tmp_path: Path, monkeypatch
         monkeypatch.undo()
         result = await _verify(it)
         assert (result.findings, result.files > 0) == ((), True)
+
+
+async def test_what_a_killed_reading_of_sound_seconds_left_is_cleared_away(tmp_path: Path) -> None:
+    """They were suspect, and the API counts what the lake holds: nobody needs their answers any more."""
+    async with bench(tmp_path, _account()) as it:
+        await it.harvest(START, END)
+        workshop = tmp_path / "lake" / "_harvester"
+        day = Window(START + DAY, START + 2 * DAY)
+        with Database.open(workshop / "ledger.sqlite") as database:
+            ledger = Ledger(database, "calls")
+            ledger.accuse("count", [Suspect(day, "count", "another count")], 0.0)
+            ledger.record(day, waiting=[day], run=1)
+        Spool(workshop / "spool" / "calls").file(day.start).append("a page", "identity", b"{}")
+        assert (await _verify(it, against_api=True)).is_sound
+        (holding,) = holdings(tmp_path / "lake")
+        assert (holding.suspects, holding.waiting) == ([], 0)
+        assert list((workshop / "spool").rglob("*.spool")) == []

@@ -195,4 +195,17 @@ PROOF = (
         ),
         ("tests/acceptance/test_sync.py::test_what_is_unfinished_is_read_again_when_it_is_due",),
     ),
+    Mutant(
+        "cut-window-loses-answers",
+        "of a window that was cut, pages asked for the longer one are lost to the dense second behind it",
+        (
+            Edit(
+                f"{_API}/proof.py",
+                "return self.longer.question if self.longer and number in {0, 2} else self.question",
+                "return self.question",
+            ),
+            Edit(f"{_API}/proof.py", "{2 * size: opening.asked(2)}", "{2 * size: longer.question}"),
+        ),
+        ("tests/test_proof.py::test_what_reaches_into_a_dense_second_goes_along_when_the_window_was_cut[2]",),
+    ),
 )

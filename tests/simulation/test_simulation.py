@@ -45,10 +45,12 @@ def test_a_seed_goes_the_same_way_in_every_process() -> None:
 @pytest.mark.parametrize(
     "seed",
     [
-        pytest.param("2414", id="what runs among published records leaves them covered by file and ledger"),
+        pytest.param("2414", id="what runs among published records stays covered"),
         pytest.param("3597", id="a window between a gap and what the API counts otherwise is read again"),
+        pytest.param("5905", id="what reaches from a cut window into a dense second can be replayed"),
+        pytest.param("6112", id="verify clears away what nobody needs"),
     ],
 )
 def test_seeds_that_once_failed(seed: str) -> None:
-    """P1, P4: each showed a defect that two thousand seeds had not shown."""
+    """P1, P4, P5: each showed a defect that two thousand seeds had not shown."""
     assert "no failure in 1 runs" in _run(seed)

@@ -1,0 +1,66 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+import pytest
+
+from harvester.api.page_source import PageSource
+from harvester.api.question import Bounds
+from harvester.api.reader import Reader
+from harvester.datasets import CALLS
+from harvester.window import Window
+from tests.acceptance.vendor import Session, Vendor
+
+START = 1_711_929_600
+SMALL = replace(CALLS, page_size=2, max_offset=6)
+
+
+@dataclass
+class Kept:
+    """The answers of one window, in memory."""
+
+    pages: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+
+    def get(self, key: str) -> tuple[str, bytes] | None:
+        """A page."""
+        return self.pages.get(key)
+
+    def append(self, key: str, encoding: str, body: bytes) -> None:
+        """Keep one."""
+        self.pages[key] = encoding, body
+
+    def answers(self) -> Iterator[tuple[str, bytes]]:
+        """All of them."""
+        yield from self.pages.values()
+
+    def clear(self) -> None:
+        """Forget them."""
+        self.pages.clear()
+
+
+@dataclass
+class Answers:
+    """The answers of all windows."""
+
+    files: dict[int, Kept] = field(default_factory=dict)
+
+    def file(self, start: int) -> Kept:
+        """Those of one."""
+        return self.files.setdefault(start, Kept())
+
+
+@pytest.mark.parametrize("before", [1, 2, 3])
+async def test_what_reaches_into_a_dense_second_goes_along_when_the_window_was_cut(before: int) -> None:
+    """Its first page, and one of the others, were asked for the longer window: they lie in the spool, too."""
+    seconds = [START, START + 1, START + 2][:before] + 9 * [START + 5] + 6 * [START + 80]
+    vendor = Vendor(SMALL, [Session(key, second) for key, second in enumerate(seconds, 1)])
+    reader = Reader(PageSource(SMALL, {}, vendor), Answers(), Bounds({}))
+    await reader.look(Window(START, START + 100))
+    first = await reader.read(Window(START, START + 60))
+    assert first.rest == Window(START + 5, START + 60)
+    dense = await reader.read(first.rest)
+    assert dense.harvest is not None
+    assert dense.harvest.window == Window(START + 5, START + 6)
+    assert dense.harvest.rows == 9
+    replayed = pa.Table.from_batches(reader.replay(dense.harvest.window))
+    assert replayed.equals(pa.Table.from_batches(dense.harvest.batches))
