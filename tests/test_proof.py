@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from harvester.api.page_source import PageSource
+from harvester.api.pages import Columns, sorted_rows
 from harvester.api.question import Bounds
 from harvester.api.reader import Reader
 from harvester.datasets import CALLS
@@ -64,3 +65,38 @@ async def test_what_reaches_into_a_dense_second_goes_along_when_the_window_was_c
     assert dense.harvest.rows == 9
     replayed = pa.Table.from_batches(reader.replay(dense.harvest.window))
     assert replayed.equals(pa.Table.from_batches(dense.harvest.batches))
+
+
+@pytest.mark.parametrize("order", [(True, False), (False, True), (True, None), (None, True)])
+def test_of_a_record_that_came_while_it_ran_and_after_the_final_one_counts(
+    order: tuple[bool | None, bool | None],
+) -> None:
+    """Whichever lies first in the spool; what does not say that it runs is final."""
+    columns = Columns("start_date", "call_session_history_id", "active")
+    batches = [
+        pa.RecordBatch.from_pylist(
+            [{"start_date": START, "call_session_history_id": 7, "active": runs}],
+            pa.schema(
+                [
+                    ("start_date", pa.timestamp("s", "UTC")),
+                    ("call_session_history_id", pa.int64()),
+                    ("active", pa.bool_()),
+                ]
+            ),
+        )
+        for runs in order
+    ]
+    (row,) = pa.Table.from_batches(sorted_rows(batches, columns, Window(START, START + 1))).to_pylist()
+    assert not row["active"]
+
+
+@pytest.mark.parametrize(("proven", "kept"), [(3, False), (4, True), (5, True)])
+async def test_answers_that_hold_more_than_was_proven_are_not_kept(proven: int, kept: bool) -> None:  # noqa: FBT001
+    """What went meanwhile would always come back with them; too few of them serve again all the same."""
+    window, answers = Window(START, START + 10), Answers()
+    vendor = Vendor(SMALL, [Session(key, START + key) for key in range(4)])
+    reader = Reader(PageSource(SMALL, {}, vendor), answers, Bounds({}))
+    await reader.read(window)
+    replayed = reader.replayed(window, proven)
+    assert (replayed is not None) == (proven == 4)
+    assert bool(answers.file(START).pages) == kept

@@ -134,6 +134,9 @@ def without(page: ReadPage, second: int, columns: Columns) -> ReadPage:
 def sorted_rows(batches: Iterable[pa.RecordBatch], columns: Columns, window: Window) -> list[pa.RecordBatch]:
     """The different records of the owner inside ``window``, by time, then key.
 
+    Of a record that came twice, and ran when it came once, the final one counts, whichever came first: pages
+    of a second that was read again lie in the spool behind those that they replace.
+
     Raises:
         ContradictionError: A record came twice with different times.
     """
@@ -145,13 +148,21 @@ def sorted_rows(batches: Iterable[pa.RecordBatch], columns: Columns, window: Win
     if not pc.all(inside, min_count=0).as_py():
         table = table.filter(inside)
     if not _strictly_sorted(table, columns):
-        table = table.sort_by([(columns.time, "ascending"), (columns.key, "ascending")])
+        table = table.take(_order(table, columns))
         keys = table[columns.key].combine_chunks()
         first = pa.array([True] * min(1, len(keys)), pa.bool_())
         table = table.filter(pa.concat_arrays([first, pc.not_equal(keys[:-1], keys[1:])]))
         if pc.count_distinct(table[columns.key]).as_py() != table.num_rows:
             raise ContradictionError("a record came twice with different times", received=table.num_rows)
     return [batch for batch in table.to_batches() if batch.num_rows]
+
+
+def _order(table: pa.Table, columns: Columns) -> pa.Array:
+    """Where the rows are by time, then key, then what runs last."""
+    named = {"time": table[columns.time], "key": table[columns.key]}
+    if columns.running is not None:
+        named["running"] = pc.fill_null(table[columns.running], fill_value=False)
+    return pc.sort_indices(pa.table(named), sort_keys=[(name, "ascending") for name in named])
 
 
 def running_in(

@@ -208,4 +208,16 @@ PROOF = (
         ),
         ("tests/test_proof.py::test_what_reaches_into_a_dense_second_goes_along_when_the_window_was_cut[2]",),
     ),
+    Mutant(
+        "first-version-counts",
+        "of a record that came while it ran and when it had ended, the first is read back from the spool",
+        (
+            Edit(
+                f"{_API}/pages.py",
+                'named["running"] = pc.fill_null(table[columns.running], fill_value=False)',
+                "pass",
+            ),
+        ),
+        ("tests/test_proof.py::test_of_a_record_that_came_while_it_ran_and_after_the_final_one_counts",),
+    ),
 )

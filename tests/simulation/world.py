@@ -179,9 +179,15 @@ def _is_plain(scenario: Scenario) -> bool:
     shuffled = scenario.lives[-1].behaviour.order == "shuffled"
     # The look-back of sync is asked for again on purpose.
     renewed = any(life.does == "sync" for life in scenario.lives)
+    crowds = Counter(session.second for session in scenario.sessions)
+    # What does not fit has no key: pages that reach into a crowded second are not known again by it.
+    odd = any(
+        session.poisoned and crowds[session.second] >= 2 * scenario.dataset.page_size
+        for session in scenario.sessions
+    )
     # Reports are counted twice, before and after, and judged by their orders; caps are found by asking.
     otherwise = scenario.by_report or not scenario.dataset.caps_published
-    return not (troubled or unsteady or shuffled or renewed or otherwise or scenario.beyond)
+    return not (troubled or unsteady or odd or shuffled or renewed or otherwise or scenario.beyond)
 
 
 def _here(life: _Lived, hear: _Hears) -> None:
