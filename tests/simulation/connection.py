@@ -191,7 +191,9 @@ class ClientEnd(End):
         super().write(data)
 
     def receive(self, piece: bytes) -> None:
-        """Note a pause that is asked for, when its answer is whole."""
+        """Note a pause that is asked for, when its answer is whole; one that was given up hears nothing."""
+        if self._closing:
+            return
         self._answer += piece
         head, found, body = self._answer.partition(b"\r\n\r\n")
         asked, length = _AFTER.search(head), _LENGTH.search(head)
