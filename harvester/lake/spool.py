@@ -134,9 +134,13 @@ class Spool:
         A crash came before they were freed. Once this returns no file that was dropped comes back, not even
         after a power cut, to answer for a window that starts there later.
 
+        Without the folder there is nothing to drop: a recovered lake has none before it is read again.
+
         Raises:
             OSError: The disk refuses it.
         """
+        if not self._folder.exists():
+            return
         for path in self._folder.glob("*.spool"):
             if int(path.stem) not in starts:
                 self._drop(path)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from harvester.lake.database import Database
 from harvester.lake.entries import Suspect
 from harvester.lake.ledger import Ledger
 from harvester.lake.lock import owned
+from harvester.lake.recover import rebuild
 from harvester.lake.spool import Spool
 from harvester.report import Report
 from harvester.todo import damaged
@@ -375,3 +377,12 @@ async def test_what_a_killed_reading_of_sound_seconds_left_is_cleared_away(tmp_p
         (holding,) = holdings(tmp_path / "lake")
         assert (holding.suspects, holding.waiting) == ([], 0)
         assert list((workshop / "spool").rglob("*.spool")) == []
+
+
+async def test_a_recovered_lake_can_be_verified_against_the_api(tmp_path: Path) -> None:
+    """Though nothing but its files is left: no run has made the folder of answers again."""
+    async with bench(tmp_path, _account()) as it:
+        await it.harvest(START, END)
+        shutil.rmtree(tmp_path / "lake" / "_harvester")
+        rebuild(tmp_path / "lake", now=time.time())
+        assert (await _verify(it, against_api=True)).is_sound
