@@ -26,9 +26,8 @@ from harvester.processes.messages import Order
 from harvester.processes.stretches import stretches
 from harvester.refused import left_open, refusal_of
 from harvester.report import Figures, Report, Snapshot
-from harvester.todo import Scope, Stretch, missing, stretch
-from harvester.window import Window
-from harvester.work import Work, Workbench, quick_of, spool_of, workplace
+from harvester.todo import Scope, Stretch, missing
+from harvester.work import Work, Workbench, clear_away, quick_of, spool_of, workplace
 
 
 class Crew(Protocol):
@@ -85,7 +84,6 @@ class Backfill:
         self._random = random
         self._pace = pace
         self._layout = Layout(job.lake, job.name, job.table_names)
-        self._spool = spool_of(job, self._layout)
         self._meter = Meter()
         self._crew: Crew | None = None
         self._run: int | None = None
@@ -130,19 +128,22 @@ class Backfill:
             ledger.claim(self._credentials.account_id, job.identity, started)
             recover(self._layout, catalog)
             catalog.forget_published()
-            self._spool.keep_only(ledger.window_starts())  # also by a run that finds nothing to do
-            todo = self._scope(ledger, catalog, settled, Granularity(job.partition))
+            granularity = Granularity(job.partition)
+            todo = self._scope(ledger, catalog, settled, granularity)
+            parts = stretches(ledger, todo, granularity, self._processes)
+            clear_away(job, self._layout, ledger, catalog)  # also by a run that finds nothing to do
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
             if not todo:
                 return report
             self._seconds = sum(window.seconds for window in todo)
-            crew = await stack.enter_async_context(self._manned(database, ledger, catalog, todo))
+            crew = await stack.enter_async_context(self._manned(database, ledger, catalog, parts))
             run = self._run = ledger.begin(job.window, started)
             self._crew = crew
             if self._stopped:
                 crew.stop()
             try:
                 await crew.run(run)
+                clear_away(job, self._layout, ledger, catalog)
                 report = self._report(replace(report, run=run))
             except BaseException:
                 report = replace(self._report(replace(report, run=run)), outcome="failed")
@@ -174,22 +175,18 @@ class Backfill:
 
     @asynccontextmanager
     async def _manned(
-        self, database: Database, ledger: Ledger, catalog: Catalog, todo: tuple[Window, ...]
+        self, database: Database, ledger: Ledger, catalog: Catalog, parts: list[Stretch]
     ) -> AsyncIterator[Crew]:
         """Who does the work: this process, or several."""
         if self._processes == 1:
-            async with self._alone(ledger, catalog, stretch(ledger, todo)) as work:
+            async with self._alone(ledger, catalog, *parts) as work:
                 yield work
             return
-        granularity = Granularity(self._job.partition)
-        parts = stretches(ledger, todo, granularity, self._processes)
-        self._spool.keep_only(ledger.window_starts())
         order = Order(self._job, self._credentials, self._layout, catalog.epoch)
         yield Coordinator(order, ledger, catalog, parts, processes=self._processes, lock=database.lock)
 
     @asynccontextmanager
     async def _alone(self, ledger: Ledger, catalog: Catalog, whole: Stretch) -> AsyncIterator[Crew]:
-        self._spool.keep_only(ledger.window_starts())
         quick = quick_of(self._job)
         asking = connected(
             self._job,
@@ -206,7 +203,7 @@ class Backfill:
                     job=self._job,
                     account_id=self._credentials.account_id,
                     layout=self._layout,
-                    spool=self._spool,
+                    spool=spool_of(self._job, self._layout),
                     ledger=ledger,
                     catalog=catalog,
                     client=client,

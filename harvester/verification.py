@@ -34,7 +34,7 @@ from harvester.records.flat import Flat
 from harvester.recount import Count, Held, recount
 from harvester.refused import refusals
 from harvester.window import Gap, Window, merged, subtract
-from harvester.work import spool_of
+from harvester.work import clear_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Verify:
         ledger.accuse("count", _suspects("count", texts), self.now())
         # What is suspect no more may have been read in part by a run that was killed: nobody needs that.
         catalog.forget_published()
-        spool_of(job, layout).keep_only(ledger.window_starts())
+        clear_away(job, layout, ledger, catalog)
         return result
 
     def _look(self, expected: Expected, files: Sequence[Publication]) -> list[Finding]:

@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from harvester.api.client import Client
 from harvester.api.protocol import Quick
+from harvester.api.report_source import holds_order
 from harvester.api.via import Via
 from harvester.config import Job
-from harvester.lake.catalog import Publications
+from harvester.lake.catalog import Catalog, Publications
 from harvester.lake.layout import Layout
+from harvester.lake.ledger import Ledger
 from harvester.lake.quarantine import Misfit
 from harvester.lake.sink import Sink
 from harvester.lake.spool import Spool
@@ -217,3 +219,18 @@ def quick_of(job: Job) -> Quick:
 def spool_of(job: Job, layout: Layout) -> Spool:
     """The answers of a job."""
     return Spool(layout.spool, keep=layout.raw if job.keep_raw else None)
+
+
+def clear_away(job: Job, layout: Layout, ledger: Ledger, catalog: Catalog) -> None:
+    """Drop the answers that nobody will ask for: of windows that are neither open nor proven.
+
+    An order outlives its window until the seconds are published: a run over less of the range cannot use the
+    report, but one over the whole, later, must not order it again.
+
+    Raises:
+        OSError: The disk refuses it.
+    """
+    spool, covered = spool_of(job, layout), catalog.coverage()
+    needed = ledger.window_starts()
+    orphans = {start for start in spool.starts - needed if not any(start in window for window in covered)}
+    spool.keep_only(needed | {start for start in orphans if holds_order(spool.file(start))})

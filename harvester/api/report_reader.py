@@ -21,7 +21,7 @@ from harvester.api.reader import Answers
 from harvester.api.reading import Harvest, Reading
 from harvester.api.report_answers import Listed
 from harvester.api.report_file import void
-from harvester.api.report_source import MARK, LeftError, ReportSource
+from harvester.api.report_source import LeftError, ReportSource, holds_order
 from harvester.api.report_text import Text
 from harvester.datasets import Dataset
 from harvester.errors import ForeignRecordsError, RangeTooWideError
@@ -98,7 +98,7 @@ class ReportReader:
 
     def holds(self, window: Window) -> bool:
         """Whether a report of the window, or of a longer one that began with it, was ordered."""
-        return self._answers.file(window.start).get(MARK) is not None
+        return holds_order(self._answers.file(window.start))
 
     async def read(self, window: Window) -> Reading:
         """Read a window.
@@ -114,7 +114,7 @@ class ReportReader:
         """
         file, question = self._answers.file(window.start), _question(window)
         doubt = ContradictionError("it was not read")
-        is_fetched_anew, is_old = False, self.holds(window)
+        is_fetched_anew, is_old = False, self._source.is_begun(file, question)
         left = self._orders
         while left:
             try:

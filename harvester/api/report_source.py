@@ -34,10 +34,9 @@ from harvester.errors import RequestError, UnavailableError
 from harvester.window import as_text
 
 T = TypeVar("T")
-MARK = "by report"
-"""Names an answer that every window has which was begun by report."""
 _log = structlog.get_logger()
 
+_MARK = "by report"  # names an answer that every file has of which a report was ordered
 _LIST, _DOWNLOAD = "GetHistoryReports", "DownloadHistoryReport"
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 2.0, 1.5, 60.0  # seconds between looks
 _PATIENCE = 3_600.0  # seconds from the first look on; the vendor speaks of up to an hour
@@ -96,6 +95,11 @@ class ReportSource:
         """Wait for no report any more."""
         self._left.set()
 
+    @classmethod
+    def is_begun(cls, file: AnswerFile, question: Question) -> bool:
+        """Whether the report of a question was ordered, or was about to be, before this is asked."""
+        return file.get(f"intent {cls.name(question)}") is not None
+
     async def obtain(self, file: AnswerFile, question: Question) -> Listed | None:
         """Have the report of a question in ``file``, from whatever was done for it before.
 
@@ -127,7 +131,7 @@ class ReportSource:
         name, parameters = self.name(question), self._parameters(question)
         intended, number = file.get(f"intent {name}"), None
         if intended is None:
-            file.append(MARK, "identity", b"")
+            file.append(_MARK, "identity", b"")
             file.append(f"intent {name}", "identity", str(int(self._now())).encode())
         else:  # an earlier run may have been killed before it heard of its order
             number = await self._found(parameters, int(intended[1]) - _CLOCKS)
@@ -231,6 +235,11 @@ class ReportSource:
             "with_header": "true",
             "output": "csv",
         }
+
+
+def holds_order(file: AnswerFile) -> bool:
+    """Whether a report was ordered, or was about to be, whatever its range."""
+    return file.get(_MARK) is not None
 
 
 def _number(kept: tuple[str, bytes] | None) -> int | None:

@@ -129,10 +129,10 @@ class Spool:
         self._drop(self._path(start))
 
     def keep_only(self, starts: set[int]) -> None:
-        """Drop (or keep as evidence) the files of windows that the ledger does not know, and sync the folder.
+        """Drop (or keep as evidence) the files of all windows but those that start at these seconds.
 
-        A crash came before they were freed. Once this returns no file that was dropped comes back, not even
-        after a power cut, to answer for a window that starts there later.
+        A crash came before they were freed. The folder is synced: once this returns no file that was dropped
+        comes back, not even after a power cut, to answer for a window that starts there later.
 
         Without the folder there is nothing to drop: a recovered lake has none before it is read again.
 
@@ -143,8 +143,13 @@ class Spool:
             return
         for path in self._folder.glob("*.spool"):
             if int(path.stem) not in starts:
-                self._drop(path)
+                self.free(int(path.stem))
         sync_folder(self._folder)
+
+    @property
+    def starts(self) -> set[int]:
+        """The first seconds of the windows of which answers are there."""
+        return {int(path.stem) for path in self._folder.glob("*.spool")}
 
     @property
     def bytes(self) -> int:
