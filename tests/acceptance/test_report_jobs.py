@@ -18,7 +18,7 @@ from harvester.emulator import (
     SyntheticAccount,
 )
 from harvester.errors import UnavailableError
-from tests.acceptance.harness import Bench, bench
+from tests.acceptance.harness import DAY, Bench, bench
 from tests.acceptance.reporting import (
     CALL,
     END,
@@ -50,7 +50,7 @@ async def test_a_report_that_never_comes_ends_the_run_and_is_picked_up(tmp_path:
         assert orders(it.emulator) == 1
 
 
-async def run_until(it: Bench, method: str, times: int, **more: Any) -> None:
+async def run_until(it: Bench, method: str, times: int, *, start: int = START, **more: Any) -> None:
     """Run, and be cancelled when a method is asked for the so many-th time, before it is answered."""
     seen: list[str] = []
 
@@ -60,7 +60,7 @@ async def run_until(it: Bench, method: str, times: int, **more: Any) -> None:
             task.cancel()
 
     it.emulator._watch = watch
-    task = asyncio.ensure_future(it.harvest(START, END, **{"dataset": BRIEF_CALLS, **more}))
+    task = asyncio.ensure_future(it.harvest(start, END, **{"dataset": BRIEF_CALLS, **more}))
     with pytest.raises(asyncio.CancelledError):
         await task
     it.emulator._watch = None
@@ -76,6 +76,33 @@ async def test_a_killed_run_picks_its_report_up(tmp_path: Path, method: str, rep
         report = await it.harvest(START, END, dataset=BRIEF_CALLS)
         assert (report.outcome, report.rows) == ("complete", 300)
         assert orders(it.emulator) == 1
+
+
+async def test_an_order_outlives_a_run_over_less_of_the_range(tmp_path: Path) -> None:
+    """P5: that run cannot use the report and forgets its window; one over the whole picks it up."""
+    async with bench(tmp_path, SyntheticAccount(300, START, END, seed=4)) as it:
+        await run_until(it, "GetHistoryReports", 1)
+        await run_until(it, "GetCallHistory", 1, start=START + DAY)
+        report = await it.harvest(START, END, dataset=BRIEF_CALLS)
+        assert (report.outcome, report.rows, report.reports) == ("complete", 300, 0)
+
+
+async def test_an_order_is_forgotten_when_its_seconds_are_published(tmp_path: Path) -> None:
+    """P8: by a report of a range that begins before; nothing is left in the spool."""
+    async with bench(tmp_path, SyntheticAccount(300, START, END, seed=4)) as it:
+        await run_until(it, "GetHistoryReports", 1, start=START + DAY)
+        report = await it.harvest(START, END - DAY, dataset=BRIEF_CALLS)
+        assert (report.outcome, report.reports) == ("complete", 1)
+        assert not list((tmp_path / "lake" / "_harvester" / "spool").rglob("*.spool"))
+
+
+async def test_a_report_beside_an_earlier_order_is_not_taken_for_old(tmp_path: Path) -> None:
+    """It is of another range that begins alike, and shows what runs as it is: it is not ordered again."""
+    running = {**CALL, "call_session_history_id": 8, "start_date": "2024-03-30 10:00:00", "active": True}
+    async with bench(tmp_path, ListedAccount([CALL, running])) as it:
+        await run_until(it, "GetHistoryReports", 1)
+        report = await it.harvest(START, END - DAY, dataset=BRIEF_CALLS, active_lag=10**9)
+        assert (report.outcome, len(report.running), report.reports) == ("complete", 1, 1)
 
 
 async def test_an_order_refused_as_repeated_takes_the_report_that_is_listed(tmp_path: Path) -> None:

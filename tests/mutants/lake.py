@@ -48,8 +48,8 @@ LAKE = (
         (
             Edit(
                 f"{_LAKE}/spool.py",
-                "                self._drop(path)\n        sync_folder(self._folder)\n",
-                "                self._drop(path)\n",
+                "                self.free(int(path.stem))\n        sync_folder(self._folder)\n",
+                "                self.free(int(path.stem))\n",
             ),
         ),
         ("tests/lake/test_spool.py::test_dropped_answers_do_not_come_back",),

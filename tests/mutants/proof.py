@@ -166,6 +166,12 @@ PROOF = (
         ),
     ),
     Mutant(
+        "order-forgotten",
+        "the order of a report goes with its window when another range is asked for",
+        (Edit("harvester/work.py", "if holds_order(spool.file(start))}", "if False}"),),
+        ("tests/acceptance/test_report_jobs.py::test_an_order_outlives_a_run_over_less_of_the_range",),
+    ),
+    Mutant(
         "total-asked-once",
         "an answer without a total ends the run",
         (Edit(f"{_API}/counting.py", "_TRIES = 3", "_TRIES = 1"),),

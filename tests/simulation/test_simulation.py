@@ -52,6 +52,7 @@ def test_a_seed_goes_the_same_way_in_every_process() -> None:
         pytest.param(
             "6318", id="of a record that was kept while it ran and came again, the final one counts"
         ),
+        pytest.param("15750", id="the order of a report outlives a run over less of the range"),
     ],
 )
 def test_seeds_that_once_failed(seed: str) -> None:
