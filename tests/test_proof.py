@@ -6,7 +6,7 @@ import pytest
 
 from harvester.api.page_source import PageSource
 from harvester.api.pages import Columns, sorted_rows
-from harvester.api.question import Bounds
+from harvester.api.question import Bounds, Question
 from harvester.api.reader import Reader
 from harvester.datasets import CALLS
 from harvester.window import Window
@@ -65,6 +65,32 @@ async def test_what_reaches_into_a_dense_second_goes_along_when_the_window_was_c
     assert dense.harvest.rows == 9
     replayed = pa.Table.from_batches(reader.replay(dense.harvest.window))
     assert replayed.equals(pa.Table.from_batches(dense.harvest.batches))
+
+
+@pytest.mark.parametrize("known", [{}, {"from_inclusive": False, "to_inclusive": False}], ids=["new", "known"])
+@pytest.mark.parametrize(("start", "end"), [(START - 1, START + 1), (START, START + 2), (START, START + 1)])
+async def test_a_window_is_not_begun_by_an_answer_about_a_part_of_it(
+    start: int, end: int, known: dict[str, bool]
+) -> None:
+    """A second that was read on its own is asked for alike, where the bounds may belong to the range."""
+    sessions = [Session(1, START), Session(2, START + 1)]
+    vendor = Vendor(SMALL, sessions, from_inclusive=False, to_inclusive=False)
+    source, answers = PageSource(SMALL, {}, vendor), Answers()
+    await source.page(answers.file(START), Question(start, end), 0)
+    reading = await Reader(source, answers, Bounds(known)).read(Window(START, START + 2))
+    assert reading.harvest is not None
+    assert reading.harvest.rows == 2
+
+
+async def test_a_window_is_begun_by_a_wider_answer_of_a_run_that_knew_less() -> None:
+    """It is not asked for again."""
+    vendor = Vendor(SMALL, [Session(1, START)])
+    source, answers = PageSource(SMALL, {}, vendor), Answers()
+    await source.page(answers.file(START), Question(START - 1, START + 2), 0)
+    known = Bounds({"from_inclusive": True, "to_inclusive": True})
+    reading = await Reader(source, answers, known).read(Window(START, START + 2))
+    assert reading.harvest is not None
+    assert (reading.harvest.rows, vendor.asked) == (1, 1)
 
 
 @pytest.mark.parametrize("order", [(True, False), (False, True), (True, None), (None, True)])

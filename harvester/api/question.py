@@ -80,16 +80,17 @@ class Bounds:
 
     def question(self, window: Window) -> Question:
         """The narrowest question that surely holds ``window``."""
-        start = window.start if self.from_inclusive else window.start - 1
-        return Question(start, window.end - 1 if self.to_inclusive else window.end)
+        return next(self.questions(window))
 
-    @staticmethod
-    def questions(window: Window) -> Iterator[Question]:
-        """Every question that an earlier run, knowing less or more, may have asked for ``window``."""
-        for start in (window.start, window.start - 1):
-            for end in (window.end - 1, window.end):
-                if start <= end:
-                    yield Question(start, end)
+    def questions(self, window: Window) -> Iterator[Question]:
+        """Every question that surely holds ``window``, the narrowest first.
+
+        A run that knew less asked a wider one. A narrower one, though a run may have asked it that knew more,
+        may as well be that of a part of the window: its answers would prove the window without the rest.
+        """
+        for start in (window.start, window.start - 1)[not self.from_inclusive :]:
+            for end in (window.end - 1, window.end)[not self.to_inclusive :]:
+                yield Question(start, end)
 
     def second(self, second: int) -> Question:
         """The question for one second."""
