@@ -58,6 +58,17 @@ class ZoneError(HarvestError):
     """The API answers in another time zone than UTC; nothing is written rather than shifted."""
 
 
+class ClockError(HarvestError):
+    """By the API's clock, seconds have not settled that have by this machine's: they would count as empty."""
+
+    def __init__(self, ahead: float) -> None:
+        """Say by how many seconds this machine is ahead."""
+        super().__init__(
+            f"this machine's clock is {ahead:,.0f} s ahead of the API's: what has not settled there would be"
+            " taken for history; set the clock right, and run again"
+        )
+
+
 class ForeignRecordsError(HarvestError):
     """The API answers with records of others than the one account that was asked for; none is taken."""
 

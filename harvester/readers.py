@@ -16,6 +16,7 @@ from harvester.config import Job
 from harvester.plan.frontier import Lease
 from harvester.records.owner import Owner
 from harvester.records.redaction import Redaction
+from harvester.settled import Settled
 from harvester.spans import Spans
 
 
@@ -47,7 +48,8 @@ async def reader_of(
     redaction = Redaction.of(dataset, urls=job.redact_urls, key=job.number_key)
     final_before = int(now()) - job.active_lag
     owner, caps = owner_of(job), Caps(dataset, known)
-    source = PageSource(dataset, job.shared, client, redaction, caps, owner=owner, quick=quick)
+    check = Settled(job.settle, now, client).check
+    source = PageSource(dataset, job.shared, client, redaction, caps, owner=owner, quick=quick, check=check)
     pages = Reader(source, answers, bounds, final_before=final_before)
     if dataset.report is None:
         return Via(pages, None, answers), list(leases)
@@ -67,7 +69,8 @@ async def reader_of(
     spans = Spans(job, counter, bounds)
     chosen = await spans.chosen(leases, {lease.window for lease in leases if reports.holds(lease.window)})
     by_report = job.way == "reports"
-    return Via(pages, reports, answers, spans=spans.by_report, only_reports=by_report), chosen
+    via = Via(pages, reports, answers, spans=spans.by_report, only_reports=by_report, check=check)
+    return via, chosen
 
 
 def owner_of(job: Job) -> Owner | None:

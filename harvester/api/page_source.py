@@ -1,7 +1,7 @@
 """One page: from the spool if it arrived before, else from the API and into the spool."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
@@ -75,6 +75,7 @@ class PageSource:
         *,
         owner: Owner | None = None,
         quick: Quick | None = None,
+        check: Callable[[int], None] = lambda _end: None,
     ) -> None:
         """Prepare to ask.
 
@@ -86,6 +87,7 @@ class PageSource:
             caps: What is known of them.
             owner: Whose records are taken, if accounts are kept apart.
             quick: Reads kept answers that are as documented; ``api`` has its own way.
+            check: Refuses an answer if the end of what was asked had not settled.
         """
         self.columns = Columns(dataset.time_field, dataset.key, dataset.running, owner)
         self.caps = caps or Caps(dataset)
@@ -101,6 +103,7 @@ class PageSource:
         self._redaction = redaction
         self._decoder = Decoder(dataset, redaction)
         self._quick = quick
+        self._check_settled = check
 
     @property
     def page_size(self) -> int:
@@ -138,6 +141,7 @@ class PageSource:
         Raises:
             CapError: The API serves less at a time; how much is known now.
             ZoneError: It speaks of another time zone.
+            ClockError: This machine's clock is too far ahead.
             ForeignRecordsError: It holds records of others than the owner.
             HarvestError: The API refuses, or cannot be reached.
             OSError: The disk refuses the answer.
@@ -151,6 +155,7 @@ class PageSource:
         else:
             answer, news = await self._ask(question, offset, with_total=with_total, urgent=urgent)
             check_zone(news)
+            self._check_settled(question.end)
             page = self._read(news, question)
             self._check_owner(page)
             file.append(key, answer.encoding, answer.body)  # not before: the next run must ask anew

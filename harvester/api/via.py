@@ -1,7 +1,7 @@
 """Each window by the way that was chosen for it: by pages, or by report."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pyarrow as pa
 import structlog
@@ -27,6 +27,7 @@ class Via:
         *,
         spans: Iterable[Window] = (),
         only_reports: bool = False,
+        check: Callable[[int], None] = lambda _end: None,
     ) -> None:
         """Prepare to read.
 
@@ -37,12 +38,14 @@ class Via:
             spans: Seconds to read by report.
             only_reports: Whether to read all by report, though reports lack fields or cannot be had; else
                 such seconds are read by pages.
+            check: Refuses a report if the end of what it is of had not settled.
         """
         self._pages = pages
         self._reports = reports
         self._answers = answers
         self._spans = list(spans)
         self._only_reports = only_reports
+        self._check_settled = check
 
     @property
     def facts(self) -> dict[str, bool | int | None]:
@@ -98,9 +101,9 @@ class Via:
             self._clear_report(window)
             return await self._pages.read(window)
         if self._only_reports:
-            return await self._reports.read(window)
+            return await self._read_report(self._reports, window)
         try:
-            reading = await self._reports.read(window)
+            reading = await self._read_report(self._reports, window)
             if reading.gap is None and not self.lacking:
                 return reading
             reason = reading.gap.reason if reading.gap else f"it lacks {', '.join(self.lacking)}"
@@ -110,6 +113,11 @@ class Via:
         self._spans = [span for span in self._spans if not span.meets(window)]
         self._answers.file(window.start).clear()
         return await self._pages.read(window)
+
+    async def _read_report(self, reports: ReportReader, window: Window) -> Reading:
+        reading = await reports.read(window)
+        self._check_settled(window.end)  # kept, it is counted again by the next run
+        return reading
 
     def leave(self) -> None:
         """Wait for no report any more: the next run picks them up."""

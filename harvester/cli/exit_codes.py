@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from harvester.errors import (
+    ClockError,
     ConfigError,
     ForeignRecordsError,
     HarvestError,
@@ -32,7 +33,7 @@ class ExitCode(IntEnum):
 def exit_code(error: HarvestError) -> ExitCode:
     """The code of a run that ended with ``error``."""
     match error:
-        case ConfigError() | RequestError():
+        case ConfigError() | RequestError() | ClockError():
             return ExitCode.USAGE
         case RefusedError() | TokenError() | ZoneError() | ForeignRecordsError():
             return ExitCode.REFUSED

@@ -1,12 +1,16 @@
 """Ranges that cut partitions, in one run or in several, give the same files."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from harvester.emulator import SyntheticAccount
+from harvester.emulator import ListedAccount, SyntheticAccount
+from harvester.errors import ClockError
+from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 from tests.acceptance.oracle import exact
 
@@ -73,6 +77,27 @@ async def test_only_the_settled_part_is_harvested(tmp_path: Path) -> None:
         assert it.verdict(SPRING - DAY, SPRING) == exact(account.count(SPRING - DAY, SPRING))
         await it.harvest(SPRING - DAY, SPRING + DAY)
         assert it.verdict(SPRING - DAY, SPRING + DAY) == exact(account.count(SPRING - DAY, SPRING + DAY))
+
+
+@pytest.mark.parametrize("ahead", [-7_200, 540, 7_200])
+async def test_what_has_not_settled_by_the_apis_clock_is_no_history(tmp_path: Path, ahead: int) -> None:
+    """P1: a machine whose clock is hours ahead would take the future for empty; ten minutes have room."""
+    now, late = SPRING + DAY // 2, ahead > 600
+    account = ListedAccount(map(_record, range(SPRING, now, 600)))
+    async with bench(tmp_path, account) as it:
+        it.emulator._now = lambda: now
+        early = replace(it, now=lambda: now + ahead)
+        with pytest.RaisesGroup(ClockError, flatten_subgroups=True) if late else nullcontext():
+            assert (await early.harvest(SPRING, SPRING + DAY)).outcome == "complete"
+        for second in range(now, SPRING + DAY, 600):
+            account.add(_record(second))
+        it.emulator._now = lambda: now + 2 * DAY
+        await replace(it, now=it.emulator._now).harvest(SPRING, SPRING + DAY)
+        assert it.verdict(SPRING, SPRING + DAY) == exact(DAY // 600)
+
+
+def _record(second: int) -> dict[str, object]:
+    return {"call_session_history_id": second, "start_date": as_text(second)}
 
 
 async def test_files_are_few_and_sorted_by_size_of_partition(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ async def test_what_was_proven_is_read_from_the_spool_by_the_next_run(
     behaviour = Behaviour(reports=ReportBehaviour(most_rows=200))
     calls = SyntheticAccount(600, START, END, shape="uniform", seed=4)
     async with bench(tmp_path, calls, behaviour) as it:
-        more = {"partition": "month", "concurrency": 1}
+        more: dict[str, Any] = {"partition": "month", "concurrency": 1}
         await run_until(it, "GetBriefCallHistory", 6, **more)
         before = orders(it.emulator)
         for path in (tmp_path / "lake" / "_harvester" / "spool").rglob("*.spool") if lost else ():
