@@ -1,5 +1,6 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from random import Random
 
 import pyarrow as pa
 import pytest
@@ -9,7 +10,7 @@ from harvester.api.pages import Columns, sorted_rows
 from harvester.api.question import Bounds, Question
 from harvester.api.reader import Reader
 from harvester.datasets import CALLS
-from harvester.window import Window
+from harvester.window import Window, as_second
 from tests.acceptance.vendor import Session, Vendor
 
 START = 1_711_929_600
@@ -80,6 +81,52 @@ async def test_a_window_is_not_begun_by_an_answer_about_a_part_of_it(
     reading = await Reader(source, answers, Bounds(known)).read(Window(START, START + 2))
     assert reading.harvest is not None
     assert reading.harvest.rows == 2
+
+
+@dataclass
+class Fractional(Vendor):
+    """Keeps tenths of a second, shows whole ones; the last digit of a key is the tenth."""
+
+    def _found(self, parameters: Mapping[str, str], random: Random) -> list[Session]:
+        end = as_second(parameters["to_date"])
+        found = super()._found(parameters, random)
+        return [session for session in found if session.second < end or session.key % 10 == 0]
+
+
+async def test_a_record_on_the_bound_says_nothing_of_the_others_of_its_second() -> None:
+    """F19: where fractions are kept and not shown, each window has its last second all the same."""
+    sessions = [Session(10 * second + tenth, START + second) for second in range(60) for tenth in (0, 5)]
+    source, answers, bounds = PageSource(SMALL, {}, Fractional(SMALL, sessions)), Answers(), Bounds({})
+    reader, rows = Reader(source, answers, bounds), 0
+    for start in range(START, START + 60, 2):
+        reading = await reader.read(Window(start, start + 2))
+        assert reading.harvest is not None
+        rows += reading.harvest.rows
+    assert (rows, bounds.to_inclusive) == (len(sessions), None)
+
+
+@pytest.mark.parametrize("from_inclusive", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_dense_second_behind_a_window_is_not_read_with_it(from_inclusive: bool, known: bool) -> None:  # noqa: FBT001
+    """It fills the pages up to where paging reaches; the window is whole without it."""
+    sessions = [Session(key, START + (key > 1)) for key in range(1, 20)]
+    vendor = Vendor(SMALL, sessions, from_inclusive=from_inclusive)
+    bounds = Bounds({"from_inclusive": from_inclusive} if known else {})
+    reading = await Reader(PageSource(SMALL, {}, vendor), Answers(), bounds).read(Window(START, START + 1))
+    assert reading.harvest is not None
+    assert (reading.harvest.window, reading.harvest.rows) == (Window(START, START + 1), 1)
+
+
+@pytest.mark.parametrize("vendor", [Vendor, Fractional])
+async def test_dense_neighbours_are_told_apart_where_bounds_are_whole_seconds(vendor: type[Vendor]) -> None:
+    """There both are beyond reach together, and the first is had by a question that ends with it."""
+    sessions = [Session(key, START + key // 10 - 1) for key in range(10, 30)]
+    bounds = Bounds({"from_inclusive": True})
+    source = PageSource(SMALL, {}, vendor(SMALL, sessions))
+    reading = await Reader(source, Answers(), bounds).read(Window(START, START + 2))
+    assert reading.harvest is not None
+    assert (reading.harvest.window, reading.harvest.rows) == (Window(START, START + 1), 10)
+    assert bounds.to_inclusive is (True if vendor is Vendor else None)
 
 
 async def test_a_window_is_begun_by_a_wider_answer_of_a_run_that_knew_less() -> None:

@@ -108,7 +108,7 @@ class Counter:
 
 
 async def inclusive(counter: Counter, second: int) -> tuple[bool, bool] | None:
-    """Find out whether ``from_date`` and ``to_date`` are inclusive, by two questions, or three if neither is.
+    """Find out whether ``from_date`` and ``to_date`` are inclusive, by two to four questions.
 
     Nothing is taken for known that the API did not show: a record on a bound tells that the bound is
     inclusive; only a record that was seen, too, can be missing on the other.
@@ -128,6 +128,9 @@ async def inclusive(counter: Counter, second: int) -> tuple[bool, bool] | None:
     if last == second - 1 and not counter.descends:
         return None  # a record that came there since hides whether one of ``second`` follows it
     with_to = last == second
+    if with_to:  # all of the second? Where the vendor keeps fractions of seconds, some of it lies beyond
+        all_of_it = await counter.total(Question(second - 1, second + 1))
+        with_to = await counter.total(Question(second - 1, second)) == all_of_it
     if with_from or with_to:
         return with_from, with_to
     inside = await counter.first(Question(second - 1, second + 1))

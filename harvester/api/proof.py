@@ -7,50 +7,15 @@ paging cannot cross is read on its own.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from harvester.api.page_source import AnswerFile, PageSource
 from harvester.api.pages import ContradictionError, ReadPage, distinct, only, shared_seconds, without
 from harvester.api.question import Bounds, Question
+from harvester.api.reading import Opening, Proof
 from harvester.api.second import SecondReader
 from harvester.window import Window
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What is known of a window before it is read.
-
-    Attributes:
-        question: What was asked.
-        page: The first page of the answer.
-        begun: Pages of the window before that reach into its first second; none if by less than two pages.
-        longer: What it was before its window was cut.
-    """
-
-    question: Question
-    page: ReadPage
-    begun: Sequence[ReadPage] = ()
-    longer: "Opening | None" = None
-
-    def asked(self, number: int) -> Question:
-        """What page ``number`` answers; the first and the third are the longer window's, if it was cut."""
-        return self.longer.question if self.longer and number in {0, 2} else self.question
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What was proven.
-
-    Attributes:
-        window: The proven span; starts where the window starts.
-        pages: Answers that hold all its records, and some of its neighbours'.
-        following: The first page of what comes after, if the window was not read to its end.
-    """
-
-    window: Window
-    pages: Sequence[ReadPage]
-    following: Opening | None = None
 
 
 class Prover:
@@ -136,10 +101,7 @@ class Prover:
         if last is None or last < start:
             raise ContradictionError("only records before the window came", expected=total)
         if last == self._window.end == opening.question.end:
-            # The bound is inclusive, it shows: what follows, and the file of its answers, is another's.
-            question = self._bounds.question(self._window)
-            page = await self._first(start, question)
-            return await self.prove(replace(opening, question=question, page=page, longer=None))
+            return await self._up_to_bound(pages, total)
         following = await self._following(opening.question, last)
         if following.page.total is None or following.page.oldest != last:
             raise ContradictionError(f"the records of second {last} came and went", expected=total)
@@ -147,6 +109,22 @@ class Prover:
         return Proof(
             Window(start, last), proven, replace(following, begun=self._carried(opening, pages, last))
         )
+
+    async def _up_to_bound(self, pages: Sequence[ReadPage], total: int) -> Proof:
+        """The whole window, whose pages end in the second of its bound, which is another's.
+
+        How much of the total that second is, is asked for; a record is known to lie there, so the answer
+        tells of the other bound.
+        """
+        end = self._window.end
+        question = Question(end - (self._bounds.from_inclusive is False), end)
+        beyond = await self._first(self._window.start, question)
+        if beyond.oldest != end and question.start == end:
+            self._bounds.miss_start()
+            beyond = await self._first(self._window.start, Question(end - 1, end))
+        if beyond.oldest != end or beyond.total is None:
+            raise ContradictionError(f"the records of second {end} came and went", expected=total)
+        return Proof(self._window, await self._complete(pages, total - beyond.total, before=end))
 
     async def _following(self, question: Question, second: int) -> Opening:
         """What comes from ``second`` on. A record is known to lie there, so the answer tells of the bound."""
@@ -209,8 +187,8 @@ class Prover:
             raise ContradictionError("records came out of order")
         if not page.lies_in(question.start, question.end):
             raise ContradictionError("records came that were not asked for")
-        if page.oldest is not None and page.youngest is not None:
-            self._bounds.observe(question, page.oldest, page.youngest)
+        if page.oldest is not None:
+            self._bounds.observe(question, page.oldest)
 
     async def _complete(
         self, pages: Sequence[ReadPage], expected: int, *, before: int | None = None

@@ -60,12 +60,13 @@ class Question:
 class Bounds:
     """Learns whether ``from_date`` and ``to_date`` are inclusive; the vendor does not say.
 
-    Until an answer shows a record on a bound, one second more is asked at that end: right if the bound is
-    exclusive, and a few records too many, which are cut away, if it is inclusive.
+    Until it is known that a bound belongs to the range, one second more is asked at that end: right if it
+    does not, and a few records too many, which are cut away, if it does. A record on ``to_date`` is no proof:
+    the vendor may keep fractions of a second that it does not show, and then others of its second are beyond.
 
     Attributes:
         from_inclusive: Whether a record on ``from_date`` belongs to the answer; ``None`` if it is not known.
-        to_inclusive: Likewise ``to_date``.
+        to_inclusive: Whether all records of the second ``to_date`` do; likewise.
     """
 
     def __init__(self, known: Mapping[str, object]) -> None:
@@ -96,10 +97,9 @@ class Bounds:
         """The question for one second."""
         return self.question(Window(second, second + 1))
 
-    def observe(self, question: Question, oldest: int, youngest: int) -> None:
-        """Learn from the oldest and youngest second of an answer."""
+    def observe(self, question: Question, oldest: int) -> None:
+        """Learn from the oldest second of an answer."""
         self.from_inclusive = oldest == question.start or self.from_inclusive
-        self.to_inclusive = youngest == question.end or self.to_inclusive
 
     def miss_start(self) -> None:
         """Learn that a record which is known to lie on ``from_date`` did not come."""

@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from harvester.api.page_source import AnswerFile, PageSource
 from harvester.api.pages import ContradictionError, quarantined_in, running_in, sorted_rows
-from harvester.api.proof import Opening, Proof, Prover
+from harvester.api.proof import Prover
 from harvester.api.question import Bounds
-from harvester.api.reading import Harvest, Prospect, Reading
+from harvester.api.reading import Harvest, Opening, Proof, Prospect, Reading
 from harvester.api.second import BeyondReachError
 from harvester.errors import MalformedAnswerError
 from harvester.records.decode import Quarantined

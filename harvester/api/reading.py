@@ -1,4 +1,4 @@
-"""What becomes of a window that is read."""
+"""What is known of a window before it is read, and what becomes of it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,8 +7,46 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harvester.api.pages import ReadPage
+from harvester.api.question import Question
 from harvester.records.decode import Quarantined
 from harvester.window import Gap, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a window before it is read.
+
+    Attributes:
+        question: What was asked.
+        page: The first page of the answer.
+        begun: Pages of the window before that reach into its first second; none if by less than two pages.
+        longer: What it was before its window was cut.
+    """
+
+    question: Question
+    page: ReadPage
+    begun: Sequence[ReadPage] = ()
+    longer: "Opening | None" = None
+
+    def asked(self, number: int) -> Question:
+        """What page ``number`` answers; the first and the third are the longer window's, if it was cut."""
+        return self.longer.question if self.longer and number in {0, 2} else self.question
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was proven.
+
+    Attributes:
+        window: The proven span; starts where the window starts.
+        pages: Answers that hold all its records, and some of its neighbours'.
+        following: The first page of what comes after, if the window was not read to its end.
+    """
+
+    window: Window
+    pages: Sequence[ReadPage]
+    following: Opening | None = None
 
 
 @dataclass(frozen=True, slots=True)

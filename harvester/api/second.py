@@ -74,11 +74,12 @@ class SecondReader:
             question = self.bounds.second(second)
             try:
                 pages = await self._read(second, question, known)
-            except BeyondReachError:
-                # A neighbour's records may have taken the place of this second's: they told of the bounds.
-                if self.bounds.second(second) == question:
-                    raise
-                continue
+            except BeyondReachError as error:
+                # A neighbour's records may have taken the place of this second's: is there a narrower way?
+                is_new = self.bounds.second(second) != question
+                if is_new or await self._is_held(question, second, error):
+                    continue
+                raise
             # Counted, but cut away later by its time, such a record would be lost without a word.
             if any(not page.lies_in(question.start, question.end) for page in pages):
                 raise ContradictionError("records came that were not asked for")
@@ -100,10 +101,24 @@ class SecondReader:
         # Of what no filter tells apart the ends may meet, but not overlap: no page shows that they do.
         if parts.alike or last.total != total or received != total:
             for page in pages:
-                if page.oldest is not None and page.youngest is not None:
-                    self.bounds.observe(question, page.oldest, page.youngest)
+                if page.oldest is not None:
+                    self.bounds.observe(question, page.oldest)
             raise BeyondReachError(second, expected=total, received=received)
         return pages
+
+    async def _is_held(self, question: Question, second: int, error: BeyondReachError) -> bool:
+        """Learn whether a question up to the second holds all of it, as it does if bounds are whole seconds.
+
+        Then its count, and the next second's, are the total of both.
+        """
+        if self.bounds.to_inclusive is not None:
+            return False
+        alone = await self.source.page(self.file, replace(question, end=second), 0)
+        following = Question(second + (self.bounds.from_inclusive is not False), second + 1)
+        after = await self.source.page(self.file, following, 0)
+        counts = alone.total or 0, after.total or 0
+        self.bounds.to_inclusive = counts[0] > 0 and sum(counts) == error.expected
+        return self.bounds.to_inclusive
 
     async def _swept(
         self, question: Question, first: ReadPage, known: Sequence[ReadPage] = ()

@@ -75,6 +75,7 @@ class Vendor:
         lies: What is wrong with which answer, by its number; the first is 1.
         seed: Of the order, and of how long an answer takes.
         asked: Questions answered so far.
+        skew: Seconds by which its clock is ahead.
     """
 
     dataset: Dataset
@@ -88,6 +89,7 @@ class Vendor:
     lies: Mapping[int, str] = field(default_factory=dict)
     seed: int = 0
     asked: int = 0
+    skew: float = 0.0
 
     async def fetch(
         self,

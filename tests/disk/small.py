@@ -87,6 +87,8 @@ GOOD = {session.key: session for session in HISTORY if not isinstance(session, O
 class Questioned:
     """The API, with a note of each question and each answer outside of the process that asks."""
 
+    skew = 0.0
+
     def __init__(self, vendor: Vendor, notes: int) -> None:
         self._vendor = vendor
         self._notes = notes
