@@ -102,6 +102,7 @@ class ReportMethod:
         lines: The LIST that has an element for each line of a record; ``None`` if a line is a record.
         line_prefix: What stands before the fields of such an element.
         line_columns: As ``columns``, of such an element.
+        line_key: The field by which such elements are told apart; ``None`` if there is none.
         without: Switches whose additions have no known column: they must be off.
         untaken: Parameters of the paging method that this one does not take.
         sometimes: Fields that a report may lack without being the poorer, since pages lack them as well.
@@ -114,6 +115,7 @@ class ReportMethod:
     lines: str | None = None
     line_prefix: str = ""
     line_columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    line_key: str | None = None
     without: tuple[str, ...] = ()
     untaken: tuple[str, ...] = ()
     sometimes: tuple[str, ...] = ()

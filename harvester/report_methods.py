@@ -23,6 +23,7 @@ CALL_LINES = ReportMethod(
     line_columns=MappingProxyType(
         {"call_id": "call_id", "call_end_code": "end_reason.code", "call_end_details": "end_reason.details"}
     ),
+    line_key="call_id",
     without=("records", "resources"),
     sometimes=("user_id", "custom_data", "audio_quality"),
 )

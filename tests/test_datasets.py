@@ -77,11 +77,13 @@ class Api:
 @pytest.mark.parametrize("from_inclusive", [True, False])
 @pytest.mark.parametrize("to_inclusive", [True, False])
 async def test_bounds_are_found_without_the_other_order(from_inclusive: bool, to_inclusive: bool) -> None:  # noqa: FBT001
-    """Where a method cannot be asked from its end; a record that came since is no answer."""
+    """Where a method cannot be asked from its end; without the record that was seen there is no answer."""
     plain = replace(ACD, descends=False)
     lonely = Api({NOON}, from_inclusive=from_inclusive, to_inclusive=to_inclusive)
     assert await inclusive(Counter(lonely, plain, {}), NOON) == (from_inclusive, to_inclusive)
-    crowded = Api({NOON - 1, NOON}, from_inclusive=True, to_inclusive=to_inclusive)
-    assert await inclusive(Counter(crowded, plain, {}), NOON) is None
-    gone = Api(set(), from_inclusive=True, to_inclusive=True)
-    assert await inclusive(Counter(gone, plain, {}), NOON) is None
+    dense = {NOON - 1, NOON, NOON + 1}
+    crowded = Api(dense, from_inclusive=from_inclusive, to_inclusive=to_inclusive)
+    assert await inclusive(Counter(crowded, plain, {}), NOON) == (from_inclusive, to_inclusive)
+    for others in (set(), dense - {NOON}):
+        gone = Api(others, from_inclusive=from_inclusive, to_inclusive=to_inclusive)
+        assert await inclusive(Counter(gone, plain, {}), NOON) is None

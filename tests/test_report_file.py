@@ -65,6 +65,20 @@ def test_a_file_that_is_begun_anew_has_nothing_of_the_first(tmp_path: Path) -> N
     assert (b"".join(text_of(file, "report")), into.size, into.beginning) == (b"a;b\r\n", 5, b"a;b\r\n")
 
 
+@pytest.mark.parametrize(
+    ("body", "ends"),
+    [(TEXT, False), (b"", False), (TWICE[:1], False), (TWICE, True)],
+    ids=["plain", "nothing", "a byte", "gzip"],
+)
+def test_only_of_what_is_compressed_a_cut_shows(tmp_path: Path, body: bytes, ends: bool) -> None:  # noqa: FBT001
+    """A text may end anywhere; what is compressed and cut cannot be unpacked."""
+    into = Incoming(SpoolFile(tmp_path / "0.spool"), "report")
+    into.begin()
+    for byte in body[:10]:
+        into.write(bytes([byte]))
+    assert into.ends_itself is ends
+
+
 def test_a_file_without_its_end_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was cut by a kill, or is to be fetched anew, or a power cut took a piece of it."""
     monkeypatch.setattr(report_file, "_PIECE", 1_000)

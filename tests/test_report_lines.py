@@ -1,5 +1,6 @@
 """The CSV of a report becomes the records that pages would have brought, or is set aside with a reason."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,6 +61,26 @@ def test_lines_of_a_session_may_stand_apart() -> None:
     with pytest.raises(ScatteredLinesError):
         decoded(BRIEF_CALLS, *lines)
     assert [len(row["calls"]) for row in rows(BRIEF_CALLS, *lines, scattered=True)] == [2, 1]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scattered", [True, False])
+def test_a_call_that_comes_twice_is_one(scattered: bool) -> None:  # noqa: FBT001
+    """P2: by its id; without one, calls that look alike are as many as there are lines."""
+    head = f"{HEAD};call_id"
+    lines = [f"{LINE};{number}" for number in ("11", "12", "11", "12", "", "")]
+    (session,) = rows(BRIEF_CALLS, head, *lines, scattered=scattered)
+    calls: Any = session["calls"]
+    assert [call["call_id"] for call in calls] == [11, 12, None, None]
+
+
+def test_of_a_call_that_is_told_differently_nothing_is_taken() -> None:
+    """Its session is set aside with all that was said of it, as one whose lines contradict each other."""
+    other = LINE.replace("yes", "no")
+    page = decoded(BRIEF_CALLS, f"{HEAD};call_id", f"{LINE};11", f"{LINE};12", f"{other};11")
+    (item,) = page.quarantined
+    assert (item.key, item.reason, page.batch.num_rows) == (7, "its lines contradict each other", 0)
+    said = [(call["call_id"], call["successful"]) for call in json.loads(item.raw)["calls"]]
+    assert said == [(11, True), (12, True), (11, False)]
 
 
 def test_without_its_calls_a_session_has_no_list() -> None:

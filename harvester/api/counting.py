@@ -5,6 +5,8 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
 
+import pyarrow as pa
+
 from harvester.api.envelope import Answer
 from harvester.api.page_source import check_zone
 from harvester.api.protocol import Page
@@ -71,7 +73,11 @@ class Counter:
         Raises:
             HarvestError: As ``total``.
         """
-        record = next(iter((await self._ask(question)).records), None)
+        page = await self._ask(question)
+        if page.batch is not None:
+            seconds: list[int] = page.batch[self._dataset.time_field].cast(pa.int64()).to_pylist()
+            return next(iter(seconds), None)
+        record = next(iter(page.records), None)
         time = record.get(self._dataset.time_field) if isinstance(record, dict) else None
         with suppress(ValueError):
             return as_second(str(time))
@@ -108,14 +114,14 @@ class Counter:
 
 
 async def inclusive(counter: Counter, second: int) -> tuple[bool, bool] | None:
-    """Find out whether ``from_date`` and ``to_date`` are inclusive, by two to four questions.
+    """Find out whether ``from_date`` and ``to_date`` are inclusive, by two to six questions.
 
     Nothing is taken for known that the API did not show: a record on a bound tells that the bound is
     inclusive; only a record that was seen, too, can be missing on the other.
 
     Args:
         counter: Asks.
-        second: Unix time; it held records, and its neighbours none, when this was last known.
+        second: Unix time; it held records when this was last known.
 
     Returns:
         The two answers; ``None`` if they cannot be told here, because records came or went since.
@@ -125,12 +131,14 @@ async def inclusive(counter: Counter, second: int) -> tuple[bool, bool] | None:
     """
     with_from = await counter.first(Question(second, second + 1)) == second
     last = await counter.first(Question(second - 1, second, descending=counter.descends))
-    if last == second - 1 and not counter.descends:
-        return None  # a record that came there since hides whether one of ``second`` follows it
+    if with_from and last == second - 1 and not counter.descends:
+        # That record hides whether one of ``second`` follows it; ``from_date`` alone keeps it out.
+        last = await counter.first(Question(second, second))
     with_to = last == second
     if with_to:  # all of the second? Where the vendor keeps fractions of seconds, some of it lies beyond
-        all_of_it = await counter.total(Question(second - 1, second + 1))
-        with_to = await counter.total(Question(second - 1, second)) == all_of_it
+        after = await counter.total(Question(second + with_from, second + 1))
+        whole = await counter.total(Question(second - 1, second + 1))
+        with_to = await counter.total(Question(second - 1, second)) + after == whole
     if with_from or with_to:
         return with_from, with_to
     inside = await counter.first(Question(second - 1, second + 1))

@@ -43,6 +43,11 @@ class Receiver(Protocol):
         """Bytes of the file so far."""
         ...
 
+    @property
+    def ends_itself(self) -> bool:
+        """Whether its own bytes tell if it is whole, to who reads it later."""
+        ...
+
     def begin(self) -> None:
         """A file comes; what came of it before is void."""
         ...

@@ -36,6 +36,11 @@ class Incoming:
         self._pieces = 0
         self._held = bytearray()
 
+    @property
+    def ends_itself(self) -> bool:
+        """Whether it is compressed: then a cut shows when it is unpacked; a text may end anywhere."""
+        return self.beginning.startswith(_GZIP)
+
     def begin(self) -> None:
         """A file comes; what came of it before is void."""
         self.size = self._pieces = 0

@@ -20,11 +20,12 @@ from harvester.api.question import Bounds, Question
 from harvester.api.reader import Answers
 from harvester.api.reading import Harvest, Reading
 from harvester.api.report_answers import Listed
+from harvester.api.report_count import check_count
 from harvester.api.report_file import void
 from harvester.api.report_source import LeftError, ReportSource, holds_order
 from harvester.api.report_text import Text
 from harvester.datasets import Dataset
-from harvester.errors import ForeignRecordsError, RangeTooWideError
+from harvester.errors import ForeignRecordsError
 from harvester.records.decode import Quarantined
 from harvester.records.owner import Owner
 from harvester.records.redaction import Redaction
@@ -182,7 +183,8 @@ class ReportReader:
             )
         if received >= _ODD and not sum(page.batch.num_rows for page in text.pages):
             raise ContradictionError("no record of the report fits the schema", received=received)
-        await self._check_count(window, text, listed)
+        asked = _question(window)
+        await check_count(self._counter, self._bounds, window, text, asked=asked, listed=listed)
         self.unknown.update(text.unknown)
         self.lacking = tuple(sorted({*self.lacking, *text.lacking}))
         rows = text.rows(window)
@@ -199,34 +201,6 @@ class ReportReader:
             file.clear()  # the next run must ask anew
             raise
 
-    async def _check_count(self, window: Window, text: Text, listed: Listed | None) -> None:
-        """Compare with a count that was asked for separately.
-
-        It is asked for a little more than the window, from one second without a record to another, as the
-        report shows them: then it does not matter whether the bounds belong to it.
-        """
-        asked = _question(window)
-        near = text.seconds(asked.start, window.start) | text.seconds(window.end - 1, asked.end)
-        first = next((s for s in range(window.start - 1, asked.start, -1) if s not in near), window.start - 1)
-        last = next((s for s in range(window.end, asked.end) if s not in near), window.end)
-        total = await self._counter.total(Question(first, last))
-        received = text.count(Window(first + 1, last))
-        # A record on a bound comes only where no second nearby is without one.
-        on_first, on_last = (
-            text.count(Window(second, second + 1), unplaced=False) for second in (first, last)
-        )
-        readings = {
-            received + on_first * from_inclusive + on_last * to_inclusive
-            for from_inclusive in _readings(self._bounds.from_inclusive)
-            for to_inclusive in _readings(self._bounds.to_inclusive)
-        }
-        if total in readings:
-            return
-        is_cut = listed is not None and (listed.total or 0) > (listed.records or 0) and received < total
-        if is_cut and window.seconds > 1:
-            raise RangeTooWideError(None)  # the vendor makes no longer reports
-        raise ContradictionError("the report and the API's count differ", expected=total, received=received)
-
     def _harvest(
         self, window: Window, batches: Sequence[pa.RecordBatch], quarantined: Sequence[Quarantined]
     ) -> Harvest:
@@ -240,7 +214,3 @@ def _is_unfinished(reading: Reading) -> bool:
 
 def _question(window: Window) -> Question:
     return Question(window.start - 1 - _MARGIN, window.end + _MARGIN)
-
-
-def _readings(inclusive: bool | None) -> tuple[bool, ...]:  # noqa: FBT001  (what is known of a bound)
-    return (True, False) if inclusive is None else (inclusive,)

@@ -95,7 +95,8 @@ class Transport:
             into: Takes the body of a good answer that is a file; the reply has none then.
 
         Raises:
-            TransportError: No connection, no answer in time, or an answer that ends early.
+            TransportError: No connection, no answer in time, an answer that ends early, or a file of which
+                nothing tells whether it did.
             MalformedAnswerError: The body is larger than allowed.
             ConfigError: The server's certificate is not trusted, or the server redirects elsewhere.
         """
@@ -170,6 +171,15 @@ async def _received(response: aiohttp.ClientResponse, clock: Clock, into: Receiv
     async for piece in response.content.iter_any():
         clock.progress()
         into.write(piece)
+    if not (_is_framed(response) or into.ends_itself):
+        # aiohttp takes the end of the connection for the end of such a body.
+        raise TransportError("the server does not say where the file ends")
+
+
+def _is_framed(response: aiohttp.ClientResponse) -> bool:
+    """Whether a body that ends early would have been noticed."""
+    headers = response.headers
+    return "Content-Length" in headers or "chunked" in headers.get("Transfer-Encoding", "").lower()
 
 
 def _untrusted(host: str, error: Exception) -> ConfigError:

@@ -63,6 +63,7 @@ class Columns:
         record: Those of the record.
         line: Those of the element that a line is about; empty if lines are records.
         key: Where the record's key stands.
+        line_key: Where that stands by which the elements of a record are told apart; ``None`` if nowhere.
         names: Their names as they came.
         lacking: Fields that a page brings and the report does not.
         zones: Time zones that the columns name.
@@ -71,6 +72,7 @@ class Columns:
     record: Level
     line: Level
     key: int
+    line_key: int | None
     names: tuple[str, ...]
     lacking: tuple[str, ...]
     zones: frozenset[str]
@@ -114,7 +116,9 @@ def columns_of(dataset: Dataset, header: Sequence[str]) -> Columns:
             known = printable(", ".join(header))[:300]
             raise ReportUnusableError(f"a report of {dataset.name} has no column for {needed}, only {known}")
     lacking = tuple(path for path in _expected(dataset, with_lines=bool(line.own)) if path not in places)
-    return Columns(record, line, places[dataset.key], tuple(header), lacking, frozenset(zones))
+    line_key = places.get(f"{lines}[].{dataset.report.line_key}") if dataset.report else None
+    key = places[dataset.key]
+    return Columns(record, line, key, line_key, tuple(header), lacking, frozenset(zones))
 
 
 class Marks:

@@ -22,6 +22,7 @@ _CHUNK = 1_000  # records decoded together, as many as a page has
 _LONGEST_LINE = 16 << 20  # characters
 _SEPARATOR = ";"
 _BEYOND = "beyond the header"
+_CONTRADICTION = "its lines contradict each other"
 
 Row = list[str]
 Raw = bytes | Damaged
@@ -90,12 +91,12 @@ class ReportDecoder:
         if isinstance(record, Damaged) or lines is None:
             return record
         try:
-            elements = [columns.line.json(row) for row in group]
+            elements, agree = _elements(columns, group)
         except TypeError:  # orjson's, for text that is no UTF-8
             return _undecodable(columns, group)
-        several = b",".join(element for element in elements if element != b"{}")
         comma = b"" if record == b"{}" else b","
-        return record[:-1] + comma + orjson.dumps(lines) + b":[" + several + b"]}"
+        whole = record[:-1] + comma + orjson.dumps(lines) + b":[" + b",".join(elements) + b"]}"
+        return whole if agree else Damaged(whole, _CONTRADICTION)
 
     def _decoded(self, chunk: Sequence[Raw]) -> Decoded:
         raws = [item.raw if isinstance(item, Damaged) else item for item in chunk]
@@ -112,8 +113,26 @@ def _record(columns: Columns, group: Sequence[Row]) -> Raw:
         return _undecodable(columns, group)
     indexes = columns.record.indexes
     if any(row[index] != first[index] for row in group[1:] for index in indexes):
-        return Damaged(record, "its lines contradict each other")
+        return Damaged(record, _CONTRADICTION)
     return record
+
+
+def _elements(columns: Columns, group: Sequence[Row]) -> tuple[list[bytes], bool]:
+    """What the lines of a record are about, each once, and whether no two speak differently of the same."""
+    elements: list[bytes] = []
+    known: dict[str, bytes] = {}
+    agree = True
+    for row in group:
+        element = columns.line.json(row)
+        # Without a key, lines that are alike may well be two: of calls that failed alike.
+        key = "" if columns.line_key is None else row[columns.line_key]
+        if element == b"{}" or known.get(key) == element:
+            continue
+        agree = agree and key not in known
+        if key:
+            known[key] = element
+        elements.append(element)
+    return elements, agree
 
 
 def _parsed(raw: bytes) -> object:

@@ -15,6 +15,7 @@ from harvester.emulator import (
     ReportBehaviour,
 )
 from harvester.errors import ReportUnusableError
+from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, bench
 from tests.acceptance.reporting import CALL, END, FETCHING, START, others
 
@@ -80,6 +81,32 @@ async def test_a_record_that_the_report_does_not_hold_is_missed(tmp_path: Path) 
         it.emulator._watch = late
         report = await it.harvest(START, END, dataset=BRIEF_CALLS)
         assert (report.outcome, report.rows, report.reports) == ("complete", 3, 2)
+
+
+@pytest.mark.parametrize("from_inclusive", [True, False])
+@pytest.mark.parametrize("to_inclusive", [True, False])
+async def test_a_record_is_missed_where_every_second_holds_one(
+    tmp_path: Path,
+    from_inclusive: bool,  # noqa: FBT001
+    to_inclusive: bool,  # noqa: FBT001
+) -> None:
+    """P1: it is not taken for one on the bounds of the count, whatever those mean; that is asked once."""
+    start, end = SPRING - 600, SPRING - 400
+
+    def call(number: int, second: int) -> dict[str, object]:
+        return {**CALL, "call_session_history_id": number, "start_date": as_text(second)}
+
+    calls = ListedAccount(call(number, start - 100 + number) for number in range(400))
+    behaviour = Behaviour(from_inclusive=from_inclusive, to_inclusive=to_inclusive)
+    async with bench(tmp_path, calls, behaviour) as it:
+        late: Callable[[Mapping[str, str]], None] = lambda parameters: (  # noqa: E731
+            calls.add(call(999, start + 50)) if parameters["cmd"] == FETCHING and calls.total == 400 else None
+        )
+        it.emulator._watch = late
+        report = await it.harvest(start, end, dataset=BRIEF_CALLS)
+        assert (report.outcome, report.rows, report.reports) == ("complete", 201, 2)
+        asked = [asked.method for asked in it.emulator.requests].count("GetCallHistory")
+        assert asked == 5 + (not from_inclusive and not to_inclusive)
 
 
 MISFITS = [{**CALL, "call_session_history_id": number, "duration": "a while"} for number in range(30)]

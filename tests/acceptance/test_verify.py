@@ -217,7 +217,7 @@ async def test_the_api_is_asked_again(tmp_path: Path, from_inclusive: bool, to_i
         sound = await _verify(it, against_api=True)
         assert sound.is_sound
         assert [count.lake for count in sound.counts] == [145, 145, 145, 145, 0]
-        assert sound.requests == len(it.emulator.requests) <= len(sound.counts) + 6
+        assert sound.requests == len(it.emulator.requests) <= len(sound.counts) + 8
         account.remove(200)
         account.add(_record(9_001, START + 5))
         account.add(_record(9_002, END + 5))

@@ -147,9 +147,9 @@ PROOF = (
         "the records of a report are not compared with a count of the API",
         (
             Edit(
-                f"{_API}/report_reader.py",
-                "        if total in readings:\n            return\n",
-                "        return\n",
+                f"{_API}/report_count.py",
+                "    if total == received:\n        return\n",
+                "    return\n",
             ),
         ),
         ("tests/acceptance/test_report_columns.py::test_a_record_that_the_report_does_not_hold_is_missed",),
