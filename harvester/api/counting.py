@@ -67,13 +67,19 @@ class Counter:
                 return page.total
         raise UnavailableError(f"the API gives no total, asked {_TRIES} times")
 
-    async def first(self, question: Question) -> int | None:
-        """The second of the first record that comes, Unix time; ``None`` if there is none to be read.
+    async def shown(self, question: Question) -> tuple[int | None, int | None]:
+        """The second of the first record that comes, Unix time, and the API's total of the answer.
+
+        Returns:
+            Both; ``None`` if there is no record to be read, or no total.
 
         Raises:
             HarvestError: As ``total``.
         """
         page = await self._ask(question)
+        return self._first(page), page.total
+
+    def _first(self, page: Page) -> int | None:
         if page.batch is not None:
             seconds: list[int] = page.batch[self._dataset.time_field].cast(pa.int64()).to_pylist()
             return next(iter(seconds), None)
@@ -114,7 +120,7 @@ class Counter:
 
 
 async def inclusive(counter: Counter, second: int) -> tuple[bool, bool] | None:
-    """Find out whether ``from_date`` and ``to_date`` are inclusive, by two to six questions.
+    """Find out whether ``from_date`` and ``to_date`` are inclusive, by two to five questions.
 
     Nothing is taken for known that the API did not show: a record on a bound tells that the bound is
     inclusive; only a record that was seen, too, can be missing on the other.
@@ -129,19 +135,24 @@ async def inclusive(counter: Counter, second: int) -> tuple[bool, bool] | None:
     Raises:
         HarvestError: The API refuses, cannot be reached or answers in another time zone.
     """
-    with_from = await counter.first(Question(second, second + 1)) == second
-    last = await counter.first(Question(second - 1, second, descending=counter.descends))
-    if with_from and last == second - 1 and not counter.descends:
+    start = second - 1
+    oldest, _ = await counter.shown(Question(second, second + 1))
+    with_from = oldest == second
+    last, alone = await counter.shown(Question(start, second, descending=counter.descends))
+    if with_from and last == start and not counter.descends:
         # That record hides whether one of ``second`` follows it; ``from_date`` alone keeps it out.
-        last = await counter.first(Question(second, second))
+        start = second
+        last, alone = await counter.shown(Question(start, second))
     with_to = last == second
     if with_to:  # all of the second? Where the vendor keeps fractions of seconds, some of it lies beyond
-        after = await counter.total(Question(second + with_from, second + 1))
-        whole = await counter.total(Question(second - 1, second + 1))
-        with_to = await counter.total(Question(second - 1, second)) + after == whole
+        _, after = await counter.shown(Question(second + with_from, second + 1))
+        _, whole = await counter.shown(Question(start, second + 1))
+        if alone is None or after is None or whole is None:
+            return None
+        with_to = alone + after == whole
     if with_from or with_to:
         return with_from, with_to
-    inside = await counter.first(Question(second - 1, second + 1))
+    inside, _ = await counter.shown(Question(second - 1, second + 1))
     return (False, False) if inside == second else None
 
 

@@ -206,7 +206,7 @@ PROOF = (
         "of a window that was cut, pages asked for the longer one are lost to the dense second behind it",
         (
             Edit(
-                f"{_API}/proof.py",
+                f"{_API}/reading.py",
                 "return self.longer.question if self.longer and number in {0, 2} else self.question",
                 "return self.question",
             ),
