@@ -22,6 +22,7 @@ pytestmark = pytest.mark.large
 DAYS = ("--from", "2024-05-01", "--to", "2024-05-03")
 START, END = 1_714_521_600, 1_714_694_400
 ALL = ("--accounts", "all")
+NOBODY = 4_714_477
 NAMES = [f"calls/account_id={account.id}" for account in ACCOUNTS]
 
 
@@ -110,6 +111,27 @@ def test_a_refused_child_is_told_by_name_and_by_the_exit_code(
         assert main(command(served, tmp_path, "sync")) == ExitCode.COMPLETE
         assert main(order) == ExitCode.COMPLETE
         assert rows(tmp_path) == dict(zip(NAMES, (120, 40, 20), strict=True))
+
+
+@pytest.mark.parametrize("children_by", ["token", "parameter"])
+def test_a_number_that_is_nobodys_is_told_and_not_remembered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], children_by: str
+) -> None:
+    """A mistyped one: 3, by name and with the reason; no later run asks for it, or finds it missing."""
+    with served_beside(tmp_path, emulator()) as served:
+        ids = ("--accounts", f"{PARENT},{NOBODY}", "--children-by", children_by)
+        assert main(command(served, tmp_path, "backfill", *DAYS, *ids, "--json")) == ExitCode.GAPS
+        own, mistyped = told(capsys.readouterr().out)
+        assert (own["outcome"], mistyped["outcome"]) == ("complete", "gaps")
+        assert f"account {NOBODY} is refused" in mistyped["refused"]
+        assert "does not remember it" in mistyped["refused"]
+        assert rows(tmp_path) == {NAMES[0]: 120}
+        assert not list((tmp_path / "lake").rglob(f"*{NOBODY}*"))
+        for name in ("verify", "repair", "sync"):
+            assert main(command(served, tmp_path, name)) == ExitCode.COMPLETE
+        assert main(command(served, tmp_path, "sync", *ids)) == ExitCode.GAPS
+        assert f"account {NOBODY} is refused" in capsys.readouterr().out
+        assert rows(tmp_path) == {NAMES[0]: 120}
 
 
 def test_a_child_that_is_refused_later_is_told_by_sync(
