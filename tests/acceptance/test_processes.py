@@ -238,7 +238,7 @@ async def _command(it: Bench) -> AsyncIterator[subprocess.Popen[bytes]]:
 @pytest.mark.large
 async def test_a_signal_to_the_whole_group_drains_all_processes(tmp_path: Path) -> None:
     """As ``timeout`` and systemd send it: the same end as by one to the coordinator alone."""
-    async with bench(tmp_path, _account(), SLOW) as it:
+    async with bench(tmp_path, _account(), Behaviour(latency=0.5)) as it:
         async with _command(it) as process:
             await _until(lambda: any((tmp_path / "lake" / "calls").rglob("*.parquet")))
             os.killpg(process.pid, signal.SIGTERM)
