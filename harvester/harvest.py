@@ -114,15 +114,17 @@ class Backfill:
         try:
             return await self._within(database)
         except (HarvestError, ExceptionGroup) as error:
-            reason = refusal_of(self._job, error)
-            if reason is None:
+            refusal = refusal_of(self._job, error)
+            if refusal is None:
                 raise
         run, asked = self._run, self._figures.requests
-        return left_open(database, self._job, self._scope, reason, self._now(), run=run, requests=asked)
+        return left_open(database, self._job, self._scope, refusal, self._now(), run=run, requests=asked)
 
     async def _within(self, database: Database) -> Report:
         job, started = self._job, self._now()
         settled = job.settled(started)
+        if not self._layout.spool.is_dir():  # taken back since they were made
+            self._layout.make()
         async with AsyncExitStack() as stack:
             ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
             ledger.claim(self._credentials.account_id, job.identity, started)

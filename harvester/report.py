@@ -131,7 +131,7 @@ class Report:
         asked: The range asked for.
         settled: The part of it whose history counts as final; ``None`` if there is none yet.
         covered: Whether an earlier run had published all of it, so that nothing was asked.
-        run: The run's number in the ledger; ``None`` if there was nothing to do.
+        run: The run's number in the ledger; ``None`` if there was nothing to do, or to remember.
         seconds: How long it took.
         rows: Records proven by this run.
         replayed: Those of them that an earlier run had received.

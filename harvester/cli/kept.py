@@ -34,9 +34,7 @@ def kept_jobs(values: Mapping[str, Any], start: int | None, settings: Mapping[st
     held = [item for item in _held(settings["lake"], name) if dataset in {EVERY, item.identity["dataset"]}]
     asking = Job(dataset=CALLS, name=CALLS.name, window=Window(0, 1), **settings)  # nothing is asked by it
     whose = accounts(values, asking)
-    meant = [
-        item for item in held if not whose or item.identity.get("account_id") in {one.id for one in whose}
-    ]
+    meant = held if values["accounts"] is None else _of_accounts(held, values["accounts"], whose)
     jobs = [_job(held, item.name, item.identity, start, settings) for item in meant]
     jobs += _joining(held, whose, start, settings)
     return jobs or each(_begun(name, dataset, start, settings), whose)
@@ -58,6 +56,16 @@ def _held(lake: Path, name: str | None) -> list[Holding]:
     if not has_begun(Layout(lake, "")):
         return []
     return [item for item in holdings(lake, runs=0) if name in {None, item.name, apart(item.name)[0]}]
+
+
+def _of_accounts(held: Sequence[Holding], said: str, whose: Sequence[Account]) -> list[Holding]:
+    """The datasets of the accounts that ``--accounts`` means.
+
+    By ``all`` also of those that the API does not list any more: to be left out in silence is not for them.
+    """
+    ids = {one.id for one in whose}
+    kept = [item for item in held if "account_id" in item.identity]
+    return [item for item in kept if said == EVERY or item.identity["account_id"] in ids]
 
 
 def _joining(

@@ -9,6 +9,7 @@ from harvester.account import apart
 from harvester.api.pacing import Pace
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.explanation import explain
+from harvester.cli.supervise import StoppingError
 from harvester.config import Job
 
 Work = Callable[[Job, Pace], Awaitable[int]]
@@ -29,7 +30,8 @@ def one_after_the_other(jobs: Sequence[Job], work: Work) -> int:
 
     One job's failure is its own: the key may lack the role for one dataset and have that for the next. A
     child account that is refused is a gap. If the key's own account is refused, its children are not asked
-    for: the same key signs for them. A signal ends them all.
+    for: the same key signs for them. A signal ends them all, and is the exit code, also if the job under way
+    fails after it.
     """
     return asyncio.run(_in_turn(jobs, work))
 
@@ -60,4 +62,6 @@ async def _code(job: Job, work: Work, pace: Pace) -> int:
         code = await work(job, pace)
     except Exception as error:  # noqa: BLE001  (as in main: every failure gets an exit code)
         code = explain(error)
+        if isinstance(error, StoppingError):
+            return ExitCode.SIGNAL + error.number
     return ExitCode.GAPS if code == ExitCode.REFUSED and job.is_child else code

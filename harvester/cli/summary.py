@@ -83,7 +83,7 @@ def _print_gaps(report: Report) -> None:
         )
     if len(report.gaps) > _MOST_GAPS:
         click.echo(f"… and {count(len(report.gaps) - _MOST_GAPS)} more gaps; see --json or harvester status")
-    if report.gaps:
+    if report.gaps and report.run is not None:  # else the lake does not know of them
         click.echo(
             "Run the same command again, or harvester repair, to try the gaps again;"
             " or add --allow-gaps to publish without."

@@ -34,6 +34,16 @@ class Shown(Protocol):
         ...
 
 
+class StoppingError(ExceptionGroup[Exception]):
+    """What failed after a signal had asked for the end: a failure, and no reason to begin with anything else.
+
+    Attributes:
+        number: Of the signal.
+    """
+
+    number: int
+
+
 async def supervise(work: Stoppable[T], display: Shown) -> tuple[T | None, list[int]]:
     """Run to the end, or to the second signal.
 
@@ -41,7 +51,7 @@ async def supervise(work: Stoppable[T], display: Shown) -> tuple[T | None, list[
         The report (``None`` after a second signal), and the numbers of the signals that came.
 
     Raises:
-        ExceptionGroup: What the work raises.
+        ExceptionGroup: What the work raises; a ``StoppingError`` if a signal came before.
     """
     report: T | None = None
     with _signals(work) as received:
@@ -53,6 +63,12 @@ async def supervise(work: Stoppable[T], display: Shown) -> tuple[T | None, list[
         except asyncio.CancelledError:
             if not received[1:]:
                 raise  # not by a second signal: whoever it was, the work is not done
+        except ExceptionGroup as error:
+            if not received:
+                raise
+            failed = StoppingError(error.message, error.exceptions)
+            failed.number = received[0]
+            raise failed from None
         return report, received
 
 

@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 
 __all__ = ["Work", "exit_code", "prepare", "started"]
@@ -23,9 +23,11 @@ _PATIENCE = 10  # seconds for a process to be gone that was killed or has said g
 
 
 def prepare() -> None:
-    """Begin to load what workers need, in a process of its own; it ends with this one."""
+    """Begin to load what workers need, in a process of its own; it ends with this one, and by no signal."""
     _FORKS.set_forkserver_preload([_WORKER])
-    forkserver.ensure_running()
+    resource_tracker.ensure_running()  # else the server starts it, which lets signals through again
+    with _signals_withheld():
+        forkserver.ensure_running()
 
 
 @contextmanager
@@ -49,6 +51,20 @@ def started(work: Work, lock: int | None) -> Iterator[tuple[BaseProcess, socket.
         exit_code(process)
         books.close()
         line.close()
+
+
+@contextmanager
+def _signals_withheld() -> Iterator[None]:
+    """What is started in this block has the signals withheld as long as it lives; here they come later.
+
+    Whoever ends a group of processes (``timeout``, systemd) sends them to the server, too. Without it nobody
+    would learn how the workers end, which go on until their windows are done.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def exit_code(process: BaseProcess) -> int:

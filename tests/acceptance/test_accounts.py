@@ -102,12 +102,11 @@ async def test_cut_off_at_any_moment_it_goes_on(tmp_path: Path, seconds: float) 
         assert not [path for path in (tmp_path / "lake/_harvester/spool").rglob("*") if path.is_file()]
 
 
-@BY
-async def test_a_refused_child_is_its_own_gap(tmp_path: Path, children_by: str) -> None:
+async def test_a_refused_child_is_its_own_gap(tmp_path: Path) -> None:
     """The others go on; the lake knows what is missing, and why; the next run tries it again."""
     refusing = behaving(refused_children=frozenset({CHILD}))
     async with home(tmp_path, histories(records=200), refusing) as it:
-        own, refused, other = await it.harvest(children_by=children_by)
+        own, refused, other = await it.harvest()
         assert (own.outcome, other.outcome) == ("complete", "complete")
         assert (refused.outcome, refused.is_whole) == ("gaps", False)
         (gap,) = refused.gaps
@@ -117,28 +116,29 @@ async def test_a_refused_child_is_its_own_gap(tmp_path: Path, children_by: str) 
         assert [item.window for item in held[named("calls", ACCOUNTS[1])].gaps] == [gap.window]
         assert [len(held[named("calls", one)].gaps) for one in ACCOUNTS] == [0, 1, 0]
         assert held[named("calls", ACCOUNTS[1])].runs[0].outcome == "gaps"
-        results = await it.verify(children_by)
+        results = await it.verify()
         assert [result.is_sound for result in results.values()] == [True, False, True]
 
         it.bench.emulator.behaviour = behaving()
         it.bench.emulator.reset()
-        again = await it.harvest(children_by=children_by)
+        again = await it.harvest()
         assert [report.covered for report in again] == [True, False, True]
         assert again[1].is_whole
         assert it.verdict(ACCOUNTS[1]) == exact(it.truth(ACCOUNTS[1]).total)
         assert not any(item.gaps for item in holdings(tmp_path / "lake"))
 
 
-async def test_what_a_child_had_stays_when_it_is_refused(tmp_path: Path) -> None:
+@BY
+async def test_what_a_child_had_stays_when_it_is_refused(tmp_path: Path, children_by: str) -> None:
     """What is published is no gap; what is new is; a count that is refused is told, and ends nothing."""
     async with home(tmp_path, histories(records=200)) as it:
         settings = it.settings(ACCOUNTS[1])
         await it.bench.harvest(START, END - DAY, **settings)
         await it.harvest(ACCOUNTS[0])
         it.bench.emulator.behaviour = behaving(refused_children=frozenset({CHILD}))
-        (report,) = await it.harvest(ACCOUNTS[1])
+        (report,) = await it.harvest(ACCOUNTS[1], children_by=children_by)
         assert [(gap.window.start, gap.window.end) for gap in report.gaps] == [(END - DAY, END)]
-        results = await it.verify()
+        results = await it.verify(children_by)
         assert [bool(result.refused) for result in results.values()] == [False, True]
 
 

@@ -22,12 +22,13 @@ pytestmark = pytest.mark.large
 DAYS = ("--from", "2024-05-01", "--to", "2024-05-03")
 START, END = 1_714_521_600, 1_714_694_400
 ALL = ("--accounts", "all")
+NOBODY = 4_714_477
 NAMES = [f"calls/account_id={account.id}" for account in ACCOUNTS]
 
 
-def emulator(start: int = START, **switches: Any) -> Emulator:
-    """A parent and two children, two days of calls."""
-    sizes = {PARENT: 120, CHILD: 40, OTHER: 20}
+def emulator(start: int = START, *, left: frozenset[int] = frozenset(), **switches: Any) -> Emulator:
+    """A parent and two children, less those that have left; two days of calls."""
+    sizes = {one: size for one, size in {PARENT: 120, CHILD: 40, OTHER: 20}.items() if one not in left}
     span = (start, start + END - START)
     members = (SyntheticAccount(sizes[one], *span, seed=one, account_id=one) for one in sizes)
     return Emulator(Family(*members), Behaviour(**switches), private_key=PRIVATE_KEY)
@@ -112,6 +113,27 @@ def test_a_refused_child_is_told_by_name_and_by_the_exit_code(
         assert rows(tmp_path) == dict(zip(NAMES, (120, 40, 20), strict=True))
 
 
+@pytest.mark.parametrize("children_by", ["token", "parameter"])
+def test_a_number_that_is_nobodys_is_told_and_not_remembered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], children_by: str
+) -> None:
+    """A mistyped one: 3, by name and with the reason; no later run asks for it, or finds it missing."""
+    with served_beside(tmp_path, emulator()) as served:
+        ids = ("--accounts", f"{PARENT},{NOBODY}", "--children-by", children_by)
+        assert main(command(served, tmp_path, "backfill", *DAYS, *ids, "--json")) == ExitCode.GAPS
+        own, mistyped = told(capsys.readouterr().out)
+        assert (own["outcome"], mistyped["outcome"]) == ("complete", "gaps")
+        assert f"account {NOBODY} is refused" in mistyped["refused"]
+        assert "does not remember it" in mistyped["refused"]
+        assert rows(tmp_path) == {NAMES[0]: 120}
+        assert not list((tmp_path / "lake").rglob(f"*{NOBODY}*"))
+        for name in ("verify", "repair", "sync"):
+            assert main(command(served, tmp_path, name)) == ExitCode.COMPLETE
+        assert main(command(served, tmp_path, "sync", *ids)) == ExitCode.GAPS
+        assert f"account {NOBODY} is refused" in capsys.readouterr().out
+        assert rows(tmp_path) == {NAMES[0]: 120}
+
+
 def test_a_child_that_is_refused_later_is_told_by_sync(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,6 +174,26 @@ def test_sync_takes_in_whoever_joined(tmp_path: Path) -> None:
         held = holdings(tmp_path / "lake")
         assert {item.identity["partition"] for item in held} == {"month"}
         assert {item.coverage[0].start for item in held} == {START}
+
+
+def test_sync_tells_of_a_child_that_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The API lists it no more, and the lake holds it: all are both; who is named is who is meant."""
+    with served_beside(tmp_path, emulator()) as served:
+        assert main(command(served, tmp_path, "backfill", *DAYS, *ALL)) == ExitCode.COMPLETE
+    (tmp_path / "key.json").unlink()
+    with served_beside(tmp_path, emulator(left=frozenset({OTHER}))) as served:
+        capsys.readouterr()
+        assert main(command(served, tmp_path, "sync", *ALL, "--json")) == ExitCode.GAPS
+        rounds = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(one["name"], one["outcome"]) for one in rounds] == [
+            (NAMES[0], "complete"),
+            (NAMES[1], "complete"),
+            (NAMES[2], "gaps"),
+        ]
+        assert f"account {OTHER} is refused" in rounds[2]["refused"]
+        ids = ("--accounts", f"{PARENT},{CHILD}")
+        assert main(command(served, tmp_path, "sync", *ids)) == ExitCode.COMPLETE
+        assert rows(tmp_path) == dict(zip(NAMES, (120, 40, 20), strict=True))
 
 
 def test_a_lake_may_begin_with_sync(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from harvester.cli.exit_codes import ExitCode, exit_code
 from harvester.datasets import CALLS
 from harvester.emulator import Behaviour, Fault, Faults, ListedAccount, SyntheticAccount
 from harvester.errors import LakeLockedError, RequestError, WorkerLostError, first_failure
+from harvester.inspection import holdings
 from harvester.lake.lock import owned
 from harvester.number_key import NumberKey
 from harvester.window import as_text
@@ -218,19 +219,35 @@ async def test_what_workers_notice_is_told(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def _command(it: Bench) -> AsyncIterator[subprocess.Popen[bytes]]:
-    """The command, with two processes."""
+    """The command, with two processes, in a group of its own."""
     it.backfill(START, END)  # writes the key file
     api = ["--endpoint", it.endpoint, "--credentials", str(it.folder / "key.json"), "--rate", "none"]
     span = ["--from", as_text(START), "--to", as_text(END), "--processes", "2"]
     lake = ["--lake", str(it.folder / "lake")]
     command = [sys.executable, "-m", "harvester", "backfill", *span, *lake, *api, "--quiet"]
-    silent = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=silent, stderr=silent)  # noqa: ASYNC220,S603  (our own program)
+    process = subprocess.Popen(  # noqa: ASYNC220,S603  (our own program)
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.large
+async def test_a_signal_to_the_whole_group_drains_all_processes(tmp_path: Path) -> None:
+    """As ``timeout`` and systemd send it: the same end as by one to the coordinator alone."""
+    async with bench(tmp_path, _account(), Behaviour(latency=0.5)) as it:
+        async with _command(it) as process:
+            await _until(lambda: any((tmp_path / "lake" / "calls").rglob("*.parquet")))
+            os.killpg(process.pid, signal.SIGTERM)
+            await _until(lambda: process.poll() is not None)
+            assert process.returncode == ExitCode.SIGNAL + signal.SIGTERM
+        (held,) = holdings(tmp_path / "lake")
+        assert held.runs[0].outcome == "interrupted"
+        assert (await it.harvest(START, END, processes=2)).outcome == "complete"
+        assert it.verdict(START, END) == exact(it.account.total)
 
 
 @pytest.mark.large

@@ -124,6 +124,14 @@ def test_twenty_gaps_are_shown_of_more(capsys: pytest.CaptureFixture[str], numbe
     )
 
 
+def test_gaps_that_the_lake_does_not_remember_are_nothing_to_try_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of an account that the API does not know: to repair there is nothing."""
+    lines = shown(capsys, Report(**FULL | {"outcome": "gaps", "gaps": gaps(1, None), "run": None}))
+    assert lines[-1].startswith("Gap ")
+
+
 def test_what_is_still_running_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """Twenty spans at most, how many more, and what was taken although it claims to run."""
     running = tuple(Window(second, second + 1) for second in range(0, 44, 2))

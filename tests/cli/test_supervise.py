@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from harvester.cli.supervise import supervise
+from harvester.cli.supervise import StoppingError, supervise
 from harvester.report import Report
 from harvester.window import Window
 
@@ -123,10 +123,11 @@ async def test_a_failure_of_the_work_ends_the_display_and_comes_through() -> Non
 
 
 async def test_a_failure_after_the_first_signal_comes_through() -> None:
-    """Being stopped does not make a failure good."""
-    with pytest.raises(ExceptionGroup) as failed:
-        await supervise(Work(kill(signal.SIGINT), fail), Screen())
+    """Being stopped does not make a failure good; that it was stopped is told with it."""
+    with pytest.raises(StoppingError) as failed:
+        await supervise(Work(kill(signal.SIGTERM), fail), Screen())
     assert failed.group_contains(OSError)
+    assert failed.value.number == signal.SIGTERM
 
 
 async def test_a_failure_of_the_display_ends_the_work() -> None:

@@ -1,5 +1,7 @@
 """Worker processes: how they begin, and that none is left behind."""
 
+import os
+import signal
 import socket
 from pathlib import Path
 
@@ -17,6 +19,12 @@ def _silent(books: socket.socket, line: socket.socket) -> None:
     """A worker that has nothing to do."""
     books.close()
     line.close()
+
+
+def _patient(books: socket.socket, line: socket.socket) -> None:
+    """A worker that tells who forked it, and works until it is told to end."""
+    books.sendall(str(os.getppid()).encode())
+    line.recv(1)
 
 
 def test_a_worker_without_coordinator_ends_and_keeps_the_lake_until_then(tmp_path: Path) -> None:
@@ -48,3 +56,15 @@ def test_one_that_has_done_its_work_ends_well() -> None:
     with started(_silent, None) as (process, _, _):
         assert exit_code(process) == 0
     assert process.exitcode == 0
+
+
+def test_the_server_of_forks_outlives_a_signal_to_its_group() -> None:
+    """A worker that finishes its windows after it is not taken for one that has failed."""
+    with started(_patient, None) as (process, books, line):
+        server = int(books.recv(32))
+        os.kill(server, signal.SIGTERM)
+        with started(_silent, None) as (other, _, _):  # by now the server has had the signal
+            assert exit_code(other) == 0
+        assert process.is_alive()
+        line.sendall(b".")
+        assert exit_code(process) == 0
