@@ -172,6 +172,45 @@ PROOF = (
         ("tests/acceptance/test_report_jobs.py::test_an_order_outlives_a_run_over_less_of_the_range",),
     ),
     Mutant(
+        "begun-by-a-part",
+        "a window is begun by an answer of an earlier run about a part of it",
+        (
+            Edit(
+                f"{_API}/question.py",
+                "(window.end - 1, window.end)[not self.to_inclusive :]",
+                "(window.end - 1, window.end)",
+            ),
+        ),
+        ("tests/test_proof.py::test_a_window_is_not_begun_by_an_answer_about_a_part_of_it",),
+    ),
+    Mutant(
+        "bound-believed",
+        "one record on the end of a range is taken for a proof that all of its second is in it",
+        (
+            Edit(
+                f"{_API}/question.py",
+                "    def miss_start",
+                "    def see_end(self) -> None:\n        self.to_inclusive = True\n\n    def miss_start",
+            ),
+            Edit(
+                f"{_API}/proof.py",
+                "            self._bounds.observe(question, page.oldest)\n",
+                "            self._bounds.observe(question, page.oldest)\n"
+                "            if page.youngest == question.end:\n"
+                "                self._bounds.see_end()\n",
+            ),
+        ),
+        ("tests/test_proof.py::test_a_record_on_the_bound_says_nothing_of_the_others_of_its_second",),
+    ),
+    Mutant(
+        "future-settles",
+        "a clock that is ahead proves the future to be empty",
+        (Edit("harvester/api/page_source.py", "            self._check_settled(question.end)\n", ""),),
+        (
+            "tests/acceptance/test_partitions.py::test_what_has_not_settled_by_the_apis_clock_is_no_history[7200]",
+        ),
+    ),
+    Mutant(
         "total-asked-once",
         "an answer without a total ends the run",
         (Edit(f"{_API}/counting.py", "_TRIES = 3", "_TRIES = 1"),),

@@ -53,6 +53,7 @@ def test_a_seed_goes_the_same_way_in_every_process() -> None:
             "6318", id="of a record that was kept while it ran and came again, the final one counts"
         ),
         pytest.param("15750", id="the order of a report outlives a run over less of the range"),
+        pytest.param("27077", id="a window is begun by answers about all of it"),
     ],
 )
 def test_seeds_that_once_failed(seed: str) -> None:
