@@ -67,7 +67,7 @@ async def test_what_reaches_into_a_dense_second_goes_along_when_the_window_was_c
     assert replayed.equals(pa.Table.from_batches(dense.harvest.batches))
 
 
-@pytest.mark.parametrize("known", [{}, {"from_inclusive": False, "to_inclusive": False}], ids=["new", "known"])
+@pytest.mark.parametrize("known", [{}, {"from_inclusive": False, "to_inclusive": False}], ids=["new", "old"])
 @pytest.mark.parametrize(("start", "end"), [(START - 1, START + 1), (START, START + 2), (START, START + 1)])
 async def test_a_window_is_not_begun_by_an_answer_about_a_part_of_it(
     start: int, end: int, known: dict[str, bool]

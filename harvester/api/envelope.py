@@ -3,8 +3,11 @@
 ``{"result": ..., ...}``, or ``{"error": {"code": n, "msg": "..."}}``.
 """
 
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import orjson
 
@@ -16,6 +19,8 @@ from harvester.records.salvage import Damaged, slices, split
 
 DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_HEADER = 10  # bytes, of which some tell when it was packed
+_HEAD = 1 << 10  # bytes; the key ``result`` comes before the records
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,21 @@ def unpack(answer: Answer, limit: int) -> bytes:
     if len(answer.body) > limit:
         raise too_large(limit)
     return answer.body
+
+
+def digest_of(answer: Answer) -> bytes | None:
+    """What tells an answer with records from others, whether or not it can be read.
+
+    Returns:
+        ``None`` when it does not begin as the API's do: whoever stands before it says the same to everyone.
+    """
+    packed, head = answer.encoding == "gzip", answer.body[:_HEAD]
+    if packed:
+        with suppress(zlib.error):
+            head = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(head, _HEAD)
+    if not head.lstrip().startswith(b"{") or b'"result"' not in head:
+        return None
+    return sha256(answer.body[_GZIP_HEADER:] if packed else answer.body).digest()
 
 
 def envelope_of(answer: Answer) -> dict[str, object]:

@@ -15,7 +15,14 @@ from harvester.api.failures import refusal
 from harvester.api.pacing import Pace, doubled
 from harvester.api.protocol import Quick
 from harvester.api.slots import Slots
-from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
+from harvester.errors import (
+    MalformedAnswerError,
+    RateLimitedError,
+    TokenError,
+    TransientError,
+    UnavailableError,
+    UnreadableError,
+)
 
 T = TypeVar("T")
 Way = TypeVar("Way")
@@ -35,6 +42,7 @@ class RetryPolicy:
     Attributes:
         attempts: Most tries, the first included. A fresh token's try is not counted, nor what fails in an
             outage.
+        alike: Most tries that bring the same malformed answer: asked once more, the API would say it again.
         deadline: Seconds from the first try to the start of the last. Pauses that the server asks for are not
             counted: they have a bound of their own, and each costs a try. Nor are outages, and the time a
             repeat waits for the retry budget.
@@ -44,6 +52,7 @@ class RetryPolicy:
     """
 
     attempts: int = 8
+    alike: int = 3
     deadline: float = 900
     base: float = 0.5
     cap: float = 30
@@ -71,6 +80,28 @@ class Meter:
     pauses: float = 0.0
     in_flight: int = 0
     last_error: str = ""
+
+
+@dataclass(slots=True)
+class _Failures:
+    """Those of one request, but for what fails in an outage.
+
+    Attributes:
+        count: How many.
+        alike: How many malformed answers of the API's own in a row were the same.
+    """
+
+    count: int = 0
+    alike: int = 0
+    _digest: bytes | None = None
+
+    def note(self, error: TransientError) -> None:
+        """One more."""
+        self.count += 1
+        digest = error.digest if isinstance(error, MalformedAnswerError) else None
+        if digest is not None:  # what has none says nothing of the answer
+            self.alike = self.alike + 1 if digest == self._digest else 1
+            self._digest = digest
 
 
 class Persistent(Generic[Way]):
@@ -128,7 +159,7 @@ class Persistent(Generic[Way]):
         """What ``attempt`` brings, however often it takes; the errors are those of ``Client.fetch``."""
         clock = self._pace.clock
         deadline = clock() + self._policy.deadline
-        failures, renewed, first = 0, False, True
+        failures, renewed, first = _Failures(), False, True
         while True:
             try:
                 async with self._slots.taken(urgent=urgent), self._breaker.passage():
@@ -143,8 +174,9 @@ class Persistent(Generic[Way]):
                 renewed = True
             except TransientError as error:
                 self._meter.last_error = str(error)
-                failures += not self._breaker.outage
-                _log.debug("failed", method=method, failures=failures, reason=str(error))
+                if not self._breaker.outage:
+                    failures.note(error)
+                _log.debug("failed", method=method, failures=failures.count, reason=str(error))
                 await self._back_off(method, error, failures, deadline)
             finally:
                 self._meter.pauses = self._pace.paused - self._paused_before
@@ -153,7 +185,7 @@ class Persistent(Generic[Way]):
             deadline += max(0.0, clock() - queued)
             self._meter.retries += 1
 
-    async def _back_off(self, method: str, error: TransientError, failures: int, deadline: float) -> None:
+    async def _back_off(self, method: str, error: TransientError, failed: _Failures, deadline: float) -> None:
         policy, asked = self._policy, error.retry_after
         if asked is not None and asked > policy.longest_pause:
             raise UnavailableError(
@@ -163,6 +195,9 @@ class Persistent(Generic[Way]):
         if self._breaker.outage:  # what comes next is its probe's turn, not this request's
             self._pace.freeze(asked or 0.0)
             return
+        failures = failed.count
+        if failed.alike >= policy.alike:
+            raise UnreadableError(f"{method}: the same answer came {failed.alike} times: {error}") from error
         ceiling = doubled(policy.base, failures - 1, policy.cap)
         delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
         if failures >= policy.attempts or self._pace.clock() + delay > deadline:

@@ -12,7 +12,15 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from harvester.api.envelope import DECODED_LIMIT, Answer, answer_of, envelope_of, records_in, unpack
+from harvester.api.envelope import (
+    DECODED_LIMIT,
+    Answer,
+    answer_of,
+    digest_of,
+    envelope_of,
+    records_in,
+    unpack,
+)
 from harvester.api.failures import one_line
 from harvester.api.reply import Reply, check_status, retry_after
 from harvester.errors import MalformedAnswerError, TransientError
@@ -56,12 +64,16 @@ def read(reply: Reply, server_now: float, quick: Quick | None = None) -> tuple[A
 
     Raises:
         HarvestError: What ``answer_of``, ``parse`` and ``check_status`` raise. A transient one knows of the
-            reply's ``Retry-After``.
+            reply's ``Retry-After``, a malformed one of its digest.
     """
 
     def content(good: Reply) -> tuple[Answer, Page]:
         answer = answer_of(good)
-        return answer, parse(answer, quick=quick)
+        try:
+            return answer, parse(answer, quick=quick)
+        except MalformedAnswerError as error:
+            error.digest = digest_of(answer)
+            raise
 
     return judged(reply, server_now, content)
 
