@@ -27,9 +27,10 @@ NOTHING = Answer(b'{"result": [], "count": 0, "total_count": 0}', "identity")
 
 @dataclass
 class Api:
-    """Answers what is asked about some span with an error, and all else with nothing."""
+    """Answers what is asked about some span with an error, and all else with the same answer."""
 
     errors: Mapping[int, HarvestError]
+    answer: Answer = NOTHING
     asked: list[str] = field(default_factory=list)
 
     async def fetch(
@@ -45,7 +46,7 @@ class Api:
         for start, error in self.errors.items():
             if parameters["from_date"] == as_text(start):
                 raise error
-        return NOTHING, parse(NOTHING)
+        return self.answer, parse(self.answer)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +73,11 @@ async def test_a_doubt_about_one_of_many_pages_is_one_about_the_window() -> None
     source = PageSource(SMALL, {}, Api({START: UNREADABLE}))
     with pytest.raises(ContradictionError, match="the same answer came 3 times"):
         await source.pages(Kept(), Question(START, START + 9), [2, 4])
+
+
+async def test_more_records_than_were_asked_for_are_not_decoded() -> None:
+    """An answer of empty records would take seconds for each thousand, and none is kept."""
+    file, more = Kept(), Answer(b'{"result": [{}, {}, {}]}', "identity")
+    with pytest.raises(ContradictionError, match="3 records came, and 2 at most were asked for"):
+        await PageSource(SMALL, {}, Api({}, more)).page(file, Question(START, START + 9), 0)
+    assert not file.pages

@@ -23,6 +23,7 @@ from harvester.errors import (
     TokenError,
     TransientError,
 )
+from harvester.records.orderly import Orderly
 from harvester.records.salvage import Damaged
 
 NOW = 1_700_000_000.0
@@ -258,6 +259,35 @@ def test_a_text_of_exactly_the_limit_passes(encoding: str) -> None:
 
 
 @pytest.mark.large
+@pytest.mark.parametrize("item", [b"{}", b"0", b"[]", b'{"a":{}}'])
+def test_an_answer_of_brackets_alone_is_noticed_before_it_is_parsed(item: bytes) -> None:
+    """Millions of records fit into a few KiB of gzip, and their parser into no patience."""
+    text = b'{"result":[' + b",".join([item] * 2_200_000) + b"]}"
+    with pytest.raises(MalformedAnswerError, match="more than 2097152 brackets and commas"):
+        parse(plain(text))
+
+
+def test_a_large_answer_of_brackets_is_not_read_quickly_either() -> None:
+    """The quick way takes seconds for it, too."""
+
+    def quick(text: bytes) -> Orderly | None:
+        raise AssertionError(f"{len(text)} bytes were read")
+
+    with pytest.raises(MalformedAnswerError, match="brackets and commas"):
+        parse(plain(b'{"result":[' + b",".join([b"{}"] * 3_000_000) + b"]}"), quick=quick)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_far_more_records_than_a_page_has_are_malformed(more: int) -> None:
+    """None of them is looked at; there are 10,000 at most, and 1,000 were asked for."""
+    text = b'{"result":[' + b",".join([b"0"] * (10_000 + more)) + b"]}"
+    if more:
+        with pytest.raises(MalformedAnswerError, match="more than 10000 records"):
+            parse(plain(text))
+    else:
+        assert len(parse(plain(text)).records) == 10_000
+
+
 def test_a_bomb_is_noticed_before_it_is_in_memory() -> None:
     """A GiB in a MiB costs the limit and one slice."""
     packer = zlib.compressobj(9, wbits=31)

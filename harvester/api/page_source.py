@@ -87,6 +87,7 @@ class PageSource:
         self.unknown: Counter[str] = Counter()
         self.mixed = False
         self._inquiry = Inquiry(dataset, shared, api, self.caps)
+        self._most = dataset.page_size
         self._redaction = redaction
         self._decoder = Decoder(dataset, redaction)
         self._quick = quick
@@ -126,7 +127,8 @@ class PageSource:
 
         Raises:
             CapError: The API serves less at a time; how much is known now.
-            ContradictionError: Its answer cannot be read, the same each time, and it answers other questions.
+            ContradictionError: It holds more than was asked for, or is malformed, the same each time, while
+                other questions are answered.
             ZoneError: It speaks of another time zone.
             ForeignRecordsError: It holds records of others than the owner.
             HarvestError: The API refuses, or cannot be reached.
@@ -209,6 +211,9 @@ class PageSource:
         return parse(Answer(body, encoding), quick=self._quick)
 
     def _read(self, page: Page, question: Question) -> ReadPage:
+        count = len(page.records) if page.batch is None else page.batch.num_rows
+        if count > self._most:  # not decoded: misfits take a thousand times as long as others
+            raise ContradictionError(f"{count} records came, and {self._most} at most were asked for")
         if page.batch is None:
             decoded = self._decoder.decode(page.records, page.text)
         else:

@@ -14,8 +14,10 @@ import pyarrow as pa
 
 from harvester.api.envelope import (
     DECODED_LIMIT,
+    LARGE,
     Answer,
     answer_of,
+    check_marks,
     digest_of,
     envelope_of,
     records_in,
@@ -122,6 +124,7 @@ def parse(answer: Answer, *, quick: Quick | None = None, limit: int = DECODED_LI
         MalformedAnswerError: The body is not the documented envelope, or contradicts itself.
     """
     text = unpack(answer, limit)
+    check_marks(text, beyond=LARGE)  # to count those of every page would cost a tenth of its time
     if quick is not None and (orderly := quick(text)) is not None:
         return Page([], text, orderly.total, orderly.timezone, (), orderly.batch)
     envelope, records = records_in(text)
