@@ -75,6 +75,13 @@ async def test_a_doubt_about_one_of_many_pages_is_one_about_the_window() -> None
         await source.pages(Kept(), Question(START, START + 9), [2, 4])
 
 
+async def test_a_range_that_is_too_wide_is_told_as_itself_by_pages_side_by_side() -> None:
+    """Whoever asked cuts it then, and would not look for it in a group."""
+    source = PageSource(SMALL, {}, Api({START: RangeTooWideError(1)}))
+    with pytest.raises(RangeTooWideError):
+        await source.pages(Kept(), Question(START, START + 9), [2, 4])
+
+
 async def test_more_records_than_were_asked_for_are_not_decoded() -> None:
     """An answer of empty records would take seconds for each thousand, and none is kept."""
     file, more = Kept(), Answer(b'{"result": [{}, {}, {}]}', "identity")

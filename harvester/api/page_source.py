@@ -13,7 +13,7 @@ from harvester.api.pages import Columns, ContradictionError, ReadPage, read_page
 from harvester.api.protocol import Page, Quick, parse
 from harvester.api.question import Question
 from harvester.datasets import Dataset
-from harvester.errors import ZoneError, first_failure
+from harvester.errors import RangeTooWideError, ZoneError, first_failure
 from harvester.records.decode import Decoded, Decoder, Quarantined
 from harvester.records.owner import Owner
 from harvester.records.redaction import Redaction
@@ -167,6 +167,7 @@ class PageSource:
 
         Raises:
             ContradictionError: As ``page``, if nothing else went wrong; also that it is a ``CapError``.
+            RangeTooWideError: As ``page``.
             ExceptionGroup: Of what else ``page`` raises.
         """
         wanted = list(offsets)
@@ -186,6 +187,8 @@ class PageSource:
                     for offset in wanted
                 ]
         except ExceptionGroup as failed:
+            if wide := failed.subgroup(RangeTooWideError):
+                raise first_failure(wide) from None  # asked narrower, whatever else happened happens again
             doubts, others = failed.split(ContradictionError)
             if doubts is None or others is not None:
                 raise
