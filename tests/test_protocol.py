@@ -464,6 +464,35 @@ def test_an_error_of_the_api_counts_more_than_the_status(status: int) -> None:
     assert caught.value.code == 456
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, RateLimitedError), (500, TransientError), (502, TransientError)]
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"code": 503, "message": "Service Unavailable", "status": "UNAVAILABLE"}}',
+        b'{"error": {"code": 429, "message": "Too Many Requests"}}',
+        b'{"errors": [{"code": 8, "msg": "upstream"}]}',
+    ],
+)
+def test_a_code_that_is_none_of_the_apis_leaves_it_to_a_busy_status(
+    status: int, kind: type[HarvestError], body: bytes
+) -> None:
+    """Gateways answer in the same form: the request is not to blame, and their pause is kept."""
+    with pytest.raises(kind) as caught:
+        read(Reply(status, {"retry-after": "30"}, body), NOW)
+    assert type(caught.value) is kind
+    assert isinstance(caught.value, TransientError)
+    assert caught.value.retry_after == 30
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 422])
+def test_an_unknown_code_is_a_rejected_request_with_any_other_status(status: int) -> None:
+    """Asked again, it would be rejected again."""
+    with pytest.raises(RequestError, match="code 8888"):
+        read(Reply(status, {}, b'{"error": {"code": 8888, "msg": "no"}}'), NOW)
+
+
 def test_a_good_reply_is_an_answer_and_a_page() -> None:
     """The answer as received, and what it says; ``Retry-After`` of a good reply means nothing."""
     answer, page = read(Reply(200, {"content-encoding": "gzip", "retry-after": "9"}, ZIPPED), NOW)

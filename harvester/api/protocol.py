@@ -24,8 +24,8 @@ from harvester.api.envelope import (
     unpack,
 )
 from harvester.api.failures import one_line
-from harvester.api.reply import Reply, check_status, retry_after
-from harvester.errors import MalformedAnswerError, TransientError
+from harvester.api.reply import Reply, check_status, is_busy, retry_after
+from harvester.errors import MalformedAnswerError, RequestError, TransientError
 from harvester.records.orderly import Orderly
 
 T = TypeVar("T")
@@ -99,7 +99,9 @@ def judged(reply: Reply, server_now: float, content: Callable[[Reply], T]) -> T:
         if reply.status == HTTPStatus.OK:
             return content(reply)
         # An error of the API says more than the status it came with; a gateway's page says less.
-        with suppress(MalformedAnswerError):
+        # Some gateways write theirs in the same form, with a code that is none of the API's.
+        void = (MalformedAnswerError, RequestError) if is_busy(reply) else (MalformedAnswerError,)
+        with suppress(*void):
             envelope_of(answer_of(reply))
         check_status(reply, server_now)
         raise MalformedAnswerError(f"the HTTP status {reply.status} is not one the API uses")
