@@ -299,6 +299,48 @@ async def test_a_pause_longer_than_allowed_ends_it() -> None:
     assert asyncio.get_running_loop().time() == seconds(0)
 
 
+async def test_whoever_asks_after_a_pause_that_is_too_long_keeps_it() -> None:
+    """P7: nobody asks in it, and nobody waits for more of it than is allowed; in its last minutes they do."""
+    vendor, pace = Vendor([Reply(429, {"retry-after": "3600"}, b"")]), Pace(None)
+    with pytest.raises(UnavailableError, match="a pause of 3600 s"):
+        await client(vendor, pace=pace).fetch(METHOD, FORM)
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="of which 3600 s are left, more than the 900 s allowed"):
+            await client(vendor, pace=pace).fetch(METHOD, FORM)
+    await asyncio.sleep(2700)
+    await client(vendor, pace=pace).fetch(METHOD, FORM)
+    assert vendor.times == seconds([0, 3600])
+
+
+async def test_no_pause_is_kept_for_years() -> None:
+    """After six hours it is asked for again, whatever a header says."""
+    vendor, pace = Vendor([Reply(503, {"retry-after": "1000000000"}, b"")]), Pace(None)
+    with pytest.raises(UnavailableError, match="a pause of 1000000000 s"):
+        await client(vendor, pace=pace).fetch(METHOD, FORM)
+    await asyncio.sleep(5.9 * 3600)
+    await client(vendor, pace=pace).fetch(METHOD, FORM)
+    assert vendor.times == seconds([0, 6 * 3600])
+
+
+@pytest.mark.parametrize(
+    ("failure", "pause"),
+    [
+        (Reply(503, {"retry-after": "100"}, b""), 100),
+        (Reply(429, {}, b""), 1),
+        (error(484), 5),
+        (error(1), 0),
+    ],
+    ids=["header", "status", "code", "none"],
+)
+async def test_the_pause_of_the_last_try_is_kept_too(failure: Reply, pause: float) -> None:
+    """The next dataset asks after it; only what asks for no pause causes none."""
+    vendor, pace = Vendor([failure] * 2), Pace(None)
+    with pytest.raises(UnavailableError, match="failed 2 times"):
+        await client(vendor, pace=pace, policy=RetryPolicy(attempts=2)).fetch(METHOD, FORM)
+    await client(vendor, pace=pace).fetch(METHOD, FORM)
+    assert vendor.times[2] - vendor.times[1] == seconds(pause)
+
+
 async def test_pauses_are_not_held_against_a_request() -> None:
     """The longest pause allowed is longer than the deadline, and the request still goes on after it."""
     vendor = Vendor([Reply(429, {"retry-after": "900"}, b""), error(1), error(1)])

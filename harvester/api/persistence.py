@@ -29,6 +29,7 @@ Way = TypeVar("Way")
 
 _log = structlog.get_logger()
 _OUTAGES = OutagePolicy()
+_LONGEST_KEPT = 6 * 3600  # seconds; what asks for more is asked again then: nobody waits for years
 _LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
 
 
@@ -48,7 +49,8 @@ class RetryPolicy:
             repeat waits for the retry budget.
         base: Seconds; upper end of the first delay.
         cap: Seconds; upper end of any delay.
-        longest_pause: Seconds the server may ask for at once.
+        longest_pause: Seconds the server may ask for at once. While more is left of a pause, requests fail
+            at once, and none leaves.
     """
 
     attempts: int = 8
@@ -161,6 +163,7 @@ class Persistent(Generic[Way]):
         deadline = clock() + self._policy.deadline
         failures, renewed, first = _Failures(), False, True
         while True:
+            self._check_pause(method)
             try:
                 async with self._slots.taken(urgent=urgent), self._breaker.passage():
                     if first:
@@ -185,9 +188,22 @@ class Persistent(Generic[Way]):
             deadline += max(0.0, clock() - queued)
             self._meter.retries += 1
 
+    def _check_pause(self, method: str) -> None:
+        """Neither ask in a pause that is too long to wait for, nor wait: another request was told of it."""
+        if (rest := self._pace.rest) > self._policy.longest_pause:
+            raise UnavailableError(
+                f"{method}: the API asked for a pause, of which {rest:.0f} s are left, more than the"
+                f" {self._policy.longest_pause:.0f} s allowed"
+            )
+
+    def _keep(self, pause: float) -> None:
+        """See that a pause is kept by whoever asks next, as the request that was told of it gives up."""
+        self._pace.freeze(min(pause, _LONGEST_KEPT))
+
     async def _back_off(self, method: str, error: TransientError, failed: _Failures, deadline: float) -> None:
         policy, asked = self._policy, error.retry_after
         if asked is not None and asked > policy.longest_pause:
+            self._keep(asked)
             raise UnavailableError(
                 f"{method}: the API asks for a pause of {asked:.0f} s, more than the"
                 f" {policy.longest_pause:.0f} s allowed: {error}"
@@ -200,9 +216,12 @@ class Persistent(Generic[Way]):
             raise UnreadableError(f"{method}: the same answer came {failed.alike} times: {error}") from error
         ceiling = doubled(policy.base, failures - 1, policy.cap)
         delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
+        for_all = asked is not None or isinstance(error, RateLimitedError)
         if failures >= policy.attempts or self._pace.clock() + delay > deadline:
+            if for_all:
+                self._keep(max(delay, asked or 0.0))
             raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error
-        if asked is None and not isinstance(error, RateLimitedError):
+        if not for_all:
             await asyncio.sleep(delay)
             return
         # The whole account is meant: what the others ask meanwhile would only lengthen the ban.
