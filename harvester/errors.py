@@ -124,7 +124,13 @@ class TransportError(TransientError):
 
 
 class MalformedAnswerError(TransientError):
-    """The body is not the documented envelope (a proxy's page, a cut answer)."""
+    """The body is not the documented envelope (a proxy's page, a cut answer).
+
+    Attributes:
+        digest: Tells the body from others; ``None`` if nothing shows that it is the API's own.
+    """
+
+    digest: bytes | None = None
 
 
 class RateLimitedError(TransientError):
@@ -133,6 +139,10 @@ class RateLimitedError(TransientError):
 
 class UnavailableError(HarvestError):
     """The last of the allowed attempts failed too; the run ends, and what is published stays."""
+
+
+class UnreadableError(UnavailableError):
+    """The API's own answer to one question is malformed, and the same each time: more tries mend nothing."""
 
 
 class WorkerLostError(HarvestError):

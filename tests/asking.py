@@ -10,6 +10,7 @@ import pytest
 
 from harvester.api.auth import TokenSource
 from harvester.api.client import Client
+from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter, RetryPolicy
 from harvester.api.protocol import Page
 from harvester.api.reply import Receiver, Reply
@@ -94,6 +95,7 @@ def client(
     concurrency: int = 8,
     policy: RetryPolicy | None = None,
     random: Random | None = None,
+    pace: Pace | None = None,
     meter: Meter | None = None,
 ) -> Client:
     """A client of ``vendor``."""
@@ -103,6 +105,7 @@ def client(
         rate=rate,
         concurrency=concurrency,
         policy=policy or RetryPolicy(),
+        pace=pace,
         random=random or Longest(),
         now=now,
         meter=meter or Meter(),

@@ -124,6 +124,24 @@ async def test_probes_go_alone_and_ever_more_rarely(failing: float) -> None:
     assert gaps == pytest.approx([2, 4, 8, 16, 32] + [60] * (len(gaps) - 5), abs=0.01)
 
 
+@pytest.mark.parametrize("tasks", [1, 8])
+async def test_an_outage_may_speak_as_the_api_does(tasks: int) -> None:
+    """Its answers are no reason to give up on a question: they say nothing of it."""
+    cut = Reply(200, {}, b'{"result": [')
+    weather, meter = Weather([(20, 20 + MINUTE)]), Meter()
+    client = asking(weather, meter=meter)
+
+    async def begin() -> None:
+        await asyncio.sleep(40)
+        weather.failure = cut
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(begin())
+        group.create_task(work(client, 3 * MINUTE, tasks))
+    assert "not JSON" in meter.last_error
+    assert len(weather.asked(20 + 2 * MINUTE, 3 * MINUTE)) > 60
+
+
 async def test_one_probe_at_a_time() -> None:
     """While a probe waits for its answer, nobody else asks, however long that takes."""
     weather = Weather([(20, 20 + 30 * MINUTE)], failing=90)

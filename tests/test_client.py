@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from harvester.api.auth import TokenSource
 from harvester.api.client import Client
 from harvester.api.clock import Limits
+from harvester.api.envelope import Answer, digest_of
 from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter, RetryPolicy
 from harvester.api.reply import Receiver, Reply
@@ -27,6 +29,7 @@ from harvester.errors import (
     TransientError,
     TransportError,
     UnavailableError,
+    UnreadableError,
 )
 from tests.asking import (
     BODY,
@@ -102,6 +105,53 @@ async def test_the_last_try_ends_it() -> None:
         "GetCallHistory failed 8 times, the last time: the API has a fault of its own (code 4: database)"
     )
     assert isinstance(caught.value.__cause__, TransientError)
+
+
+def _open(reason: str = "") -> Reply:
+    """An answer of the API's own in which a quote is missing."""
+    return Reply(
+        200, {}, b'{"result": [{"call_session_history_id": 1, "custom_data": "%s}]}' % reason.encode()
+    )
+
+
+async def test_an_answer_that_stays_malformed_is_not_asked_for_over_and_over() -> None:
+    """The third that is the same ends it; what fails in between without an answer tells nothing of it."""
+    away = TransportError("api.example: Connection refused")
+    vendor = Vendor([_open("other"), _open(), away, _open(), Reply(502, {}, b"<html>"), _open(), _open()])
+    with pytest.raises(UnreadableError, match="the same answer came 3 times: the answer is not JSON"):
+        await fetch(vendor)
+    assert len(vendor.times) == 6
+
+
+@pytest.mark.parametrize("times", [0, 1_700_000_000], ids=["first", "second"])
+def test_when_an_answer_was_packed_makes_no_other_of_it(times: int) -> None:
+    """Gzip tells the time in its header."""
+    packed = gzip.compress(_open().body, mtime=0)
+    assert digest_of(Answer(packed, "gzip")) is not None
+    assert digest_of(Answer(gzip.compress(_open().body, mtime=times), "gzip")) == digest_of(
+        Answer(packed, "gzip")
+    )
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [Reply(200, {}, b"<html>")] * 9,
+        [Reply(200, {}, b"")] * 9,
+        [Reply(200, {}, b'{"message": "maintenance"}')] * 9,
+        [Reply(200, {"content-encoding": "gzip"}, gzip.compress(b"<html>"))] * 9,
+        [Reply(502, {}, _open().body)] * 9,
+        [_open(str(number)) for number in range(9)],
+    ],
+    ids=["html", "empty", "json", "packed", "502", "ever another"],
+)
+async def test_only_what_the_api_itself_says_over_and_over_ends_it_early(script: list[Reply]) -> None:
+    """A gateway says the same to everyone while the API is away: that is worth all tries."""
+    vendor = Vendor([*script])
+    with pytest.raises(UnavailableError, match="failed 8 times") as caught:
+        await fetch(vendor)
+    assert type(caught.value) is UnavailableError
+    assert len(vendor.times) == 8
 
 
 async def test_no_number_of_tries_overflows_the_delay() -> None:
@@ -247,6 +297,48 @@ async def test_a_pause_longer_than_allowed_ends_it() -> None:
     with pytest.raises(UnavailableError, match="asks for a pause of 901 s, more than the 900 s allowed"):
         await fetch(vendor)
     assert asyncio.get_running_loop().time() == seconds(0)
+
+
+async def test_whoever_asks_after_a_pause_that_is_too_long_keeps_it() -> None:
+    """P7: nobody asks in it, and nobody waits for more of it than is allowed; in its last minutes they do."""
+    vendor, pace = Vendor([Reply(429, {"retry-after": "3600"}, b"")]), Pace(None)
+    with pytest.raises(UnavailableError, match="a pause of 3600 s"):
+        await client(vendor, pace=pace).fetch(METHOD, FORM)
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="of which 3600 s are left, more than the 900 s allowed"):
+            await client(vendor, pace=pace).fetch(METHOD, FORM)
+    await asyncio.sleep(2700)
+    await client(vendor, pace=pace).fetch(METHOD, FORM)
+    assert vendor.times == seconds([0, 3600])
+
+
+async def test_no_pause_is_kept_for_years() -> None:
+    """After six hours it is asked for again, whatever a header says."""
+    vendor, pace = Vendor([Reply(503, {"retry-after": "1000000000"}, b"")]), Pace(None)
+    with pytest.raises(UnavailableError, match="a pause of 1000000000 s"):
+        await client(vendor, pace=pace).fetch(METHOD, FORM)
+    await asyncio.sleep(5.9 * 3600)
+    await client(vendor, pace=pace).fetch(METHOD, FORM)
+    assert vendor.times == seconds([0, 6 * 3600])
+
+
+@pytest.mark.parametrize(
+    ("failure", "pause"),
+    [
+        (Reply(503, {"retry-after": "100"}, b""), 100),
+        (Reply(429, {}, b""), 1),
+        (error(484), 5),
+        (error(1), 0),
+    ],
+    ids=["header", "status", "code", "none"],
+)
+async def test_the_pause_of_the_last_try_is_kept_too(failure: Reply, pause: float) -> None:
+    """The next dataset asks after it; only what asks for no pause causes none."""
+    vendor, pace = Vendor([failure] * 2), Pace(None)
+    with pytest.raises(UnavailableError, match="failed 2 times"):
+        await client(vendor, pace=pace, policy=RetryPolicy(attempts=2)).fetch(METHOD, FORM)
+    await client(vendor, pace=pace).fetch(METHOD, FORM)
+    assert vendor.times[2] - vendor.times[1] == seconds(pause)
 
 
 async def test_pauses_are_not_held_against_a_request() -> None:

@@ -199,6 +199,34 @@ async def test_a_pause_that_is_asked_for_is_kept(status: str) -> None:
     assert asyncio.get_running_loop().time() >= 100
 
 
+async def test_a_pause_too_long_is_one_of_its_host_alone() -> None:
+    """That is asked for nothing more, while files of other hosts come at once."""
+    asked: list[bytes] = []
+
+    async def script(visit: Visit) -> None:
+        while True:
+            asked.append(await visit.reader.readuntil(b"\r\n\r\n"))
+            busy = answer("429 Too Many Requests", b"", "Retry-After: 3600")
+            await visit.send(busy if b"/busy" in asked[-1] else answer("200 OK"))
+
+    async with serving(script) as (place, _), FileTransport(place, Limits(connections=2)) as transport:
+        downloader = Downloader(
+            transport,
+            TokenSource(CREDENTIALS, now=lambda: NOW),
+            rate=None,
+            concurrency=2,
+            random=Random(1),  # noqa: S311  (spreads tries)
+            now=lambda: NOW,
+            meter=Meter(),
+        )
+        busy = Route(f"{place}/busy", with_token=True, host="busy-host")
+        assert "a pause of 3600 s" in (await downloader.fetch(busy, Box())).reason
+        assert (await downloader.fetch(busy, Box())).left
+        assert (await downloader.fetch(Route(f"{place}/file", with_token=True, host="the-host"), Box())).whole
+    assert len(asked) == 2
+    assert asyncio.get_running_loop().time() < 1
+
+
 async def test_a_full_disk_is_the_disk_s_failure() -> None:
     """It is not taken for the network's, and not tried again."""
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="No space left"), flatten_subgroups=True):

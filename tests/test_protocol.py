@@ -23,6 +23,7 @@ from harvester.errors import (
     TokenError,
     TransientError,
 )
+from harvester.records.orderly import Orderly
 from harvester.records.salvage import Damaged
 
 NOW = 1_700_000_000.0
@@ -258,6 +259,35 @@ def test_a_text_of_exactly_the_limit_passes(encoding: str) -> None:
 
 
 @pytest.mark.large
+@pytest.mark.parametrize("item", [b"{}", b"0", b"[]", b'{"a":{}}'])
+def test_an_answer_of_brackets_alone_is_noticed_before_it_is_parsed(item: bytes) -> None:
+    """Millions of records fit into a few KiB of gzip, and their parser into no patience."""
+    text = b'{"result":[' + b",".join([item] * 2_200_000) + b"]}"
+    with pytest.raises(MalformedAnswerError, match="more than 2097152 brackets and commas"):
+        parse(plain(text))
+
+
+def test_a_large_answer_of_brackets_is_not_read_quickly_either() -> None:
+    """The quick way takes seconds for it, too."""
+
+    def quick(text: bytes) -> Orderly | None:
+        raise AssertionError(f"{len(text)} bytes were read")
+
+    with pytest.raises(MalformedAnswerError, match="brackets and commas"):
+        parse(plain(b'{"result":[' + b",".join([b"{}"] * 3_000_000) + b"]}"), quick=quick)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_far_more_records_than_a_page_has_are_malformed(more: int) -> None:
+    """None of them is looked at; there are 10,000 at most, and 1,000 were asked for."""
+    text = b'{"result":[' + b",".join([b"0"] * (10_000 + more)) + b"]}"
+    if more:
+        with pytest.raises(MalformedAnswerError, match="more than 10000 records"):
+            parse(plain(text))
+    else:
+        assert len(parse(plain(text)).records) == 10_000
+
+
 def test_a_bomb_is_noticed_before_it_is_in_memory() -> None:
     """A GiB in a MiB costs the limit and one slice."""
     packer = zlib.compressobj(9, wbits=31)
@@ -432,6 +462,35 @@ def test_an_error_of_the_api_counts_more_than_the_status(status: int) -> None:
     with pytest.raises(TokenError) as caught:
         read(Reply(status, {}, body), NOW)
     assert caught.value.code == 456
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, RateLimitedError), (500, TransientError), (502, TransientError)]
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"code": 503, "message": "Service Unavailable", "status": "UNAVAILABLE"}}',
+        b'{"error": {"code": 429, "message": "Too Many Requests"}}',
+        b'{"errors": [{"code": 8, "msg": "upstream"}]}',
+    ],
+)
+def test_a_code_that_is_none_of_the_apis_leaves_it_to_a_busy_status(
+    status: int, kind: type[HarvestError], body: bytes
+) -> None:
+    """Gateways answer in the same form: the request is not to blame, and their pause is kept."""
+    with pytest.raises(kind) as caught:
+        read(Reply(status, {"retry-after": "30"}, body), NOW)
+    assert type(caught.value) is kind
+    assert isinstance(caught.value, TransientError)
+    assert caught.value.retry_after == 30
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 422])
+def test_an_unknown_code_is_a_rejected_request_with_any_other_status(status: int) -> None:
+    """Asked again, it would be rejected again."""
+    with pytest.raises(RequestError, match="code 8888"):
+        read(Reply(status, {}, b'{"error": {"code": 8888, "msg": "no"}}'), NOW)
 
 
 def test_a_good_reply_is_an_answer_and_a_page() -> None:

@@ -49,6 +49,7 @@ class Client(Persistent[Poster]):
             RequestError: The API rejects a parameter, or answers with an unknown code.
             RangeTooWideError: The range of dates must be narrower.
             ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
+            UnreadableError: The answer is malformed, and the same each time.
             UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
                 lasts too long.
         """

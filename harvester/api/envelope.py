@@ -3,8 +3,11 @@
 ``{"result": ..., ...}``, or ``{"error": {"code": n, "msg": "..."}}``.
 """
 
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import orjson
 
@@ -15,7 +18,13 @@ from harvester.errors import HarvestError, MalformedAnswerError
 from harvester.records.salvage import Damaged, slices, split
 
 DECODED_LIMIT = 64 << 20  # bytes; a full page has 2 to 5 MiB
+LARGE = 8 << 20
+_RECORDS_LIMIT = 10_000  # ten times the most that can be asked for
+_MARKS_LIMIT = 2 << 20  # thirty full pages
+_MARKS = (b"{", b"[", b",")
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_HEADER = 10  # bytes, of which some tell when it was packed
+_HEAD = 1 << 10  # bytes; the key ``result`` comes before the records
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,35 @@ def unpack(answer: Answer, limit: int) -> bytes:
     return answer.body
 
 
+def digest_of(answer: Answer) -> bytes | None:
+    """What tells an answer with records from others, whether or not it can be read.
+
+    Returns:
+        ``None`` when it does not begin as the API's do: whoever stands before it says the same to everyone.
+    """
+    packed, head = answer.encoding == "gzip", answer.body[:_HEAD]
+    if packed:
+        with suppress(zlib.error):
+            head = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(head, _HEAD)
+    if not head.lstrip().startswith(b"{") or b'"result"' not in head:
+        return None
+    return sha256(answer.body[_GZIP_HEADER:] if packed else answer.body).digest()
+
+
+def check_marks(text: bytes, *, beyond: int = _MARKS_LIMIT) -> None:
+    """Refuse a text that is little but brackets and commas: a few KiB of gzip make hours of work of it.
+
+    Args:
+        text: The JSON text of an answer.
+        beyond: Bytes; a text that is not larger passes unseen.
+
+    Raises:
+        MalformedAnswerError: It has more of them than any page.
+    """
+    if len(text) > beyond and sum(map(text.count, _MARKS)) > _MARKS_LIMIT:
+        raise MalformedAnswerError(f"the answer holds more than {_MARKS_LIMIT} brackets and commas")
+
+
 def envelope_of(answer: Answer) -> dict[str, object]:
     """The object that an answer is, whatever its result.
 
@@ -67,8 +105,10 @@ def envelope_of(answer: Answer) -> dict[str, object]:
         HarvestError: The error that the answer holds.
         MalformedAnswerError: It is no JSON object.
     """
+    text = unpack(answer, DECODED_LIMIT)
+    check_marks(text)
     try:
-        envelope = orjson.loads(unpack(answer, DECODED_LIMIT))
+        envelope = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise MalformedAnswerError("the answer is not JSON") from None
     if not isinstance(envelope, dict):
@@ -84,8 +124,9 @@ def records_in(text: bytes) -> tuple[dict[str, object], list[object]]:
 
     Raises:
         HarvestError: The error that the answer holds.
-        MalformedAnswerError: It is no JSON object with a list of results.
+        MalformedAnswerError: It is no JSON object with a list of results, or far more than a page.
     """
+    check_marks(text)
     try:
         envelope = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -96,6 +137,8 @@ def records_in(text: bytes) -> tuple[dict[str, object], list[object]]:
     records = envelope.get("result")
     if not isinstance(records, list):
         raise MalformedAnswerError("the answer holds no list of results")
+    if len(records) > _RECORDS_LIMIT:
+        raise MalformedAnswerError(f"the answer holds more than {_RECORDS_LIMIT} records")
     return envelope, _objects(text, records)
 
 

@@ -68,7 +68,7 @@ _LONGEST_TEXT = 300
 
 
 def failure(code: int, message: str) -> HarvestError:
-    """The error for a code of the vendor; an unknown code is a rejected request, never a success.
+    """The error for a code of the vendor; one that no table names is a rejected request, never a success.
 
     Args:
         code: ``error.code``.

@@ -56,6 +56,11 @@ class Pace:
         """Seconds of all pauses, overlapping ones once, the rest of the present one included."""
         return self._paused
 
+    @property
+    def rest(self) -> float:
+        """Seconds of the present pause that are left; 0 if there is none."""
+        return max(0.0, self._resume_at - asyncio.get_running_loop().time())
+
     def freeze(self, seconds: float, *, since: float | None = None) -> None:
         """Let nobody pass for so many seconds.
 
@@ -73,8 +78,7 @@ class Pace:
 
         A pause that began earlier than it was known sets it back.
         """
-        now = asyncio.get_running_loop().time()
-        return now + max(0.0, self._resume_at - now) - self._paused
+        return asyncio.get_running_loop().time() + self.rest - self._paused
 
     async def _pass(self, limiter: Door | None) -> None:
         await self._thaw()

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from harvester.api.caps import CapError, Caps
 from harvester.api.envelope import Answer
-from harvester.api.pages import Columns, ReadPage, read_page
+from harvester.api.inquiry import Api, Inquiry
+from harvester.api.pages import Columns, ContradictionError, ReadPage, read_page
 from harvester.api.protocol import Page, Quick, parse
 from harvester.api.question import Question
 from harvester.datasets import Dataset
-from harvester.errors import RequestError, ZoneError
+from harvester.errors import RangeTooWideError, ZoneError, first_failure
 from harvester.records.decode import Decoded, Decoder, Quarantined
 from harvester.records.owner import Owner
 from harvester.records.redaction import Redaction
@@ -21,16 +22,6 @@ from harvester.task_group import TaskGroup
 _MOST_UNKNOWN = 1_000  # keys that are named in the report
 UTC = {None, "Etc/GMT", "Etc/UTC", "GMT", "UTC"}
 """What the zone of an answer may be called; ``None`` if it is not said."""
-
-
-class Api(Protocol):
-    """Asks the vendor."""
-
-    async def fetch(
-        self, method: str, parameters: Mapping[str, str], *, urgent: bool = False
-    ) -> tuple[Answer, Page]:
-        """One answer, and what it says; ``urgent`` if the next question depends on it."""
-        ...
 
 
 class AnswerFile(Protocol):
@@ -97,9 +88,8 @@ class PageSource:
         ]
         self.unknown: Counter[str] = Counter()
         self.mixed = False
-        self._dataset = dataset
-        self._shared = shared
-        self._api = api
+        self._inquiry = Inquiry(dataset, shared, api, self.caps)
+        self._most = dataset.page_size
         self._redaction = redaction
         self._decoder = Decoder(dataset, redaction)
         self._quick = quick
@@ -140,6 +130,8 @@ class PageSource:
 
         Raises:
             CapError: The API serves less at a time; how much is known now.
+            ContradictionError: It holds more than was asked for, or is malformed, the same each time, while
+                other questions are answered.
             ZoneError: It speaks of another time zone.
             ClockError: This machine's clock is too far ahead.
             ForeignRecordsError: It holds records of others than the owner.
@@ -153,7 +145,7 @@ class PageSource:
             page = replace(page, kept=True)
             self._check_owner(page)
         else:
-            answer, news = await self._ask(question, offset, with_total=with_total, urgent=urgent)
+            answer, news = await self._inquiry.ask(question, offset, with_total=with_total, urgent=urgent)
             check_zone(news)
             self._check_settled(question.end)
             page = self._read(news, question)
@@ -162,18 +154,6 @@ class PageSource:
         if offset == 0 and self.caps.served(page):
             raise CapError
         return page
-
-    async def _ask(
-        self, question: Question, offset: int, *, with_total: bool, urgent: bool
-    ) -> tuple[Answer, Page]:
-        count = self.caps.page_size
-        parameters = question.parameters(self._dataset, offset, count, with_total=with_total)
-        try:
-            return await self._api.fetch(self._dataset.method, {**self._shared, **parameters}, urgent=urgent)
-        except RequestError as error:
-            if self.caps.refused(error.code, offset, count):
-                raise CapError from error
-            raise
 
     async def pages(
         self,
@@ -191,7 +171,8 @@ class PageSource:
             instead: By offset, another question to ask there, and its total.
 
         Raises:
-            CapError: As ``page``.
+            ContradictionError: As ``page``, if nothing else went wrong; also that it is a ``CapError``.
+            RangeTooWideError: As ``page``.
             ExceptionGroup: Of what else ``page`` raises.
         """
         wanted = list(offsets)
@@ -211,10 +192,12 @@ class PageSource:
                     for offset in wanted
                 ]
         except ExceptionGroup as failed:
-            learned, others = failed.split(CapError)
-            if learned is None or others is not None:
+            if wide := failed.subgroup(RangeTooWideError):
+                raise first_failure(wide) from None  # asked narrower, whatever else happened happens again
+            doubts, others = failed.split(ContradictionError)
+            if doubts is None or others is not None:
                 raise
-            raise CapError from learned
+            raise first_failure(doubts.subgroup(CapError) or doubts) from None
         return [task.result() for task in tasks]
 
     def replay(self, file: AnswerFile) -> list[ReadPage]:
@@ -236,6 +219,9 @@ class PageSource:
         return parse(Answer(body, encoding), quick=self._quick)
 
     def _read(self, page: Page, question: Question) -> ReadPage:
+        count = len(page.records) if page.batch is None else page.batch.num_rows
+        if count > self._most:  # not decoded: misfits take a thousand times as long as others
+            raise ContradictionError(f"{count} records came, and {self._most} at most were asked for")
         if page.batch is None:
             decoded = self._decoder.decode(page.records, page.text)
         else:

@@ -15,13 +15,21 @@ from harvester.api.failures import refusal
 from harvester.api.pacing import Pace, doubled
 from harvester.api.protocol import Quick
 from harvester.api.slots import Slots
-from harvester.errors import RateLimitedError, TokenError, TransientError, UnavailableError
+from harvester.errors import (
+    MalformedAnswerError,
+    RateLimitedError,
+    TokenError,
+    TransientError,
+    UnavailableError,
+    UnreadableError,
+)
 
 T = TypeVar("T")
 Way = TypeVar("Way")
 
 _log = structlog.get_logger()
 _OUTAGES = OutagePolicy()
+_LONGEST_KEPT = 6 * 3600  # seconds; what asks for more is asked again then: nobody waits for years
 _LEAST_DELAY = 0.1  # seconds; the vendor rejects quick repeats of a request (code 484)
 
 
@@ -35,15 +43,18 @@ class RetryPolicy:
     Attributes:
         attempts: Most tries, the first included. A fresh token's try is not counted, nor what fails in an
             outage.
+        alike: Most tries that bring the same malformed answer: asked once more, the API would say it again.
         deadline: Seconds from the first try to the start of the last. Pauses that the server asks for are not
             counted: they have a bound of their own, and each costs a try. Nor are outages, and the time a
             repeat waits for the retry budget.
         base: Seconds; upper end of the first delay.
         cap: Seconds; upper end of any delay.
-        longest_pause: Seconds the server may ask for at once.
+        longest_pause: Seconds the server may ask for at once. While more is left of a pause, requests fail
+            at once, and none leaves.
     """
 
     attempts: int = 8
+    alike: int = 3
     deadline: float = 900
     base: float = 0.5
     cap: float = 30
@@ -71,6 +82,28 @@ class Meter:
     pauses: float = 0.0
     in_flight: int = 0
     last_error: str = ""
+
+
+@dataclass(slots=True)
+class _Failures:
+    """Those of one request, but for what fails in an outage.
+
+    Attributes:
+        count: How many.
+        alike: How many malformed answers of the API's own in a row were the same.
+    """
+
+    count: int = 0
+    alike: int = 0
+    _digest: bytes | None = None
+
+    def note(self, error: TransientError) -> None:
+        """One more."""
+        self.count += 1
+        digest = error.digest if isinstance(error, MalformedAnswerError) else None
+        if digest is not None:  # what has none says nothing of the answer
+            self.alike = self.alike + 1 if digest == self._digest else 1
+            self._digest = digest
 
 
 class Persistent(Generic[Way]):
@@ -128,8 +161,9 @@ class Persistent(Generic[Way]):
         """What ``attempt`` brings, however often it takes; the errors are those of ``Client.fetch``."""
         clock = self._pace.clock
         deadline = clock() + self._policy.deadline
-        failures, renewed, first = 0, False, True
+        failures, renewed, first = _Failures(), False, True
         while True:
+            self._check_pause(method)
             try:
                 async with self._slots.taken(urgent=urgent), self._breaker.passage():
                     if first:
@@ -143,8 +177,9 @@ class Persistent(Generic[Way]):
                 renewed = True
             except TransientError as error:
                 self._meter.last_error = str(error)
-                failures += not self._breaker.outage
-                _log.debug("failed", method=method, failures=failures, reason=str(error))
+                if not self._breaker.outage:
+                    failures.note(error)
+                _log.debug("failed", method=method, failures=failures.count, reason=str(error))
                 await self._back_off(method, error, failures, deadline)
             finally:
                 self._meter.pauses = self._pace.paused - self._paused_before
@@ -153,9 +188,22 @@ class Persistent(Generic[Way]):
             deadline += max(0.0, clock() - queued)
             self._meter.retries += 1
 
-    async def _back_off(self, method: str, error: TransientError, failures: int, deadline: float) -> None:
+    def _check_pause(self, method: str) -> None:
+        """Neither ask in a pause that is too long to wait for, nor wait: another request was told of it."""
+        if (rest := self._pace.rest) > self._policy.longest_pause:
+            raise UnavailableError(
+                f"{method}: the API asked for a pause, of which {rest:.0f} s are left, more than the"
+                f" {self._policy.longest_pause:.0f} s allowed"
+            )
+
+    def _keep(self, pause: float) -> None:
+        """See that a pause is kept by whoever asks next, as the request that was told of it gives up."""
+        self._pace.freeze(min(pause, _LONGEST_KEPT))
+
+    async def _back_off(self, method: str, error: TransientError, failed: _Failures, deadline: float) -> None:
         policy, asked = self._policy, error.retry_after
         if asked is not None and asked > policy.longest_pause:
+            self._keep(asked)
             raise UnavailableError(
                 f"{method}: the API asks for a pause of {asked:.0f} s, more than the"
                 f" {policy.longest_pause:.0f} s allowed: {error}"
@@ -163,11 +211,17 @@ class Persistent(Generic[Way]):
         if self._breaker.outage:  # what comes next is its probe's turn, not this request's
             self._pace.freeze(asked or 0.0)
             return
+        failures = failed.count
+        if failed.alike >= policy.alike:
+            raise UnreadableError(f"{method}: the same answer came {failed.alike} times: {error}") from error
         ceiling = doubled(policy.base, failures - 1, policy.cap)
         delay = max(self._random.uniform(0, ceiling), _LEAST_DELAY)
+        for_all = asked is not None or isinstance(error, RateLimitedError)
         if failures >= policy.attempts or self._pace.clock() + delay > deadline:
+            if for_all:
+                self._keep(max(delay, asked or 0.0))
             raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error
-        if asked is None and not isinstance(error, RateLimitedError):
+        if not for_all:
             await asyncio.sleep(delay)
             return
         # The whole account is meant: what the others ask meanwhile would only lengthen the ban.

@@ -12,10 +12,20 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from harvester.api.envelope import DECODED_LIMIT, Answer, answer_of, envelope_of, records_in, unpack
+from harvester.api.envelope import (
+    DECODED_LIMIT,
+    LARGE,
+    Answer,
+    answer_of,
+    check_marks,
+    digest_of,
+    envelope_of,
+    records_in,
+    unpack,
+)
 from harvester.api.failures import one_line
-from harvester.api.reply import Reply, check_status, retry_after
-from harvester.errors import MalformedAnswerError, TransientError
+from harvester.api.reply import Reply, check_status, is_busy, retry_after
+from harvester.errors import MalformedAnswerError, RequestError, TransientError
 from harvester.records.orderly import Orderly
 
 T = TypeVar("T")
@@ -56,12 +66,16 @@ def read(reply: Reply, server_now: float, quick: Quick | None = None) -> tuple[A
 
     Raises:
         HarvestError: What ``answer_of``, ``parse`` and ``check_status`` raise. A transient one knows of the
-            reply's ``Retry-After``.
+            reply's ``Retry-After``, a malformed one of its digest.
     """
 
     def content(good: Reply) -> tuple[Answer, Page]:
         answer = answer_of(good)
-        return answer, parse(answer, quick=quick)
+        try:
+            return answer, parse(answer, quick=quick)
+        except MalformedAnswerError as error:
+            error.digest = digest_of(answer)
+            raise
 
     return judged(reply, server_now, content)
 
@@ -85,7 +99,9 @@ def judged(reply: Reply, server_now: float, content: Callable[[Reply], T]) -> T:
         if reply.status == HTTPStatus.OK:
             return content(reply)
         # An error of the API says more than the status it came with; a gateway's page says less.
-        with suppress(MalformedAnswerError):
+        # Some gateways write theirs in the same form, with a code that is none of the API's.
+        void = (MalformedAnswerError, RequestError) if is_busy(reply) else (MalformedAnswerError,)
+        with suppress(*void):
             envelope_of(answer_of(reply))
         check_status(reply, server_now)
         raise MalformedAnswerError(f"the HTTP status {reply.status} is not one the API uses")
@@ -110,6 +126,7 @@ def parse(answer: Answer, *, quick: Quick | None = None, limit: int = DECODED_LI
         MalformedAnswerError: The body is not the documented envelope, or contradicts itself.
     """
     text = unpack(answer, limit)
+    check_marks(text, beyond=LARGE)  # to count those of every page would cost a tenth of its time
     if quick is not None and (orderly := quick(text)) is not None:
         return Page([], text, orderly.total, orderly.timezone, (), orderly.batch)
     envelope, records = records_in(text)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from harvester.errors import RateLimitedError, RefusedError, RequestError, TokenError, TransientError
 
-__all__ = ["Receiver", "Reply", "check_status", "http_date", "retry_after"]
+__all__ = ["Receiver", "Reply", "check_status", "http_date", "is_busy", "retry_after"]
 
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 
@@ -55,6 +55,12 @@ class Receiver(Protocol):
     def write(self, piece: bytes) -> None:
         """Take the next bytes as received."""
         ...
+
+
+def is_busy(reply: Reply) -> bool:
+    """Whether its status says that another try may help, and that the request is not to blame."""
+    status = reply.status
+    return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def check_status(reply: Reply, server_now: float) -> None:

@@ -3,6 +3,7 @@
 Late records have theirs in ``test_verify.py``: they are found by asking for counts again.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import duckdb
 import pytest
 
 from harvester.emulator import Behaviour, Fault, Faults, ListedAccount, SyntheticAccount
+from harvester.errors import RefusedError
 from harvester.inspection import damages, holdings
 from harvester.lake.catalog import Catalog
 from harvester.todo import damaged
@@ -235,3 +237,21 @@ async def test_gaps_cannot_be_filled_in_afterwards(tmp_path: Path) -> None:
         report = await it.harvest(window.start, window.end, scope=damaged)
         assert (report.outcome, report.rows) == ("complete", 144)
         assert it.verdict(START, END) == exact(account.total)
+
+
+async def test_ranges_become_too_wide_from_one_run_to_the_next(tmp_path: Path) -> None:
+    """A first page of five days is kept, and those behind it are refused: the next run asks day by day."""
+    account = SyntheticAccount(700, SPRING - 5 * DAY, SPRING, seed=3)
+
+    def behind(parameters: Mapping[str, str]) -> bool:
+        return parameters.get("offset") not in {None, "0"}
+
+    faults = Faults((Fault("error_code", share=1.0, code=104, when=behind),))
+    async with small_bench(tmp_path, account, faults=faults) as it:
+        with pytest.RaisesGroup(RefusedError, flatten_subgroups=True):
+            await it.harvest(SPRING - 5 * DAY, SPRING)
+        it.emulator.faults = Faults()
+        it.emulator.behaviour = Behaviour(page_size=100, max_offset=1_000, max_days=1)
+        report = await it.harvest(SPRING - 5 * DAY, SPRING)
+        assert (report.outcome, report.rows) == ("complete", account.total)
+        assert it.verdict(SPRING - 5 * DAY, SPRING) == exact(account.total)

@@ -1,5 +1,6 @@
 """What cannot be proven is said, with its count, and never published as if it were whole."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -7,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
+from harvester.emulator.render import Entry, Parts
 from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, bench, small_bench
 from tests.acceptance.oracle import exact
@@ -56,6 +58,42 @@ async def test_a_second_beyond_reach_is_a_gap(tmp_path: Path) -> None:
         assert report.withheld == 1
         kept = list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())
         assert kept, "the withheld partition's answers stay"
+
+
+class _Broken(ListedAccount):
+    """One session says what nobody can read, until it is mended."""
+
+    broken = True
+
+    def render(self, entries: Sequence[Entry], parts: Parts) -> list[bytes]:
+        """A quote too many: no bracket after it closes."""
+        rows = super().render(entries, parts)
+        numbers = [number for _, number, _ in entries]
+        if self.broken and 7 in numbers:
+            rows[numbers.index(7)] = b'{"call_session_history_id":7,"custom_data":"say "hi"}'
+        return rows
+
+
+async def test_a_session_that_nobody_can_read_costs_its_neighbours_only(tmp_path: Path) -> None:
+    """It is the first of all, and each page with it is malformed: a gap, told, and narrower each run."""
+    seconds = range(START, END, 600)
+    account = _Broken(
+        {"call_session_history_id": number, "start_date": as_text(second)}
+        for number, second in enumerate(seconds, start=7)
+    )
+    async with small_bench(tmp_path, account) as it:
+        first = await it.harvest(START, END)
+        (gap,) = first.gaps
+        assert first.outcome == "gaps"
+        assert "the same answer came 3 times: the answer is not JSON" in gap.reason
+        assert gap.window.start == START
+        assert len(list((tmp_path / "lake").rglob("*.parquet"))) == 2
+        again = await it.harvest(START, END)
+        assert again.outcome == "gaps"
+        assert again.gaps[0].window.seconds < gap.window.seconds / 4
+        account.broken = False
+        assert (await it.harvest(START, END)).outcome == "complete"
+        assert it.verdict(START, END) == exact(account.total)
 
 
 async def test_gaps_can_be_let_through(tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ def _account() -> SyntheticAccount:
     return SyntheticAccount(1_500, START, END, seed=31)
 
 
-@pytest.mark.parametrize(("kind", "paused"), [("http_503", 290), ("stall", 100)])
+@pytest.mark.parametrize(
+    ("kind", "paused"), [("http_503", 290), ("html_200", 290), ("cut_json", 290), ("stall", 100)]
+)
 async def test_five_minutes_without_the_api(tmp_path: Path, kind: str, paused: float) -> None:
     """The run goes on by itself, the lake equals the account, and few requests came meanwhile."""
     outage = Outage(6, 300)

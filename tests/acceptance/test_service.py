@@ -76,6 +76,20 @@ async def test_an_outage_costs_rounds_and_does_not_end_the_service(tmp_path: Pat
         assert it.verdict(Window(SPRING, it.rounds[-1].covered or 0)).missing == 0
 
 
+async def test_a_pause_of_an_hour_is_kept_by_the_rounds_that_follow(tmp_path: Path) -> None:
+    """P7: every other round fails without a request until the pause is over; then the service goes on."""
+    busy = Fault("http_429", share=1.0, retry_after=HOUR, when=between(2 * HOUR, 2.5 * HOUR))
+    async with watched(tmp_path, account(), BEGINS, faults=Faults((busy,))) as it:
+        jobs = it.job(SPRING), it.job(SPRING, dataset=TRANSACTIONS, name="transactions")
+        await it.serve_until(BEGINS + 4 * HOUR, *jobs, every=5 * MINUTE)
+        told = [asked.arrived for asked in it.emulator.requests if asked.status == 429]
+        assert len(told) == 1
+        assert not [asked for asked in it.emulator.requests if told[0] < asked.arrived < told[0] + HOUR - 1]
+        assert it.health["state"] == "ended"
+        assert it.verdict(Window(SPRING, it.rounds[-1].covered or 0)).missing == 0
+        assert it.emulator.requests[-1].arrived > told[0] + HOUR
+
+
 async def test_without_a_service_a_failed_round_is_a_failure(tmp_path: Path) -> None:
     """One round, one outcome; the health file says the same."""
     async with watched(tmp_path, account(), BEGINS, faults=away(0, DAY)) as it:

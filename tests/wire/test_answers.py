@@ -16,7 +16,7 @@ from harvester.api.client import Client
 from harvester.api.clock import Limits
 from harvester.api.persistence import Meter
 from harvester.api.transport import Transport
-from harvester.errors import RefusedError
+from harvester.errors import RefusedError, UnreadableError
 from tests.asking import FORM, METHOD, Longest, now
 from tests.keys import CREDENTIALS
 from tests.wire.bodies import BANS, CODINGS, DOCUMENTS, ENVELOPES, REDIRECTS, STATUSES
@@ -138,9 +138,11 @@ async def test_an_answer_for_ever(case: Case, ca_file: Path) -> None:
         with pytest.raises(case.at_last, match=case.words or None) as caught:
             await client.fetch(METHOD, FORM)
         assert "eyJ" not in "".join(format_exception(caught.value))
-        # Eight tries, or a quarter of an hour if each takes two minutes; a refused token has one more.
+        # Eight tries, or a quarter of an hour if each takes two minutes; a refused token has one more. Of the
+        # API's own answers three that are the same.
         slow = 1 if Act.DRIP in case.parts and "in time" in case.words else 0
-        assert meter.requests in ({2} if case.at_last is RefusedError else {8, 8 - slow})
+        few = {RefusedError: 2, UnreadableError: 3}.get(type(caught.value))
+        assert meter.requests in ({8, 8 - slow} if few is None else {few})
         assert loop.time() - meter.pauses <= 900 + LIMITS.total
         assert stage.asked <= meter.requests
 

@@ -1,0 +1,64 @@
+"""One question for a page, and what the API's refusals say of it rather than of the API."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from harvester.api.caps import CapError, Caps
+from harvester.api.envelope import Answer
+from harvester.api.pages import ContradictionError
+from harvester.api.protocol import Page
+from harvester.api.question import Question
+from harvester.datasets import Dataset
+from harvester.errors import RangeTooWideError, RequestError, UnreadableError
+
+_NOTHING = Question(0, 1)  # long before there were calls
+
+
+class Api(Protocol):
+    """Asks the vendor."""
+
+    async def fetch(
+        self, method: str, parameters: Mapping[str, str], *, urgent: bool = False
+    ) -> tuple[Answer, Page]:
+        """One answer, and what it says; ``urgent`` if the next question depends on it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Asks for pages of ``dataset``; what ``caps`` say of it is asked for, and ``shared`` with every one."""
+
+    dataset: Dataset
+    shared: Mapping[str, str]
+    api: Api
+    caps: Caps
+
+    async def ask(
+        self, question: Question, offset: int, *, with_total: bool, urgent: bool
+    ) -> tuple[Answer, Page]:
+        """The answer at ``offset``, and what it says.
+
+        Raises:
+            CapError: The API serves less at a time; how much is known now.
+            ContradictionError: It is malformed, and the same each time, while other questions are answered.
+            HarvestError: The API refuses, or cannot be reached.
+        """
+        count = self.caps.page_size
+        parameters = question.parameters(self.dataset, offset, count, with_total=with_total)
+        try:
+            return await self.api.fetch(self.dataset.method, {**self.shared, **parameters}, urgent=urgent)
+        except RequestError as error:
+            if self.caps.refused(error.code, offset, count):
+                raise CapError from error
+            raise
+        except UnreadableError as error:
+            await self._make_sure_of_api(urgent=urgent)
+            raise ContradictionError(str(error)) from error
+
+    async def _make_sure_of_api(self, *, urgent: bool) -> None:
+        """Ask what has no record to stumble over: an API that fails everybody is not a gap of one window."""
+        parameters = _NOTHING.parameters(self.dataset, 0, 1, with_total=True)
+        with suppress(RequestError, RangeTooWideError):  # an answer, too
+            await self.api.fetch(self.dataset.method, {**self.shared, **parameters}, urgent=urgent)
