@@ -97,3 +97,19 @@ async def test_a_gap_let_through_stays_one(tmp_path: Path) -> None:
         day = gap.window.start // DAY
         (path,) = (tmp_path / "lake").rglob(f"*{as_text(day * DAY)[:10]}.parquet")
         assert (pq.read_metadata(path).metadata or {})[b"harvester.complete"] == b"false"
+
+
+async def test_a_misfit_among_what_is_read_anew(tmp_path: Path) -> None:
+    """A window that waits for its partition, with a running session: that this ends as a misfit is kept."""
+    account = _alike(2_300)
+    running = {"call_session_history_id": 31, "start_date": as_text(START + DAY + 6 * 3_600), "active": True}
+    account.replace(running)
+    async with small_bench(tmp_path, account) as it:
+        assert (await it.harvest(START, END, active_lag=20 * 365 * DAY)).withheld == 1
+        for key in range(2_000, 2_373):
+            account.remove(key)
+        account.replace({**running, "active": False, "duration": "a while"})
+        report = await it.harvest(START, END, active_lag=20 * 365 * DAY)
+        assert (report.outcome, report.quarantined) == ("complete", 1)
+        (path,) = (tmp_path / "lake" / "_harvester" / "quarantine" / "calls").iterdir()
+        assert b'"key":31,' in path.read_bytes()
