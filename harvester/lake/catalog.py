@@ -113,7 +113,7 @@ class Catalog:
         with self._database.transaction():
             rows = self._database.all(query, self._name)
         return [
-            (Intent(_publication(file, covers), Path(draft), tuple(map(Path, json.loads(drafts)))), run)
+            (Intent(_publication(file, covers), _draft(draft), tuple(map(_draft, json.loads(drafts)))), run)
             for *file, covers, run, draft, drafts in rows
         ]
 
@@ -216,6 +216,12 @@ class Catalog:
         file = (str(item.path), item.rows, item.bytes, item.sha256, int(item.complete))
         parts = [(str(part.path), part.rows, part.bytes, part.sha256) for part in item.parts]
         return (self._name, item.span.start, item.span.end, *file, run, to_json(parts))
+
+
+def _draft(path: str) -> Path:
+    """Relative to the lake; earlier versions wrote it down with the lake's own path, as that was given."""
+    _, found, rest = path.rpartition("/_harvester/")
+    return Path("_harvester", rest) if found else Path(path)
 
 
 def _publication(row: Sequence[Any], covers: str = "[]") -> Publication:

@@ -230,7 +230,9 @@ class Sink:
         publication = Publication(
             span, path, draft.rows, draft.bytes, draft.sha256, complete, assembly.covers, parts
         )
-        return Intent(publication, draft.path, tuple(other.path for other in draft.others))
+        # As the files: the next start may come from another folder, or find the lake moved.
+        drafts = [item.path.relative_to(self._layout.root) for item in (draft, *draft.others)]
+        return Intent(publication, drafts[0], tuple(drafts[1:]))
 
     async def _relieve(self) -> None:
         """Give memory back: rows whose turn has come go to disk, then the youngest partitions are dropped."""

@@ -156,7 +156,7 @@ async def test_any_renames_that_a_crash_leaves_are_finished(
     ]
     for (draft, file), is_renamed in zip(intent.moves, renamed, strict=True):
         if is_renamed:
-            publish._rename(draft, lake.layout.root / file.path)
+            publish._rename(lake.layout.root / draft, lake.layout.root / file.path)
     recover(lake.layout, lake.catalog)
     assert_whole(lake, hours(0, 24))
 
@@ -182,6 +182,19 @@ async def test_a_kill_between_two_renames(tmp_path: Path, after: int) -> None:
         assert_whole(lake, hours(0, 48))
 
 
+@pytest.mark.parametrize("given", ["", "/elsewhere/lake/", "lake/"], ids=["now", "absolute", "relative"])
+async def test_a_lake_that_was_moved_between_two_renames(tmp_path: Path, given: str) -> None:
+    """P5: the drafts are found where the lake is now; earlier versions wrote down how it was given then."""
+    with killed_at(Path, "replace", after=2), opened(tmp_path / "lake", FlatLake) as lake:
+        await lake.harvest(OLD)
+    (tmp_path / "lake").rename(tmp_path / "moved")
+    with opened(tmp_path / "moved", FlatLake) as lake:
+        query = "UPDATE intent SET draft = ? || draft, drafts = replace(drafts, '_harvester', ?)"
+        lake.database.write(query, given, f"{given}_harvester")
+        recover(lake.layout, lake.catalog)
+        assert_whole(lake, OLD)
+
+
 def lost(path: Path) -> None:
     """Somebody removed it."""
     path.unlink()
@@ -203,8 +216,8 @@ async def test_a_draft_that_was_harmed_shows_none_of_the_others(
         await lake.harvest(hours(12, 24))
     ((intent, _),) = lake.catalog.intents()
     for draft, file in intent.moves[:renames]:
-        publish._rename(draft, lake.layout.root / file.path)
-    harm(intent.moves[2][0])
+        publish._rename(lake.layout.root / draft, lake.layout.root / file.path)
+    harm(lake.layout.root / intent.moves[2][0])
     for _ in range(2):
         recover(lake.layout, lake.catalog)
         assert (lake.drafts(), lake.catalog.intents()) == ([], [])
