@@ -37,6 +37,10 @@ class Publications(Protocol):
         """Whether a second of ``span`` could not be proven when it was last read."""
         ...
 
+    def has_damage(self, span: Window) -> bool:
+        """Whether verify found the file wrong that readers see of ``span``."""
+        ...
+
     def intend(self, intents: Iterable[Intent], run: int) -> None:
         """Decide to publish."""
         ...
@@ -91,6 +95,11 @@ class Catalog:
     def has_gap(self, span: Window) -> bool:
         """Whether a second of ``span`` could not be proven when it was last read."""
         query = "SELECT 1 FROM gap WHERE name = ? AND start < ? AND stop > ?"
+        return self._database.one(query, self._name, span.end, span.start) is not None
+
+    def has_damage(self, span: Window) -> bool:
+        """Whether verify found the file wrong that readers see of ``span``, and it was not mended since."""
+        query = "SELECT 1 FROM suspect WHERE name = ? AND start < ? AND stop > ? AND found_by = 'file'"
         return self._database.one(query, self._name, span.end, span.start) is not None
 
     def intend(self, intents: Iterable[Intent], run: int) -> None:

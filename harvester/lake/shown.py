@@ -61,6 +61,11 @@ class Shown:
 
         return [PublishedPiece(part, self._table.time, read) for part in parts]
 
+    def sound(self, partition: Partition, windows: Iterable[Window]) -> list[PublishedPiece]:
+        """The same, to stand in for what cannot be had anew; less what verify found wrong in the files."""
+        kept = self.kept(partition, windows)
+        return [piece for piece in kept if not self._catalog.has_damage(piece.window)]
+
     def _read(self, file: Publication) -> Iterator[pa.RecordBatch]:
         """The records of a publication, if its files are still what was published.
 

@@ -114,7 +114,16 @@ class Sink:
         await self._relieve()
 
     async def flush_with_gaps(self) -> None:
-        """Publish the partitions that miss something for the part that is proven, marked incomplete."""
+        """Publish the partitions that miss something for the part that is proven, marked incomplete.
+
+        What was proven of the rest before, and published, stays: a gap says nothing against it.
+        """
+        for partition, assembly in self._assemblies.items():
+            kept = self._shown.sound(partition, assembly.missing)
+            assembly.fall_back(kept)
+            # It was not read anew, so what is suspect there stays so.
+            not_anew = [piece.window for piece in kept]
+            self._todo = tuple(rest for todo in self._todo for rest in subtract(todo, not_anew))
         await self._publish(list(self._assemblies.values()), ())
 
     @property
@@ -141,7 +150,7 @@ class Sink:
         # What was not to be read anew is in the assemblies already.
         given_up = [share for todo in self._todo for share in shares(windows, todo)]
         for partition, assembly in self._assemblies.items():
-            assembly.leave(given_up, self._shown.kept(partition, given_up))
+            assembly.leave(given_up, self._shown.sound(partition, given_up))
         self._todo = tuple(rest for todo in self._todo for rest in subtract(todo, windows))
 
     def _touched(self, share: Window, batches: Sequence[pa.RecordBatch]) -> list[Partition]:

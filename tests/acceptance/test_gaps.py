@@ -1,12 +1,16 @@
 """What cannot be proven is said, with its count, and never published as if it were whole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from harvester.api.credentials import load_credentials
 from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
+from harvester.todo import damaged
+from harvester.verification import Verify
 from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, bench, small_bench
 from tests.acceptance.oracle import exact
@@ -113,3 +117,23 @@ async def test_a_misfit_among_what_is_read_anew(tmp_path: Path) -> None:
         assert (report.outcome, report.quarantined) == ("complete", 1)
         (path,) = (tmp_path / "lake" / "_harvester" / "quarantine" / "calls").iterdir()
         assert b'"key":31,' in path.read_bytes()
+
+
+async def test_a_gap_takes_nothing_away(tmp_path: Path) -> None:
+    """Seconds that the API counts otherwise and that cannot be read anew: they stay, let through or not."""
+    account = _alike(2_000)
+    async with small_bench(tmp_path, account) as it:
+        await it.harvest(START, END)
+        before = it.verdict(START, END)
+        record = {"application_id": 7, "start_date": as_text(START + 3 * DAY // 2)}
+        for key in range(10_001, 10_401):
+            account.add({**record, "call_session_history_id": key})
+        job, (credentials, _) = it.backfill(START, END)._job, load_credentials(tmp_path / "key.json")
+        await Verify(
+            lake=tmp_path / "lake",
+            job=lambda _name, _identity, window: replace(job, window=window),
+            credentials=credentials,
+        ).run()
+        report = await it.harvest(START, END, scope=damaged, allow_gaps=True)
+        assert (report.outcome, report.partitions) == ("gaps", 1)
+        assert it.verdict(START, END) == replace(before, missing=400)

@@ -36,7 +36,7 @@ LAKE = (
         (
             Edit(
                 f"{_LAKE}/sink.py",
-                "assembly.leave(given_up, self._shown.kept(partition, given_up))",
+                "assembly.leave(given_up, self._shown.sound(partition, given_up))",
                 "assembly.leave(given_up, ())",
             ),
         ),
