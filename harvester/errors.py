@@ -35,6 +35,16 @@ class LedgerDamagedError(LakeError):
         )
 
 
+class FileDamagedError(LakeError):
+    """A file of the lake is not what was published; its seconds can be read anew."""
+
+    def __init__(self, path: Path) -> None:
+        """Say which, and what mends it."""
+        super().__init__(
+            f"the file {path} of the lake is damaged or gone; harvester verify and repair mend it"
+        )
+
+
 class ReportUnusableError(ConfigError):
     """A report has no column for what places its records; pages may do."""
 

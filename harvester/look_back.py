@@ -1,22 +1,17 @@
 """How far back published history is looked at again, and which of it is read anew for what it says itself."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import pyarrow as pa
 
 from harvester.api.caps import Caps
 from harvester.config import Job
-from harvester.errors import LakeError
 from harvester.lake.catalog import Catalog
 from harvester.lake.entries import Publication
 from harvester.lake.layout import Granularity, partitions
 from harvester.lake.ledger import Ledger
+from harvester.lake.shown import readable
 from harvester.lake.unfinished import unfinished
 from harvester.lake.verify import Expected
-from harvester.records.flat import TablesApartError
 from harvester.todo import Scope, joined, missing, suspected
 from harvester.window import Window, merged, shares, subtract
 
@@ -68,7 +63,7 @@ def unfinished_in(job: Job, files: Iterable[Publication], due: Sequence[Window])
     seconds: list[int] = []
     for file in files:
         if within := shares(due, file.span):
-            with _readable(file.path):
+            with readable(file.path):
                 paths = [job.lake / part.path for part in file.files]
                 seconds += unfinished(paths, job.dataset, within, flat=job.tables == "flat")
     return merged(Window(second, second + 1) for second in seconds)
@@ -138,21 +133,6 @@ def _seconds(job: Job, catalog: Catalog, span: Window) -> list[int]:
     expected = Expected(job.lake, job.dataset.time_field, job.dataset.key, {})
     seconds: list[int] = []
     for file in catalog.published(span):
-        with _readable(file.path):
+        with readable(file.path):
             seconds += expected.seconds(file).to_pylist()
     return seconds
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Say what mends a file of the lake that is damaged.
-
-    Raises:
-        LakeError: It is.
-    """
-    try:
-        yield
-    except (FileNotFoundError, pa.ArrowException, TablesApartError) as error:
-        raise LakeError(
-            f"the file {path} of the lake is damaged or gone; harvester verify and repair mend it"
-        ) from error

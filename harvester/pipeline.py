@@ -12,7 +12,7 @@ there are no locks.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, Protocol
 
@@ -137,8 +137,10 @@ class Pipeline:
 
     async def _read(self, lease: Lease, channel: Channel[Harvest]) -> None:
         try:
-            lease = await self._measured(lease)
-            reading = self._replayed(lease) or await self.reader.read(lease.window)
+            reading = self._replayed(lease)
+            if reading is None:
+                lease = await self._measured(lease)
+                reading = await self.reader.read(lease.window)
         except RangeTooWideError as error:
             if not self.frontier.narrow(lease, error.days):
                 raise  # a single second, and still too wide: asking again would never end
@@ -149,9 +151,10 @@ class Pipeline:
 
     async def _measured(self, lease: Lease) -> Lease:
         """The part of a lease to read now: a look at a large one tells how much that is."""
-        if lease.proven:
-            return lease
         self.ledger.record(lease.window, waiting=[lease.window], run=self.run_number)
+        if lease.proven:
+            # Not any more: half of the new answers may hold as many records, and misfits among them are new.
+            return replace(lease, proven=False)
         if self.frontier.is_large(lease):
             prospect = await self.reader.look(lease.window)
             lease = self.frontier.measured(lease, prospect.records, prospect.rate)

@@ -97,6 +97,7 @@ class Assembly:
         self.needed = merged(needed)
         self._pieces: list[Piece] = sorted(published, key=_start)
         self._harvested: list[HarvestedPiece] = []
+        self._unproven: list[Piece] = []
         self._written = 0  # pieces that are in the draft already: always a prefix
         self._writer: Writer | None = None
 
@@ -111,10 +112,16 @@ class Assembly:
         for piece in instead:  # nothing younger is written yet: it waited for these seconds
             insort(self._pieces, piece, lo=self._written, key=_start)
 
+    def fall_back(self, instead: Iterable[PublishedPiece]) -> None:
+        """Take what is published of seconds that cannot be proven anew, and go on missing these."""
+        for piece in instead:
+            insort(self._pieces, piece, lo=self._written, key=_start)
+            self._unproven.append(piece)
+
     @property
     def missing(self) -> tuple[Window, ...]:
         """Seconds still needed, oldest first."""
-        covered = [piece.window for piece in self._pieces]
+        covered = [piece.window for piece in self._pieces if piece not in self._unproven]
         return tuple(hole for window in self.needed for hole in subtract(window, covered))
 
     @property

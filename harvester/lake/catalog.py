@@ -37,6 +37,10 @@ class Publications(Protocol):
         """Whether a second of ``span`` could not be proven when it was last read."""
         ...
 
+    def has_damage(self, span: Window) -> bool:
+        """Whether verify found the file wrong that readers see of ``span``."""
+        ...
+
     def intend(self, intents: Iterable[Intent], run: int) -> None:
         """Decide to publish."""
         ...
@@ -93,6 +97,11 @@ class Catalog:
         query = "SELECT 1 FROM gap WHERE name = ? AND start < ? AND stop > ?"
         return self._database.one(query, self._name, span.end, span.start) is not None
 
+    def has_damage(self, span: Window) -> bool:
+        """Whether verify found the file wrong that readers see of ``span``, and it was not mended since."""
+        query = "SELECT 1 FROM suspect WHERE name = ? AND start < ? AND stop > ? AND found_by = 'file'"
+        return self._database.one(query, self._name, span.end, span.start) is not None
+
     def intend(self, intents: Iterable[Intent], run: int) -> None:
         """Decide to publish: from here on a crash is rolled forward if the renames happened, else back."""
         with self._database.transaction():
@@ -113,7 +122,7 @@ class Catalog:
         with self._database.transaction():
             rows = self._database.all(query, self._name)
         return [
-            (Intent(_publication(file, covers), Path(draft), tuple(map(Path, json.loads(drafts)))), run)
+            (Intent(_publication(file, covers), _draft(draft), tuple(map(_draft, json.loads(drafts)))), run)
             for *file, covers, run, draft, drafts in rows
         ]
 
@@ -216,6 +225,12 @@ class Catalog:
         file = (str(item.path), item.rows, item.bytes, item.sha256, int(item.complete))
         parts = [(str(part.path), part.rows, part.bytes, part.sha256) for part in item.parts]
         return (self._name, item.span.start, item.span.end, *file, run, to_json(parts))
+
+
+def _draft(path: str) -> Path:
+    """Relative to the lake; earlier versions wrote it down with the lake's own path, as that was given."""
+    _, found, rest = path.rpartition("/_harvester/")
+    return Path("_harvester", rest) if found else Path(path)
 
 
 def _publication(row: Sequence[Any], covers: str = "[]") -> Publication:

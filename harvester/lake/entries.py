@@ -55,7 +55,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A publication between its decision and its renames; drafts are absolute."""
+    """A publication between its decision and its renames; drafts are relative to the lake, too."""
 
     publication: Publication
     draft: Path

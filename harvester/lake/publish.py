@@ -35,7 +35,7 @@ def show(root: Path, intents: Iterable[Intent]) -> None:
     intents = tuple(intents)
     for intent in intents:
         for draft, file in intent.moves:
-            _rename(draft, root / file.path)
+            _rename(root / draft, root / file.path)
     _sync(root, intents)
 
 
@@ -90,14 +90,14 @@ def recover(layout: Layout, catalog: Catalog) -> None:
 
 def _finish(root: Path, intent: Intent) -> None:
     """Carry out the renames that are left, if all can be; else clear the drafts away."""
-    sound = [_hash(draft) == file.sha256 for draft, file in intent.moves]
+    sound = [_hash(root / draft) == file.sha256 for draft, file in intent.moves]
     can_all = all(map(or_, sound, _shown(root, intent)))
     for (draft, file), is_sound in zip(intent.moves, sound, strict=True):
         if can_all and is_sound:
             with suppress(FileNotFoundError):  # its owner woke up, and was quicker
-                _rename(draft, root / file.path)
+                _rename(root / draft, root / file.path)
         else:
-            draft.unlink(missing_ok=True)
+            (root / draft).unlink(missing_ok=True)
 
 
 def _shown(root: Path, intent: Intent) -> list[bool]:

@@ -10,12 +10,13 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from harvester.lake.assembly import Assembly, HarvestedPiece, PublishedPiece
+from harvester.lake.assembly import Assembly, HarvestedPiece
 from harvester.lake.catalog import Publications
 from harvester.lake.entries import Intent, Publication
 from harvester.lake.footer import sealed
 from harvester.lake.layout import Layout, Partition, partition_at, partitions
 from harvester.lake.publish import show
+from harvester.lake.shown import Shown
 from harvester.lake.spool import Spool
 from harvester.lake.table import Table
 from harvester.lake.writer import Draft, Writer
@@ -75,6 +76,7 @@ class Sink:
         self._todo = merged(todo)
         self._left: list[Window] = []
         self._covered = catalog.coverage()
+        self._shown = Shown(layout, table, catalog, self._covered)
         self._replay = replay
         self._run = run
         self._thread = thread
@@ -112,7 +114,16 @@ class Sink:
         await self._relieve()
 
     async def flush_with_gaps(self) -> None:
-        """Publish the partitions that miss something for the part that is proven, marked incomplete."""
+        """Publish the partitions that miss something for the part that is proven, marked incomplete.
+
+        What was proven of the rest before, and published, stays: a gap says nothing against it.
+        """
+        for partition, assembly in self._assemblies.items():
+            kept = self._shown.sound(partition, assembly.missing)
+            assembly.fall_back(kept)
+            # It was not read anew, so what is suspect there stays so.
+            not_anew = [piece.window for piece in kept]
+            self._todo = tuple(rest for todo in self._todo for rest in subtract(todo, not_anew))
         await self._publish(list(self._assemblies.values()), ())
 
     @property
@@ -139,7 +150,7 @@ class Sink:
         # What was not to be read anew is in the assemblies already.
         given_up = [share for todo in self._todo for share in shares(windows, todo)]
         for partition, assembly in self._assemblies.items():
-            assembly.leave(given_up, self._kept(partition, given_up))
+            assembly.leave(given_up, self._shown.sound(partition, given_up))
         self._todo = tuple(rest for todo in self._todo for rest in subtract(todo, windows))
 
     def _touched(self, share: Window, batches: Sequence[pa.RecordBatch]) -> list[Partition]:
@@ -149,7 +160,7 @@ class Sink:
         seconds |= {item.span.start for item in self._catalog.published(share)}
         touched = {partition_at(granularity, second) for second in seconds}
         # A file that the ledger does not know of, as recover leaves it, is to be replaced.
-        touched |= {item for item in partitions(granularity, share) if self._lies_there(item)}
+        touched |= {item for item in partitions(granularity, share) if self._shown.lies_there(item)}
         return sorted(touched | {item for item in self._assemblies if item.span.meets(share)})
 
     def _add(
@@ -164,25 +175,9 @@ class Sink:
 
     def _assembly(self, partition: Partition) -> Assembly:
         """A new assembly, with what the published file keeps: its coverage, less what this run reads anew."""
-        kept = self._kept(partition, subtract(partition.span, self._todo))
+        kept = self._shown.kept(partition, subtract(partition.span, self._todo))
         needed = [*shares(self._todo, partition.span), *(piece.window for piece in kept)]
         return Assembly(partition, needed, kept)
-
-    def _kept(self, partition: Partition, windows: Iterable[Window]) -> list[PublishedPiece]:
-        """What was published of a partition before this run, within ``windows``."""
-        files = [self._layout.root / file for file in self._layout.files(partition)]
-        # Without a file, the seconds are proven, and hold no record.
-        read = partial(self._table.read, files) if self._catalog.has_file(partition.span) else tuple
-        covered = shares(self._covered, partition.span)
-        kept = [part for window in windows for part in shares(covered, window)]
-        return [PublishedPiece(part, self._table.time, read) for part in kept]
-
-    def _is_seen(self, partition: Partition) -> bool:
-        """Whether readers see a file of it, or should."""
-        return self._catalog.has_file(partition.span) or self._lies_there(partition)
-
-    def _lies_there(self, partition: Partition) -> bool:
-        return any((self._layout.root / file).exists() for file in self._layout.files(partition))
 
     def _abort(self) -> None:
         for assembly in self._assemblies.values():
@@ -194,7 +189,7 @@ class Sink:
             # A gap that an earlier run let through stays one, though this run was not asked for it.
             complete = not assembly.missing and not self._catalog.has_gap(assembly.partition.span)
             draft = await self._in_thread(self._finish, assembly, complete)
-            if draft.rows or self._is_seen(assembly.partition):
+            if draft.rows or self._shown.is_seen(assembly.partition):
                 intents.append(self._intent(assembly, draft, complete=complete))
             else:
                 for item in (draft, *draft.others):
@@ -230,7 +225,9 @@ class Sink:
         publication = Publication(
             span, path, draft.rows, draft.bytes, draft.sha256, complete, assembly.covers, parts
         )
-        return Intent(publication, draft.path, tuple(other.path for other in draft.others))
+        # As the files: the next start may come from another folder, or find the lake moved.
+        drafts = [item.path.relative_to(self._layout.root) for item in (draft, *draft.others)]
+        return Intent(publication, drafts[0], tuple(drafts[1:]))
 
     async def _relieve(self) -> None:
         """Give memory back: rows whose turn has come go to disk, then the youngest partitions are dropped."""

@@ -98,6 +98,7 @@ class Coordinator:
             "published": catalog.published,
             "has_file": catalog.has_file,
             "has_gap": catalog.has_gap,
+            "has_damage": catalog.has_damage,
             "intend": catalog.intend,
             "publish": catalog.publish,
         }

@@ -72,6 +72,10 @@ class RemoteCatalog:
         """Whether a second of ``span`` could not be proven when it was last read."""
         return bool(self._call("has_gap", span))
 
+    def has_damage(self, span: Window) -> bool:
+        """Whether verify found the file wrong that readers see of ``span``."""
+        return bool(self._call("has_damage", span))
+
     def intend(self, intents: Iterable[Intent], run: int) -> None:
         """Decide to publish."""
         self._call("intend", tuple(intents), run)

@@ -1,14 +1,18 @@
 """What cannot be proven is said, with its count, and never published as if it were whole."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from harvester.api.credentials import load_credentials
 from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
 from harvester.emulator.render import Entry, Parts
+from harvester.todo import damaged
+from harvester.verification import Verify
 from harvester.window import as_text
 from tests.acceptance.harness import DAY, SPRING, bench, small_bench
 from tests.acceptance.oracle import exact
@@ -135,3 +139,39 @@ async def test_a_gap_let_through_stays_one(tmp_path: Path) -> None:
         day = gap.window.start // DAY
         (path,) = (tmp_path / "lake").rglob(f"*{as_text(day * DAY)[:10]}.parquet")
         assert (pq.read_metadata(path).metadata or {})[b"harvester.complete"] == b"false"
+
+
+async def test_a_misfit_among_what_is_read_anew(tmp_path: Path) -> None:
+    """A window that waits for its partition, with a running session: that this ends as a misfit is kept."""
+    account = _alike(2_300)
+    running = {"call_session_history_id": 31, "start_date": as_text(START + DAY + 6 * 3_600), "active": True}
+    account.replace(running)
+    async with small_bench(tmp_path, account) as it:
+        assert (await it.harvest(START, END, active_lag=20 * 365 * DAY)).withheld == 1
+        for key in range(2_000, 2_373):
+            account.remove(key)
+        account.replace({**running, "active": False, "duration": "a while"})
+        report = await it.harvest(START, END, active_lag=20 * 365 * DAY)
+        assert (report.outcome, report.quarantined) == ("complete", 1)
+        (path,) = (tmp_path / "lake" / "_harvester" / "quarantine" / "calls").iterdir()
+        assert b'"key":31,' in path.read_bytes()
+
+
+async def test_a_gap_takes_nothing_away(tmp_path: Path) -> None:
+    """Seconds that the API counts otherwise and that cannot be read anew: they stay, let through or not."""
+    account = _alike(2_000)
+    async with small_bench(tmp_path, account) as it:
+        await it.harvest(START, END)
+        before = it.verdict(START, END)
+        record = {"application_id": 7, "start_date": as_text(START + 3 * DAY // 2)}
+        for key in range(10_001, 10_401):
+            account.add({**record, "call_session_history_id": key})
+        job, (credentials, _) = it.backfill(START, END)._job, load_credentials(tmp_path / "key.json")
+        await Verify(
+            lake=tmp_path / "lake",
+            job=lambda _name, _identity, window: replace(job, window=window),
+            credentials=credentials,
+        ).run()
+        report = await it.harvest(START, END, scope=damaged, allow_gaps=True)
+        assert (report.outcome, report.partitions) == ("gaps", 1)
+        assert it.verdict(START, END) == replace(before, missing=400)

@@ -9,7 +9,7 @@ import pytest
 
 from harvester.cli.exit_codes import ExitCode, exit_code
 from harvester.datasets import CALLS
-from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
+from harvester.emulator import Behaviour, Fault, Faults, ListedAccount, SyntheticAccount
 from harvester.errors import LakeLockedError
 from harvester.harvest import Backfill
 from harvester.lake import publish, sink
@@ -152,6 +152,32 @@ async def test_a_spool_that_is_gone(tmp_path: Path) -> None:
         assert kept
         assert (await it.harvest(START, END, partition="month")).outcome == "complete"
         assert it.verdict(START, END) == exact(it.account.total)
+
+
+async def test_half_a_reading_passes_for_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proven window whose answers are gone is open again, though half of it holds as many records now."""
+    end = START + DAY
+    account = ListedAccount(_session(key, START + 600 * key) for key in range(1, 41))
+    async with bench(tmp_path, account, dataset=replace(CALLS, page_size=10, max_offset=90)) as it:
+        monkeypatch.setattr(Catalog, "intend", _die)
+        with pytest.raises(BaseExceptionGroup):
+            await it.harvest(START, end)
+        monkeypatch.undo()
+        for path in (tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir():
+            path.unlink()
+        for key in range(41, 51):
+            account.add(_session(key, START + key))
+        away = Fault("http_503", share=1.0, when=lambda asked: int(asked["offset"]) >= 40)
+        it.emulator.faults = Faults((away,))
+        with pytest.raises(BaseExceptionGroup):
+            await it.harvest(START, end, concurrency=4)
+        it.emulator.faults = Faults()
+        assert (await it.harvest(START, end)).outcome == "complete"
+        assert it.verdict(START, end) == exact(50)
+
+
+def _session(key: int, second: int) -> dict[str, object]:
+    return {"call_session_history_id": key, "start_date": as_text(second)}
 
 
 @pytest.mark.parametrize("keep_raw", [False, True])

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from harvester.errors import FileDamagedError
 from harvester.lake import flat, publish, sink
 from harvester.lake.catalog import Catalog
 from harvester.lake.entries import Intent, Part, Publication
@@ -16,7 +17,7 @@ from harvester.lake.flat import FlatWriter
 from harvester.lake.publish import recover
 from harvester.lake.verify import Expected
 from harvester.lake.writer import DraftWriter
-from harvester.records.flat import Flat, ListTable, TablesApartError
+from harvester.records.flat import Flat, ListTable
 from harvester.window import Window, shares, subtract
 from tests.lake.history import SCHEMA, TABLE, Lake, Row, batches, hours, opened, rows_of
 from tests.lake.test_publish import killed_at
@@ -156,7 +157,7 @@ async def test_any_renames_that_a_crash_leaves_are_finished(
     ]
     for (draft, file), is_renamed in zip(intent.moves, renamed, strict=True):
         if is_renamed:
-            publish._rename(draft, lake.layout.root / file.path)
+            publish._rename(lake.layout.root / draft, lake.layout.root / file.path)
     recover(lake.layout, lake.catalog)
     assert_whole(lake, hours(0, 24))
 
@@ -182,6 +183,19 @@ async def test_a_kill_between_two_renames(tmp_path: Path, after: int) -> None:
         assert_whole(lake, hours(0, 48))
 
 
+@pytest.mark.parametrize("given", ["", "/elsewhere/lake/", "lake/"], ids=["now", "absolute", "relative"])
+async def test_a_lake_that_was_moved_between_two_renames(tmp_path: Path, given: str) -> None:
+    """P5: the drafts are found where the lake is now; earlier versions wrote down how it was given then."""
+    with killed_at(Path, "replace", after=2), opened(tmp_path / "lake", FlatLake) as lake:
+        await lake.harvest(OLD)
+    (tmp_path / "lake").rename(tmp_path / "moved")
+    with opened(tmp_path / "moved", FlatLake) as lake:
+        query = "UPDATE intent SET draft = ? || draft, drafts = replace(drafts, '_harvester', ?)"
+        lake.database.write(query, given, f"{given}_harvester")
+        recover(lake.layout, lake.catalog)
+        assert_whole(lake, OLD)
+
+
 def lost(path: Path) -> None:
     """Somebody removed it."""
     path.unlink()
@@ -203,8 +217,8 @@ async def test_a_draft_that_was_harmed_shows_none_of_the_others(
         await lake.harvest(hours(12, 24))
     ((intent, _),) = lake.catalog.intents()
     for draft, file in intent.moves[:renames]:
-        publish._rename(draft, lake.layout.root / file.path)
-    harm(intent.moves[2][0])
+        publish._rename(lake.layout.root / draft, lake.layout.root / file.path)
+    harm(lake.layout.root / intent.moves[2][0])
     for _ in range(2):
         recover(lake.layout, lake.catalog)
         assert (lake.drafts(), lake.catalog.intents()) == ([], [])
@@ -247,7 +261,7 @@ async def test_files_that_do_not_belong_together_are_not_carried_over(lake: Lake
     await lake.harvest(hours(2, 4))
     path.write_bytes(earlier)
     run = lake.sink(hours(4, 6))
-    with pytest.raises(TablesApartError, match=r"the sessions count|than the sessions count"):
+    with pytest.raises(FileDamagedError, match="is damaged or gone"):
         await lake.give(run, hours(4, 6))
     run.abort()
     assert (lake.catalog.coverage(), lake.drafts()) == ((hours(0, 4),), [])

@@ -118,7 +118,7 @@ async def test_a_draft_that_is_not_what_was_decided_is_not_shown(
     with killed_at(sink, "show"):
         await lake.harvest(SECOND)
     (intent,) = (intent for intent, _ in lake.catalog.intents() if path in str(intent.publication.path))
-    harm(intent.draft)
+    harm(lake.layout.root / intent.draft)
     for _ in range(2):
         recover(lake.layout, lake.catalog)
         assert seen(lake) == expected

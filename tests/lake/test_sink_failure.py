@@ -12,11 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harvester.errors import FileDamagedError
+from harvester.lake import shown
 from harvester.lake.catalog import Catalog
 from harvester.lake.sink import Sink
 from harvester.lake.writer import DraftError, DraftWriter
 from harvester.window import Window
-from tests.lake.history import ALL, HISTORY, HOUR, MONDAY, MONDAYS_FILE, TABLE, Lake, hours
+from tests.lake.history import ALL, HISTORY, HOUR, MONDAY, MONDAYS_FILE, TABLE, Lake, hours, rows_of
 
 
 async def test_a_replay_that_lost_rows_publishes_nothing(lake: Lake) -> None:
@@ -33,6 +35,47 @@ async def test_a_replay_that_lost_rows_publishes_nothing(lake: Lake) -> None:
     assert lake.catalog.coverage() == (hours(0, 6),)
 
 
+def put_back(path: Path, older: bytes) -> None:
+    """Somebody restored an older copy, sound in itself."""
+    path.write_bytes(older)
+
+
+def edited(path: Path, _older: bytes) -> None:
+    """Somebody wrote into it; it is as large as it was, and can be read."""
+    path.write_bytes(path.read_bytes().replace(b"harvester.dataset", b"harvested.dataset"))
+
+
+def cut_short(path: Path, _older: bytes) -> None:
+    """The disk lost its end."""
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def removed(path: Path, _older: bytes) -> None:
+    """It is gone."""
+    path.unlink()
+
+
+@pytest.mark.parametrize("harm", [put_back, edited, cut_short, removed])
+async def test_a_file_that_is_not_what_was_published_is_not_carried_over(
+    lake: Lake, harm: Callable[[Path, bytes], None]
+) -> None:
+    """P3: given a new hash, it would pass for sound. The run says what mends it, and leaves it as it is."""
+    path = lake.layout.folder() / MONDAYS_FILE
+    await lake.harvest(hours(0, 6))
+    older = path.read_bytes()
+    await lake.harvest(hours(6, 12))
+    harm(path, older)
+    before = lake.files()
+    sink = lake.sink(hours(12, 24))
+    with pytest.raises(FileDamagedError, match=f"{MONDAYS_FILE} of the lake is damaged or gone"):
+        await lake.give(sink, hours(12, 24))
+    sink.abort()
+    assert (lake.files(), lake.drafts()) == (before, [])
+    assert lake.catalog.coverage() == (hours(0, 12),)
+    await lake.harvest(hours(0, 24))
+    assert lake.rows() == rows_of(hours(0, 24))
+
+
 def damage_unseen(path: Path) -> bytes:
     """Change one byte of a file so that it reads as other rows, and only the checksum tells."""
     whole, rows = path.read_bytes(), pq.read_table(path)
@@ -44,8 +87,9 @@ def damage_unseen(path: Path) -> bytes:
     pytest.fail("every damage shows")
 
 
-async def test_a_damaged_file_is_not_carried_over(lake: Lake) -> None:
-    """P3: rewriting reads published rows back; if they are damaged the run fails and the file stays."""
+async def test_a_damaged_file_is_not_carried_over(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P3: what the disk damages after the look at a file's hash, the checksums of its pages show."""
+    monkeypatch.setattr(shown, "_is_intact", lambda *_: True)
     await lake.harvest(hours(0, 12))
     path = lake.layout.folder() / MONDAYS_FILE
     content = damage_unseen(path)

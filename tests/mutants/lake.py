@@ -36,7 +36,7 @@ LAKE = (
         (
             Edit(
                 f"{_LAKE}/sink.py",
-                "assembly.leave(given_up, self._kept(partition, given_up))",
+                "assembly.leave(given_up, self._shown.sound(partition, given_up))",
                 "assembly.leave(given_up, ())",
             ),
         ),
@@ -170,8 +170,8 @@ LAKE = (
         (
             Edit(
                 f"{_LAKE}/publish.py",
-                "_hash(draft) == file.sha256 for draft, file",
-                "draft.exists() for draft, file",
+                "_hash(root / draft) == file.sha256 for draft, file",
+                "(root / draft).exists() for draft, file",
             ),
         ),
         ("tests/lake/test_publish.py::test_a_draft_that_is_not_what_was_decided_is_not_shown",),
