@@ -142,16 +142,16 @@ class Catalog:
     ) -> list[Window]:
         """Write down that files are visible and their seconds covered.
 
-        What verify suspects, or what could not be read again, counts as covered, but not as done, until it
-        was read anew: no window that lies there is forgotten.
+        What verify suspects, what could not be read again, and what this run is still to read anew counts as
+        covered, but not as done: no window that lies there is forgotten.
 
         Args:
             publications: Files that were renamed into place.
             run: The run that did it.
             empty: Further seconds proven, in partitions without any record and so without a file.
             left: Seconds that this run read and leaves to a later one, which will ask for them anew.
-            anew: Seconds that this run asks for; once they are published, nothing there is suspect any more,
-                and nothing a gap.
+            anew: Seconds that this run asks for, less those that it has published before; once they are
+                published, nothing there is suspect any more, and nothing a gap.
 
         Returns:
             The windows whose seconds are now all done or left: their answers are no longer needed.
@@ -172,6 +172,7 @@ class Catalog:
                 self._delete("intent", item.span)
             self._cover(covered)
             unsure = [*self._acquit(read), *self._gaps.forget([*read, *left])]
+            unsure += [rest for window in anew for rest in subtract(window, news)]
             done = [rest for window in covered for rest in subtract(window, unsure)]
             return self._forget_windows([*done, *left])
 

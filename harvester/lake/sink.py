@@ -203,6 +203,9 @@ class Sink:
         news = [intent.publication for intent in intents]
         for window in self._catalog.publish(news, self._run, empty=empty, left=self._left, anew=self._todo):
             self._spool.free(window.start)
+        shown = [*empty, *(window for item in news for window in item.covers)]
+        # Else a window over two partitions would be kept for the sake of the one that was published first.
+        self._todo = tuple(rest for todo in self._todo for rest in subtract(todo, shown))
         self.published.partitions += len(news)
         self.published.rows += sum(item.rows for item in news)
         self.published.bytes += sum(item.size for item in news)

@@ -125,6 +125,17 @@ def test_what_was_read_anew_is_suspect_no_more(lake: Lake) -> None:
     assert lake.catalog.coverage() == (Window(0, 40),)
 
 
+def test_answers_that_replace_published_ones_wait_for_their_own_publication(lake: Lake) -> None:
+    """Their seconds are covered, by the old file: the publication of others does not free them."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    lake.catalog.publish([file_of(0, 10), file_of(10, 20)], run)
+    for window in (Window(0, 5), Window(5, 15), Window(15, 20)):
+        lake.ledger.record(window, proven=[ProvenWindow(window, 1)], run=run)
+    assert lake.catalog.publish([file_of(0, 10)], run, anew=[Window(0, 20)]) == [Window(0, 5)]
+    rest = [Window(5, 15), Window(15, 20)]
+    assert lake.catalog.publish([file_of(10, 20)], run, anew=[Window(10, 20)]) == rest
+
+
 def test_a_gap_in_covered_seconds_stays_until_it_is_read_anew(lake: Lake) -> None:
     """What reads them not leaves it, and the answers that wait there; so does a start after a kill."""
     run = lake.ledger.begin(Window(0, 100), 0.0)
