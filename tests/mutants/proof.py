@@ -186,7 +186,7 @@ PROOF = (
     Mutant(
         "look-back-moves-on",
         "a round of `sync` that failed before it counted is never made up for",
-        (Edit("harvester/sync.py", "end if last is None else min(end, last))", "end)"),),
+        (Edit("harvester/synced.py", "        return min(end, last)\n", "        return end\n"),),
         ("tests/acceptance/test_sync.py::test_a_round_that_failed_before_it_counted_is_made_up_for",),
     ),
     Mutant(
