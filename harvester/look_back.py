@@ -12,7 +12,7 @@ from harvester.lake.ledger import Ledger
 from harvester.lake.shown import readable
 from harvester.lake.unfinished import unfinished
 from harvester.lake.verify import Expected
-from harvester.todo import Scope, joined, missing, suspected
+from harvester.todo import Scope, joined, missing, suspected, unproven
 from harvester.window import Window, merged, shares, subtract
 
 _DAY = 86_400
@@ -70,12 +70,12 @@ def unfinished_in(job: Job, files: Iterable[Publication], due: Sequence[Window])
 
 
 def renewing(job: Job, anew: Sequence[Window]) -> Scope:
-    """What is missing or suspect, and ``anew``; joined where one question brings both."""
+    """What is missing, suspect or a gap, and ``anew``; joined where one question brings both."""
 
     def scope(
         ledger: Ledger, catalog: Catalog, settled: Window | None, granularity: Granularity
     ) -> tuple[Window, ...]:
-        found = (one(ledger, catalog, settled, granularity) for one in (missing, suspected))
+        found = (one(ledger, catalog, settled, granularity) for one in (missing, suspected, unproven))
         wanted = merged([*anew, *(window for windows in found for window in windows)])
         if not wanted:
             return ()

@@ -132,6 +132,7 @@ async def recount(
     step: Callable[[int], None],
     narrow: int | None = None,
     mixed: bool = False,
+    parent: int | None = None,
 ) -> list[Count]:
     """Ask for the count of each span again.
 
@@ -145,6 +146,7 @@ async def recount(
         narrow: Halve a span that differs until it has so many records, or both halves differ; ``None`` to
             leave it as it is.
         mixed: Whether the answers are known to hold records of child accounts, which are not to be counted.
+        parent: The account, if they may and that is not known: asked where a count differs.
 
     Returns:
         The counts, oldest first.
@@ -154,7 +156,7 @@ async def recount(
     """
     counts: list[Count] = []
     async with asking as client:
-        counter = Counter(client, job.dataset, job.shared, mixed=mixed)
+        counter = Counter(client, job.dataset, job.shared, mixed=mixed, parent=parent)
         await _learn(counter, bounds, held.lonely())
         waiting = iter(spans)
 
@@ -170,8 +172,11 @@ async def recount(
 
 
 async def _counted(counter: Counter, held: Held, bounds: Bounds, window: Window, narrow: int | None) -> Count:
+    was_mixed = counter.mixed
     api, _ = await counter.count(window, bounds)
     count = held.count(window, api, bounds)
+    if not count.agrees and not was_mixed and await counter.turns_out_mixed(window, bounds):
+        return await _counted(counter, held, bounds, window, narrow)
     if narrow is None or count.agrees:
         return count
     return await _narrowed(counter, held, bounds, count, narrow)

@@ -30,6 +30,7 @@ from harvester.recount import Held, recount
 from harvester.refused import refusals
 from harvester.report import Report
 from harvester.round import Round
+from harvester.synced import Synced
 from harvester.todo import Scope, missing, suspected
 from harvester.window import Window, merged, shares, subtract
 
@@ -75,6 +76,7 @@ class Sync:
         self._database = database
         self._layout = Layout(job.lake, job.name, job.table_names)
         self._ledger, self._catalog = Ledger(database, job.name), Catalog(database, job.name)
+        self._synced = Synced(self._ledger)
         self._granularity = Granularity(job.partition)
         self._expected = Expected(job.lake, job.dataset.time_field, job.dataset.key, {})
         self._running: Backfill | None = None
@@ -95,9 +97,8 @@ class Sync:
         if settled is None:
             return self._ended(Round(name=self.job.name, outcome="complete"))
         before = self._catalog.coverage()
-        fresh = self._fresh(settled, self._since(settled, before))
-        # Answers of an earlier round may be published now, that were given when their records were younger.
-        is_clean = not any(start in fresh for start in self._ledger.window_starts())
+        fresh = self._fresh(settled, before)
+        waiting = self._synced.before(fresh)
         anew = await self._unfinished(fresh, before, began)
         report, left = await self._harvest(fresh, renewing(self.job, anew))
         done = Round(
@@ -110,8 +111,8 @@ class Sync:
             report, _ = await self._harvest(fresh, suspected)
             done = replace(done, reports=(*done.reports, report), refused=report.refused)
         self._ledger.forget_runs(_RUNS)
-        if is_clean and not done.refused and not self._stopped:
-            self._ledger.learn({"synced": int(began)})
+        if not done.refused and not self._stopped:
+            self._synced.ended(int(began), fresh, waiting)
         return self._ended(done)
 
     async def fill(self) -> Report | None:
@@ -127,7 +128,7 @@ class Sync:
         if settled is None or self._stopped or self._last.refused:
             return None
         coverage = self._catalog.coverage()
-        end = self._fresh(settled, self._since(settled, coverage)).start
+        end = self._fresh(settled, coverage).start
         end = end if self._unfilled is None else min(end, self._unfilled)
         holes = subtract(Window(settled.start, end), coverage) if end > settled.start else ()
         if not holes:
@@ -160,28 +161,17 @@ class Sync:
         """The run under way, if there is one."""
         return self._running
 
-    def _since(self, settled: Window, coverage: Sequence[Window]) -> int:
-        """From when on rounds have left something undone: the last whole round, or all that others harvested.
-
-        Kept before anything is read: a round that is killed or fails has moved the end of the coverage, and
-        looked back at nothing.
-        """
-        end = coverage[-1].end if coverage else settled.end
-        last = self._ledger.facts().get("synced")
-        if last is None:
-            self._ledger.learn({"synced": end})
-        return min(settled.end, end if last is None else min(end, last))
-
-    def _fresh(self, settled: Window, since: int) -> Window:
+    def _fresh(self, settled: Window, coverage: Sequence[Window]) -> Window:
         """Whole partitions from the look-back on: what was read last, long ago perhaps, was young then."""
-        start = partition_at(self._granularity, since - self._look_back.seconds).span.start
+        since = self._synced.since(coverage[-1].end if coverage else settled.end)
+        start = partition_at(self._granularity, min(settled.end, since) - self._look_back.seconds).span.start
         return Window(max(settled.start, start), settled.end)
 
     async def _unfinished(
         self, fresh: Window, coverage: Sequence[Window], began: float
     ) -> tuple[Window, ...]:
         """The covered seconds that are due, and hold records that are not final."""
-        last = self._ledger.facts().get("synced", fresh.start)
+        last = fresh.start if self._synced.last is None else self._synced.last
         due = shares(self._look_back.due(last, began, self.job.settle), fresh)
         due = [share for window in due for share in shares(coverage, window)]
         if self._look_back.reread:

@@ -46,6 +46,13 @@ def suspected(
     return merged(shares((item.window for item in ledger.suspects()), settled)) if settled else ()
 
 
+def unproven(
+    ledger: Ledger, _catalog: Catalog, settled: Window | None, _granularity: Granularity
+) -> tuple[Window, ...]:
+    """The gaps in the settled part of the range, also those that an older file covers."""
+    return merged(shares((gap.window for gap in ledger.gaps()), settled)) if settled else ()
+
+
 def joined(windows: Iterable[Window], seconds: Sequence[int], page_size: int) -> tuple[Window, ...]:
     """The windows, and what lies between two of them if that is less than a page: one question brings both.
 

@@ -160,6 +160,7 @@ class Verify:
                 bounds,
                 step=lambda done: self.step("counts", done, len(spans)),
                 mixed=facts.get(MIXED) is True,
+                parent=None if job.account is None or job.is_child else job.account.id,
             )
         if refused:
             return replace(result, refused=refused[0])

@@ -35,9 +35,26 @@ class Counter:
         mixed: Whether a parent's answers are known to hold its children's records, which are not counted.
     """
 
-    def __init__(self, api: Api, dataset: Dataset, shared: Mapping[str, str], *, mixed: bool = False) -> None:
-        """Use ``shared`` (filters and switches) with every question."""
+    def __init__(
+        self,
+        api: Api,
+        dataset: Dataset,
+        shared: Mapping[str, str],
+        *,
+        mixed: bool = False,
+        parent: int | None = None,
+    ) -> None:
+        """Use ``shared`` (filters and switches) with every question.
+
+        Args:
+            api: Is asked.
+            dataset: What is counted.
+            shared: Parameters.
+            mixed: As the attribute.
+            parent: The account whose answers may be mixed, if they are not known to be or not to be.
+        """
         self.mixed = mixed
+        self._parent = parent
         self._api = api
         self._dataset = dataset
         self._shared = shared
@@ -67,7 +84,29 @@ class Counter:
                 return page.total
         raise UnavailableError(f"the API gives no total, asked {_TRIES} times")
 
-    async def shown(self, question: Question) -> tuple[int | None, int | None]:
+    async def turns_out_mixed(self, window: Window, bounds: Bounds) -> bool:
+        """Whether the answers are mixed; if that is unknown, by a look at a second with a child's record.
+
+        Raises:
+            HarvestError: As ``total``.
+        """
+        children = self._dataset.children
+        if self.mixed or self._parent is None or children is None:
+            return self.mixed
+        second, _ = await self.shown(bounds.question(window), {children.only: "true"})
+        if second is not None:
+            question = bounds.question(Window(second, second + 1))
+            page = await self._ask(question, count=self._dataset.usual_count)
+            records = [record for record in page.records if isinstance(record, dict)]
+            others = {record.get(self._dataset.account) for record in records} - {None, self._parent}
+            if others:
+                self.mixed = True
+            self._parent = None
+        return self.mixed
+
+    async def shown(
+        self, question: Question, more: Mapping[str, str] = _NOTHING
+    ) -> tuple[int | None, int | None]:
         """The second of the first record that comes, Unix time, and the API's total of the answer.
 
         Returns:
@@ -76,7 +115,7 @@ class Counter:
         Raises:
             HarvestError: As ``total``.
         """
-        page = await self._ask(question)
+        page = await self._ask(question, more)
         return self._first(page), page.total
 
     def _first(self, page: Page) -> int | None:
@@ -89,8 +128,8 @@ class Counter:
             return as_second(str(time))
         return None
 
-    async def _ask(self, question: Question, more: Mapping[str, str] = _NOTHING) -> Page:
-        parameters = question.parameters(self._dataset, 0, 1, with_total=True)
+    async def _ask(self, question: Question, more: Mapping[str, str] = _NOTHING, *, count: int = 1) -> Page:
+        parameters = question.parameters(self._dataset, 0, count, with_total=True)
         _, page = await self._api.fetch(self._dataset.method, {**self._shared, **more, **parameters})
         check_zone(page)
         return page

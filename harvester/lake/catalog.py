@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from harvester.lake.database import Database, to_json
 from harvester.lake.entries import Intent, Part, Publication
+from harvester.lake.gaps import Gaps
 from harvester.window import Window, merged, shares, subtract
 
 _FILE = "start, stop, path, rows, bytes, sha256, complete, parts"
@@ -64,6 +65,7 @@ class Catalog:
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
         self._name = name
+        self._gaps = Gaps(database, name)
 
     @property
     def epoch(self) -> int:
@@ -94,8 +96,7 @@ class Catalog:
 
     def has_gap(self, span: Window) -> bool:
         """Whether a second of ``span`` could not be proven when it was last read."""
-        query = "SELECT 1 FROM gap WHERE name = ? AND start < ? AND stop > ?"
-        return self._database.one(query, self._name, span.end, span.start) is not None
+        return self._gaps.meet(span)
 
     def has_damage(self, span: Window) -> bool:
         """Whether verify found the file wrong that readers see of ``span``, and it was not mended since."""
@@ -150,15 +151,16 @@ class Catalog:
     ) -> list[Window]:
         """Write down that files are visible and their seconds covered.
 
-        What verify suspects counts as covered, but not as done, until it was read anew: of what lies there
-        no gap and no window is forgotten.
+        What verify suspects, what could not be read again, and what this run is still to read anew counts as
+        covered, but not as done: no window that lies there is forgotten.
 
         Args:
             publications: Files that were renamed into place.
             run: The run that did it.
             empty: Further seconds proven, in partitions without any record and so without a file.
             left: Seconds that this run read and leaves to a later one, which will ask for them anew.
-            anew: Seconds that this run asks for; once they are published, nothing there is suspect any more.
+            anew: Seconds that this run asks for, less those that it has published before; once they are
+                published, nothing there is suspect any more, and nothing a gap.
 
         Returns:
             The windows whose seconds are now all done or left: their answers are no longer needed.
@@ -167,17 +169,21 @@ class Catalog:
         news = merged((*empty, *(window for item in publications for window in item.covers)))
         # A file that replaces another covers what it says, which may be less: a gap let through, say.
         replaced = [*(item.span for item in publications), *left]
-        kept = [rest for window in self.coverage() for rest in subtract(window, replaced)]
+        before = self.coverage()
+        kept = [rest for window in before for rest in subtract(window, replaced)]
         covered = merged((*kept, *news))
+        read = [share for window in news for share in shares(anew, window)]
+        # What a crash left to be finished tells no longer what was read anew.
+        read += [rest for window in news for rest in subtract(window, before)]
         with self._database.transaction():
             for item in publications:
                 self._database.insert("published", *self._values(item, run))
                 self._delete("intent", item.span)
             self._cover(covered)
-            suspects = self._acquit([share for window in news for share in shares(anew, window)])
-            done = [rest for window in covered for rest in subtract(window, suspects)]
-            self._forget_done("gap", done)
-            return self._forget_done("window", [*done, *left])
+            unsure = [*self._acquit(read), *self._gaps.forget([*read, *left])]
+            unsure += [rest for window in anew for rest in subtract(window, news)]
+            done = [rest for window in covered for rest in subtract(window, unsure)]
+            return self._forget_windows([*done, *left])
 
     def _cover(self, windows: Iterable[Window]) -> None:
         self._database.write("DELETE FROM coverage WHERE name = ?", self._name)
@@ -185,14 +191,13 @@ class Catalog:
             self._database.insert("coverage", self._name, window.start, window.end)
 
     def forget_published(self) -> None:
-        """Forget windows whose seconds are all published and not suspect: nobody will ask for them again.
+        """Forget windows whose seconds are published, not suspect and no gap: nobody will ask for them.
 
         Whoever read them anew was killed before it could replace anything.
         """
         with self._database.transaction():
-            covered = self.coverage()
-            done = [rest for window in covered for rest in subtract(window, self._acquit([]))]
-            self._forget_done("window", done)
+            unsure = [*self._acquit([]), *self._gaps.forget([])]
+            self._forget_windows([rest for window in self.coverage() for rest in subtract(window, unsure)])
 
     def _acquit(self, anew: Sequence[Window]) -> list[Window]:
         """Suspect these seconds no more; returns what still is suspect."""
@@ -209,12 +214,12 @@ class Catalog:
             still += rest
         return still
 
-    def _forget_done(self, table: str, done: Sequence[Window]) -> list[Window]:
-        query = f"SELECT start, stop FROM {table} WHERE name = ?"  # noqa: S608  (a name of this module)
+    def _forget_windows(self, done: Sequence[Window]) -> list[Window]:
+        query = "SELECT start, stop FROM window WHERE name = ?"
         windows = [Window(*row) for row in self._database.all(query, self._name)]
         forgotten = [window for window in windows if not subtract(window, done)]
         for window in forgotten:
-            self._delete(table, window)
+            self._delete("window", window)
         return forgotten
 
     def _delete(self, table: str, span: Window) -> None:

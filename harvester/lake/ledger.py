@@ -11,8 +11,9 @@ from harvester.account import apart
 from harvester.errors import LakeError
 from harvester.lake.database import Database, to_json
 from harvester.lake.entries import ProvenWindow, RunRecord, Suspect
+from harvester.lake.gaps import Gaps
 from harvester.lake.identity import compare
-from harvester.window import Gap, Window, merged, subtract
+from harvester.window import Gap, Window, subtract
 
 
 class Ledger:
@@ -21,6 +22,7 @@ class Ledger:
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
         self._name = name
+        self._gaps = Gaps(database, name)
 
     def claim(self, account_id: int, identity: Mapping[str, object], now: float) -> None:
         """Bind the lake to an account and the dataset to its identity, or check that they are bound to these.
@@ -134,27 +136,23 @@ class Ledger:
     ) -> None:
         """Replace a leased window by what became of it: proven parts, windows still to be read, gaps.
 
-        Gaps that an earlier reading left are forgotten where it was read again, and not where it waits: a run
-        that is killed, or refused, leaves them as they were.
+        Gaps that an earlier reading left stay until what was read in their place is published: a run that is
+        killed before, or refused, leaves them as they were.
         """
-        waiting = tuple(waiting)
         with self._database.transaction():
             self._forget(leased)
-            for read in subtract(leased, merged(waiting)):
-                self._forget_gaps(read)
             for part in proven:
                 self._keep(part.window, "proven", part.rows)
             for window in waiting:
                 self._keep(window, "open", 0)
             for gap in gaps:
-                self._note(gap, run)
+                self._gaps.note(gap, run)
 
     def leave(self, gaps: Iterable[Gap], run: int) -> None:
         """Write down what was not even read, in place of the gaps there; what waits there goes on waiting."""
         with self._database.transaction():
             for gap in gaps:
-                self._forget_gaps(gap.window)
-                self._note(gap, run)
+                self._gaps.note(gap, run)
 
     def forget(self, windows: Iterable[Window]) -> None:
         """Drop windows that no longer fit what is asked."""
@@ -164,9 +162,7 @@ class Ledger:
 
     def gaps(self) -> list[Gap]:
         """What could not be proven so far, oldest first."""
-        query = "SELECT start, stop, expected, received, reason FROM gap WHERE name = ? ORDER BY start"
-        rows = self._database.all(query, self._name)
-        return [Gap(Window(start, stop), *found) for start, stop, *found in rows]
+        return self._gaps.all()
 
     def accuse(
         self, found_by: str, suspects: Iterable[Suspect], now: float, *, within: Window | None = None
@@ -202,18 +198,6 @@ class Ledger:
 
     def _keep(self, window: Window, state: str, rows: int) -> None:
         self._database.insert("window", self._name, window.start, window.end, state, rows)
-
-    def _note(self, gap: Gap, run: int) -> None:
-        span, found = gap.window, (gap.expected, gap.received, gap.reason, run)
-        self._database.insert("gap", self._name, span.start, span.end, *found)
-
-    def _forget_gaps(self, within: Window) -> None:
-        """Forget what is known of these seconds; of a gap that reaches beyond them the rest stays one."""
-        query = "SELECT start, stop, reason, run FROM gap WHERE name = ? AND start < ? AND stop > ?"
-        for start, stop, reason, run in self._database.all(query, self._name, within.end, within.start):
-            self._database.write("DELETE FROM gap WHERE name = ? AND start = ?", self._name, start)
-            for rest in subtract(Window(start, stop), [within]):
-                self._note(Gap(rest, None, 0, reason), run)
 
     def _disbelieve(self, span: Window) -> None:
         """Forget the windows there; the rest of one that reaches beyond is to be read again."""

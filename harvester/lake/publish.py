@@ -11,6 +11,7 @@ import errno
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from operator import or_
 from pathlib import Path
 
@@ -19,6 +20,15 @@ from harvester.lake.catalog import Catalog
 from harvester.lake.entries import Intent
 from harvester.lake.folders import sync_folders
 from harvester.lake.layout import Layout
+
+
+@dataclass(slots=True)
+class Published:
+    """What a run has made visible so far."""
+
+    partitions: int = 0
+    rows: int = 0
+    bytes: int = 0
 
 
 def show(root: Path, intents: Iterable[Intent]) -> None:

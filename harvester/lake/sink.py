@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ from harvester.lake.catalog import Publications
 from harvester.lake.entries import Intent, Publication
 from harvester.lake.footer import sealed
 from harvester.lake.layout import Layout, Partition, partition_at, partitions
-from harvester.lake.publish import show
+from harvester.lake.publish import Published, show
 from harvester.lake.shown import Shown
 from harvester.lake.spool import Spool
 from harvester.lake.table import Table
@@ -24,15 +23,6 @@ from harvester.window import Window, as_text, merged, shares, subtract
 
 T = TypeVar("T")
 Replay = Callable[[Window], Iterable[pa.RecordBatch]]
-
-
-@dataclass(slots=True)
-class Published:
-    """What the sink has made visible so far."""
-
-    partitions: int = 0
-    rows: int = 0
-    bytes: int = 0
 
 
 class Sink:
@@ -110,7 +100,7 @@ class Sink:
                 all_touched.update(touched)
         assemblies = [self._assemblies[item] for item in sorted(all_touched)]
         done = [assembly for assembly in assemblies if not assembly.missing]
-        await self._publish(done, empty)
+        await self._publish(done, empty, is_left=bool(leave))
         await self._relieve()
 
     async def flush_with_gaps(self) -> None:
@@ -183,11 +173,14 @@ class Sink:
         for assembly in self._assemblies.values():
             assembly.abort()
 
-    async def _publish(self, assemblies: Sequence[Assembly], empty: Sequence[Window]) -> None:
+    async def _publish(
+        self, assemblies: Sequence[Assembly], empty: Sequence[Window], *, is_left: bool = False
+    ) -> None:
         intents: list[Intent] = []
         for assembly in assemblies:
             # A gap that an earlier run let through stays one, though this run was not asked for it.
-            complete = not assembly.missing and not self._catalog.has_gap(assembly.partition.span)
+            lacking = subtract(assembly.partition.span, [*assembly.covers, *self._left])
+            complete = not assembly.missing and not any(map(self._catalog.has_gap, lacking))
             draft = await self._in_thread(self._finish, assembly, complete)
             if draft.rows or self._shown.is_seen(assembly.partition):
                 intents.append(self._intent(assembly, draft, complete=complete))
@@ -195,7 +188,7 @@ class Sink:
                 for item in (draft, *draft.others):
                     item.path.unlink()
                 empty = [*empty, *assembly.covers]
-        if not intents and not empty:
+        if not intents and not empty and not is_left:
             return
         await self._in_thread(self._spool.sync)
         self._catalog.intend(intents, self._run)
@@ -205,6 +198,9 @@ class Sink:
         news = [intent.publication for intent in intents]
         for window in self._catalog.publish(news, self._run, empty=empty, left=self._left, anew=self._todo):
             self._spool.free(window.start)
+        shown = [*empty, *(window for item in news for window in item.covers)]
+        # Else a window over two partitions would be kept for the sake of the one that was published first.
+        self._todo = tuple(rest for todo in self._todo for rest in subtract(todo, shown))
         self.published.partitions += len(news)
         self.published.rows += sum(item.rows for item in news)
         self.published.bytes += sum(item.size for item in news)

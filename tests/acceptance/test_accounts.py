@@ -273,6 +273,28 @@ async def test_a_lost_ledger_is_rebuilt_account_by_account(tmp_path: Path, table
         assert all(f"account_id={CHILD}" in str(item.path) for item in aside)
 
 
+@INCLUDED
+async def test_a_recovered_lake_is_verified_against_the_api(tmp_path: Path, *, included: bool) -> None:
+    """Whether a parent's answers hold its children's records went with the ledger: a look at one tells."""
+
+    def record(account_id: int, number: int) -> dict[str, object]:
+        time = as_text(START + 600 * number + account_id % 7)
+        return {"account_id": account_id, "start_date": time, CALLS.key: number}
+
+    family, members = listed(
+        {one.id: [record(one.id, number) for number in range(1, 40)] for one in ACCOUNTS}
+    )
+    async with home(tmp_path, family, behaving(includes_children=included)) as it:
+        await it.harvest()
+        for part in (tmp_path / "lake/_harvester").glob("ledger.sqlite*"):
+            part.unlink()
+        rebuild(tmp_path / "lake", now=END)
+        assert [result.is_sound for result in (await it.verify()).values()] == [True] * 3
+        members[PARENT].add(record(PARENT, 40))
+        differing = [result.differing for result in (await it.verify()).values()]
+        assert [(count.api, count.lake) for counts in differing for count in counts] == [(40, 39)]
+
+
 @pytest.mark.parametrize("first", [True, False], ids=["apart first", "together first"])
 async def test_a_lake_keeps_accounts_apart_or_it_does_not(tmp_path: Path, *, first: bool) -> None:
     """The other way round is refused with both named, whatever the dataset is called."""

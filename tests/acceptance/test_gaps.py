@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 
 import duckdb
@@ -11,6 +12,8 @@ import pytest
 from harvester.api.credentials import load_credentials
 from harvester.emulator import Behaviour, ListedAccount, SyntheticAccount
 from harvester.emulator.render import Entry, Parts
+from harvester.inspection import holdings
+from harvester.lake.catalog import Catalog
 from harvester.todo import damaged
 from harvester.verification import Verify
 from harvester.window import as_text
@@ -175,3 +178,51 @@ async def test_a_gap_takes_nothing_away(tmp_path: Path) -> None:
         report = await it.harvest(START, END, scope=damaged, allow_gaps=True)
         assert (report.outcome, report.partitions) == ("gaps", 1)
         assert it.verdict(START, END) == replace(before, missing=400)
+
+
+def _cured(account: ListedAccount) -> None:
+    """So many of the crowded second go that it can be read."""
+    for key in range(2_000, 2_000 + 373):
+        account.remove(key)
+
+
+async def test_a_gap_is_forgotten_when_it_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when it is read: a repair that ends in between leaves it to the next, and verify tells of it."""
+    account = _alike(2_300)
+    async with small_bench(tmp_path, account) as it:
+        (gap,) = (await it.harvest(START, END)).gaps
+        _cured(account)
+
+        def refuse(*_: object) -> None:
+            raise OSError(ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Catalog, "intend", refuse)
+            with pytest.raises(ExceptionGroup):
+                await it.harvest(START, END, scope=damaged)
+        (verification,) = await Verify(lake=tmp_path / "lake").run()
+        assert (verification.gaps, verification.is_sound) == ((gap,), False)
+        it.emulator.reset()
+        report = await it.harvest(gap.window.start, gap.window.end, scope=damaged)
+        assert (report.outcome, report.gaps, len(it.emulator.requests)) == ("complete", (), 0)
+        assert it.verdict(START, END) == exact(account.total)
+        (holding,) = holdings(tmp_path / "lake")
+        assert (holding.gaps, holding.waiting, holding.incomplete) == ([], 0, 0)
+
+
+async def test_a_gap_that_was_let_through_is_closed(tmp_path: Path) -> None:
+    """What is published then is called complete, although a gap stood there until that moment."""
+    account = _alike(2_300)
+    async with small_bench(tmp_path, account) as it:
+        await it.harvest(START, END, allow_gaps=True)
+        _cured(account)
+        report = await it.harvest(START, END, scope=damaged, allow_gaps=True)
+        assert (report.outcome, report.rows) == ("complete", 1_927 + 1)
+        files = list((tmp_path / "lake").rglob("*.parquet"))
+        marks = {(pq.read_metadata(path).metadata or {})[b"harvester.complete"] for path in files}
+        assert marks == {b"true"}
+        assert it.verdict(START, END) == exact(account.total)
+        (holding,) = holdings(tmp_path / "lake")
+        assert (holding.gaps, holding.incomplete) == ([], 0)

@@ -160,6 +160,7 @@ class Lake:
         return [row for row in self.history if any(row[1] in window for window in self.catalog.coverage())]
 
     def _replay(self, window: Window) -> list[pa.RecordBatch]:
+        assert window.start in self.spool.starts, f"the answers for {window} are gone"
         self.replayed.append(window)
         return self.answer(window)
 

@@ -53,7 +53,7 @@ def test_files_are_found_by_their_span(lake: Lake) -> None:
 
 
 def test_windows_and_gaps_go_when_all_their_seconds_are_covered(lake: Lake) -> None:
-    """Windows in whatever state are given back, so that their answers are freed; half covered ones stay."""
+    """Windows in whatever state, so that their answers are freed, but not half covered; gaps bit by bit."""
     run = lake.ledger.begin(Window(0, 100), 0.0)
     for window in (Window(0, 15), Window(15, 35)):
         lake.ledger.record(window, proven=[ProvenWindow(window, 1)], run=run)
@@ -63,7 +63,7 @@ def test_windows_and_gaps_go_when_all_their_seconds_are_covered(lake: Lake) -> N
     assert lake.catalog.publish([file_of(10, 20)], run) == [Window(0, 15)]
     assert lake.catalog.publish([file_of(20, 40)], run) == [Window(15, 35), Window(35, 36)]
     assert lake.ledger.window_starts() == set()
-    assert lake.ledger.gaps() == gaps[1:]
+    assert lake.ledger.gaps() == [Gap(Window(40, 41), None, 0, "lost")]
 
 
 def test_a_decision_stands_until_it_is_carried_out_or_taken_back(lake: Lake) -> None:
@@ -123,6 +123,42 @@ def test_what_was_read_anew_is_suspect_no_more(lake: Lake) -> None:
     lake.catalog.publish([], run, empty=[Window(10, 40)], anew=[Window(10, 40)])
     assert suspects(lake) == [Window(0, 5)]
     assert lake.catalog.coverage() == (Window(0, 40),)
+
+
+def test_answers_that_replace_published_ones_wait_for_their_own_publication(lake: Lake) -> None:
+    """Their seconds are covered, by the old file: the publication of others does not free them."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    lake.catalog.publish([file_of(0, 10), file_of(10, 20)], run)
+    for window in (Window(0, 5), Window(5, 15), Window(15, 20)):
+        lake.ledger.record(window, proven=[ProvenWindow(window, 1)], run=run)
+    assert lake.catalog.publish([file_of(0, 10)], run, anew=[Window(0, 20)]) == [Window(0, 5)]
+    rest = [Window(5, 15), Window(15, 20)]
+    assert lake.catalog.publish([file_of(10, 20)], run, anew=[Window(10, 20)]) == rest
+
+
+def test_a_gap_in_covered_seconds_stays_until_it_is_read_anew(lake: Lake) -> None:
+    """What reads them not leaves it, and the answers that wait there; so does a start after a kill."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    lake.catalog.publish([file_of(0, 10), file_of(10, 20)], run)
+    gap, waits = Gap(Window(4, 8), 2, 1, "lost"), ProvenWindow(Window(4, 8), 1)
+    lake.ledger.record(Window(4, 8), gaps=[gap], run=run)
+    lake.ledger.record(Window(4, 8), proven=[waits], run=run)
+    lake.catalog.publish([file_of(0, 10)], run, anew=[Window(10, 20)])
+    lake.catalog.publish([file_of(10, 20)], run, anew=[Window(0, 20)])
+    lake.catalog.forget_published()
+    assert (lake.ledger.gaps(), lake.ledger.proven_windows()) == ([gap], [waits])
+    lake.catalog.publish([file_of(0, 10)], run, anew=[Window(0, 6)])
+    assert lake.ledger.gaps() == [Gap(Window(6, 8), None, 0, "lost")]
+    assert lake.catalog.publish([file_of(0, 10)], run, anew=[Window(6, 10)]) == [Window(4, 8)]
+    assert lake.ledger.gaps() == []
+
+
+def test_a_gap_goes_where_a_record_runs(lake: Lake) -> None:
+    """It was read, and is left to a later run as every other second is."""
+    run = lake.ledger.begin(Window(0, 100), 0.0)
+    lake.ledger.record(Window(0, 10), gaps=[Gap(Window(0, 10), 2, 1, "lost")], run=run)
+    lake.catalog.publish([], run, left=[Window(0, 6)])
+    assert lake.ledger.gaps() == [Gap(Window(6, 10), None, 0, "lost")]
 
 
 def test_answers_for_suspect_seconds_are_kept_until_these_are_published(lake: Lake) -> None:

@@ -91,7 +91,7 @@ def test_a_lease_is_replaced_by_what_became_of_it(lake: Lake) -> None:
     assert Ledger(lake.database, "archive").window_starts() == {0}
 
 
-def test_gaps_are_forgotten_when_their_seconds_are_read_again(lake: Lake) -> None:
+def test_gaps_give_way_to_what_a_later_reading_could_not_prove(lake: Lake) -> None:
     """Only those inside: touching ones and those of other datasets stay, with all that was found out."""
     run = lake.ledger.begin(Window(0, 100), 0.0)
     archive = Ledger(lake.database, "archive")
@@ -104,13 +104,14 @@ def test_gaps_are_forgotten_when_their_seconds_are_read_again(lake: Lake) -> Non
     assert lake.ledger.open_windows() == ()
     archive.record(Window(20, 30), gaps=[inside], run=run)
     assert lake.ledger.gaps() == [before, inside, behind]
-    lake.ledger.record(Window(20, 30), proven=[ProvenWindow(Window(20, 30), 5)], run=run)
-    assert lake.ledger.gaps() == [before, behind]
+    worse = Gap(Window(20, 30), 9, 1, "changed")
+    lake.ledger.record(Window(20, 30), gaps=[worse], run=run)
+    assert lake.ledger.gaps() == [before, worse, behind]
     assert archive.gaps() == [inside]
 
 
 def test_a_gap_stays_one_until_it_is_read_again(lake: Lake) -> None:
-    """Where a window waits it is as it was, so that a run that is killed forgets none; the rest of it too."""
+    """Where a window waits or is proven it is as it was, so that a run that is killed forgets none."""
     run = lake.ledger.begin(Window(0, 100), 1.0)
     gap = Gap(Window(10, 40), 7, 5, "lost")
     lake.ledger.record(Window(0, 100), gaps=[gap], run=run)
@@ -119,10 +120,10 @@ def test_a_gap_stays_one_until_it_is_read_again(lake: Lake) -> None:
     lake.ledger.record(
         Window(0, 100), proven=[ProvenWindow(Window(0, 20), 3)], waiting=[Window(20, 100)], run=run
     )
-    assert lake.ledger.gaps() == [Gap(Window(20, 40), None, 0, "lost")]
+    assert lake.ledger.gaps() == [gap]
     refused = Gap(Window(30, 60), None, 0, "refused")
     lake.ledger.leave([refused], run)
-    assert lake.ledger.gaps() == [Gap(Window(20, 30), None, 0, "lost"), refused]
+    assert lake.ledger.gaps() == [Gap(Window(10, 30), None, 0, "lost"), refused]
     assert lake.ledger.open_windows() == (Window(20, 100),)
 
 

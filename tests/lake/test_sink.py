@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from harvester.window import Gap
 from tests.lake.history import (
     ALL,
     HISTORY,
@@ -203,6 +204,17 @@ async def test_a_partition_with_a_gap_is_published_on_demand_only(lake: Lake) ->
     await lake.harvest(hours(30, 33), hours(60, 70))
     assert lake.rows() == rows_of(hours(0, 72))
     assert [item.complete for item in lake.catalog.published()] == [True, True]
+
+
+async def test_a_gap_that_is_closed_leaves_a_whole_file(lake: Lake) -> None:
+    """The gap stands in the ledger until the file that closes it is published, and does not mark that one."""
+    gap, runs = Gap(hours(2, 4), 9, 5, "lost"), hours(3, 4)
+    lake.ledger.record(gap.window, gaps=[gap], run=lake.ledger.begin(ALL, 0.0))
+    await lake.give(lake.sink(hours(0, 24)), hours(0, 24), leave=[runs])
+    assert ([item.complete for item in lake.catalog.published()], lake.ledger.gaps()) == ([True], [])
+    lake.ledger.record(runs, gaps=[Gap(runs, 9, 5, "lost")], run=1)
+    await lake.give(lake.sink(runs), runs, leave=[runs])
+    assert (lake.ledger.gaps(), lake.ledger.window_starts()) == ([], set())
 
 
 async def test_nothing_to_flush_is_nothing(lake: Lake) -> None:

@@ -41,8 +41,8 @@ ACCOUNTS = (
         (
             Edit(
                 "harvester/lake/ledger.py",
-                "for read in subtract(leased, merged(waiting)):",
-                "for read in [leased]:",
+                "            for part in proven:\n",
+                "            self._gaps.forget([leased])\n            for part in proven:\n",
             ),
         ),
         ("tests/lake/test_ledger.py::test_a_gap_stays_one_until_it_is_read_again",),

@@ -115,7 +115,7 @@ PROOF = (
     Mutant(
         "gap-forgotten",
         "a file whose gap was let through earlier is called complete",
-        (Edit("harvester/lake/sink.py", " and not self._catalog.has_gap(assembly.partition.span)", ""),),
+        (Edit("harvester/lake/sink.py", " and not any(map(self._catalog.has_gap, lacking))", ""),),
         ("tests/acceptance/test_gaps.py::test_a_gap_let_through_stays_one",),
     ),
     Mutant(
@@ -225,7 +225,7 @@ PROOF = (
     Mutant(
         "look-back-moves-on",
         "a round of `sync` that failed before it counted is never made up for",
-        (Edit("harvester/sync.py", "end if last is None else min(end, last))", "end)"),),
+        (Edit("harvester/synced.py", "        return min(end, last)\n", "        return end\n"),),
         ("tests/acceptance/test_sync.py::test_a_round_that_failed_before_it_counted_is_made_up_for",),
     ),
     Mutant(
