@@ -10,6 +10,7 @@ from harvester.errors import HarvestError, RefusedError, RequestError
 from harvester.lake.attachments import Attachment, Day
 from harvester.lake.audit import ABSENT, DELETED, INTENT, REFUSED, UNKNOWN, Audit
 from harvester.lake.database import Database
+from harvester.lake.folders import sync_file, sync_folders
 from harvester.lake.manifest import FAILED, STORED, Entries, Entry
 from harvester.lake.partial import Proof, proof_of
 from harvester.links import DELETE_METHOD, DELETE_ROLES, RECORD, TRANSCRIPT
@@ -55,6 +56,7 @@ class Deletion:
                 audit says so.
             OSError: The disk refuses it.
         """
+        synced: set[Path] = set()
         for item in day.attachments:
             entry = known.get(item.identity)
             if not item.listed or entry is None or entry.status != STORED or entry.deleted_at is not None:
@@ -65,16 +67,22 @@ class Deletion:
             elif self.client is None:
                 self.tally.deletable += 1
                 self.tally.deletable_bytes += entry.bytes or 0
-            elif await self._is_proven(item, known):
+            elif await self._is_proven(item, known, synced):
                 await self._ask(self.client, entry)
                 self.remember(known)
 
-    async def _is_proven(self, item: Attachment, known: Entries) -> bool:
-        """Read the files of a recording once more; what is not as it was is to be fetched anew."""
+    async def _is_proven(self, item: Attachment, known: Entries, synced: set[Path]) -> bool:
+        """Read the files of a recording once more; what is not as it was is to be fetched anew.
+
+        They are synced too: the run that stored them may have been killed between a rename and its sync, and
+        a power cut would take the only copy. ``synced`` remembers folders, for none gets a name meanwhile.
+        """
         sound = True
         for entry in list(_belonging(item, known)):
+            path = self.root / (entry.path or "")
             try:
-                proof = await asyncio.to_thread(proof_of, self.root / (entry.path or ""))
+                proof = await asyncio.to_thread(proof_of, path)
+                await asyncio.to_thread(self._sync, path, synced)
             except FileNotFoundError:
                 proof = None
             if proof != Proof(entry.bytes or 0, entry.sha256 or ""):
@@ -84,6 +92,12 @@ class Deletion:
                 )
                 self.tally.failed.append(known[entry.identity])
         return sound
+
+    def _sync(self, path: Path, synced: set[Path]) -> None:
+        sync_file(path)
+        if path.parent not in synced:
+            sync_folders(self.root, (path.parent,))
+            synced.add(path.parent)
 
     async def _ask(self, client: Client, entry: Entry) -> None:
         self.database.check_owned()

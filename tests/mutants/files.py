@@ -80,7 +80,7 @@ FILES = (
     Mutant(
         "deleted-without-proof",
         "a recording is deleted whose file on disk is damaged",
-        (Edit("harvester/deletion.py", "elif await self._is_proven(item, known):", "else:"),),
+        (Edit("harvester/deletion.py", "elif await self._is_proven(item, known, synced):", "else:"),),
         (f"{_TESTS}_deletion.py::test_a_file_that_is_not_what_was_stored_is_not_deleted",),
     ),
     Mutant(
