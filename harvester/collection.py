@@ -15,6 +15,9 @@ from harvester.lake.shelf import Notes, Shelf, suffix_of
 from harvester.tally import Tally
 from harvester.task_group import TaskGroup
 
+# What was fetched is never asked for again, so a beginning would be kept for the whole.
+_UNFINISHED = "they were not finished when their calls were read last; harvester sync reads these anew"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
@@ -51,7 +54,9 @@ class Collection:
             ExceptionGroup: A token is refused, the hosts cannot be reached, or the disk refuses.
         """
         wanted = [item for item in day.attachments if item.identity.kind in self.kinds]
-        todo = [item for item in wanted if not self._is_settled(shelf, known.get(item.identity))]
+        final = [item for item in wanted if item.is_final]
+        self._leave(len(wanted) - len(final), _UNFINISHED)
+        todo = [item for item in final if not self._is_settled(shelf, known.get(item.identity))]
         if not todo:
             return
         shelf.make()
@@ -83,6 +88,10 @@ class Collection:
             return True
         return False
 
+    def _leave(self, files: int, reason: str) -> None:
+        if files:
+            self.tally.left[reason] = self.tally.left.get(reason, 0) + files
+
     async def _work(self, waiting: Iterator[Attachment], shelf: Shelf, known: Entries, notes: Notes) -> None:
         for item in waiting:
             if self.is_stopped():
@@ -110,7 +119,7 @@ class Collection:
             if fetched.whole:
                 return await self._kept(item, partial, shelf, notes)
             if fetched.left:
-                self.tally.left[fetched.reason] = self.tally.left.get(fetched.reason, 0) + 1
+                self._leave(1, fetched.reason)
                 return None
             if fetched.gone:
                 partial.forget()

@@ -141,8 +141,8 @@ def _belonging(item: Attachment, known: Entries) -> Iterator[Entry]:
 
 
 def _reason_to_spare(item: Attachment, day: Day, known: Entries) -> str:
-    if item.record_id in day.unfinished:
-        return "its transcript is not finished, and would never be"
+    if item.record_id is not None and (reason := day.unfinished.get(item.record_id)):
+        return reason
     for other in day.attachments:
         if other.record_id == item.record_id and other.identity.kind == TRANSCRIPT:
             entry = known.get(other.identity)

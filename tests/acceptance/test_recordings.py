@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from pathlib import Path
 
 import duckdb
@@ -21,6 +20,7 @@ from tests.acceptance.files import (
     account,
     check_stored,
     collect,
+    forget_calls,
     rows,
     run_of,
     session,
@@ -422,13 +422,11 @@ async def test_a_day_whose_record_was_read_anew_keeps_its_files(tmp_path: Path) 
     async with bench(tmp_path, account()) as it:
         await it.harvest(START, END)
         await collect(it)
-        shutil.rmtree(tmp_path / "lake" / "calls")
-        shutil.rmtree(tmp_path / "lake" / "_harvester" / "spool")
-        (tmp_path / "lake" / "_harvester" / "ledger.sqlite").unlink()
+        forget_calls(tmp_path / "lake")
         for key in range(1, 7):
-            changed = session(key)
-            changed.pop("log_file_url")
-            it.account.replace(changed)  # type: ignore[attr-defined]
+            without = session(key)
+            without.pop("log_file_url")
+            it.account.replace(without)  # type: ignore[attr-defined]
         await it.harvest(START, END)
         assert (await collect(it)).meter.requests == 0
         assert check_stored(it) == FILES

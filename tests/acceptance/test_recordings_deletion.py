@@ -18,6 +18,7 @@ from tests.acceptance.files import (
     START,
     account,
     audit,
+    changed,
     check_stored,
     collect,
     events,
@@ -130,9 +131,7 @@ async def test_what_a_kill_left_unsynced_is_synced_before_it_is_deleted(
 
 async def test_a_recording_goes_with_its_transcript_or_not_at_all(tmp_path: Path) -> None:
     """The vendor deletes both, so both must be here; and one that is still written is waited for."""
-    pending = session(2)
-    pending["records"] = [dict(pending["records"][0], transcription_status="In progress")]  # type: ignore[index]
-    records = [session(1), pending, session(4)]
+    records = [session(1), changed(2, transcription_status="In progress"), session(4)]
     async with bench(tmp_path, ListedAccount(records)) as it:
         await it.harvest(START, END)
         report = await collect(it, kinds=("record",), **DELETE)
