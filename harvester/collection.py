@@ -53,10 +53,8 @@ class Collection:
         Raises:
             ExceptionGroup: A token is refused, the hosts cannot be reached, or the disk refuses.
         """
-        wanted = [item for item in day.attachments if item.identity.kind in self.kinds]
-        final = [item for item in wanted if item.is_final]
-        self._leave(len(wanted) - len(final), _UNFINISHED)
-        todo = [item for item in final if not self._is_settled(shelf, known.get(item.identity))]
+        wanted = (item for item in day.attachments if item.identity.kind in self.kinds)
+        todo = [item for item in wanted if not self._is_settled(item, shelf, known)]
         if not todo:
             return
         shelf.make()
@@ -77,16 +75,27 @@ class Collection:
             if entry is not None and entry.status == STORED and not shelf.lies_there(entry):
                 known[item.identity] = replace(entry, status=FAILED, reason="the file is not on disk")
 
-    def _is_settled(self, shelf: Shelf, entry: Entry | None) -> bool:
-        if entry is None:
+    def _is_settled(self, item: Attachment, shelf: Shelf, known: Entries) -> bool:
+        """Whether a file is not to be asked for by this run; counts it then."""
+        entry = known.get(item.identity)
+        if entry is not None and entry.deleted_at is not None:
+            # The vendor has it no more, and would say that it is gone, which is no failure; but this is one.
+            known[item.identity] = entry = shelf.only_copy(entry)
+            if entry.status == STORED:
+                self.tally.held += 1
+            else:
+                self.tally.failed.append(entry)
+        elif not item.is_final:
+            self._leave(1, _UNFINISHED)
+        elif entry is None:
             return False
-        if shelf.lies_there(entry):
+        elif shelf.lies_there(entry):
             self.tally.held += 1
-            return True
-        if entry.status == GONE and not self.again:
+        elif entry.status == GONE and not self.again:
             self.tally.known_gone += 1
-            return True
-        return False
+        else:
+            return False
+        return True
 
     def _leave(self, files: int, reason: str) -> None:
         if files:

@@ -1,7 +1,7 @@
 """Having the vendor delete what is proven on disk: looked at again, written down, asked, written down."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,13 +40,6 @@ class Deletion:
     tally: Tally
     now: Callable[[], float]
 
-    def remember(self, known: Entries) -> None:
-        """Mark what the audit says is deleted: a run may have been killed before it told the manifest."""
-        for identity, entry in known.items():
-            at = self.audit.done.get(entry.record_id) if entry.record_id is not None else None
-            if at is not None and entry.deleted_at is None and entry.status == STORED:
-                known[identity] = replace(entry, deleted_at=at)
-
     async def delete(self, day: Day, known: Entries) -> None:
         """Have the recordings of a day deleted whose files, transcripts included, are on disk.
 
@@ -68,8 +61,9 @@ class Deletion:
                 self.tally.deletable += 1
                 self.tally.deletable_bytes += entry.bytes or 0
             elif await self._is_proven(item, known, synced):
-                await self._ask(self.client, entry)
-                self.remember(known)
+                along = [other for other in _belonging(item, known) if other.identity != entry.identity]
+                await self._ask(self.client, entry, along)
+                self.audit.mark(known)
 
     async def _is_proven(self, item: Attachment, known: Entries, synced: set[Path]) -> bool:
         """Read the files of a recording once more; what is not as it was is to be fetched anew.
@@ -99,9 +93,9 @@ class Deletion:
             sync_folders(self.root, (path.parent,))
             synced.add(path.parent)
 
-    async def _ask(self, client: Client, entry: Entry) -> None:
+    async def _ask(self, client: Client, entry: Entry, along: Sequence[Entry]) -> None:
         self.database.check_owned()
-        self._write(INTENT, entry)
+        self.audit.write(INTENT, entry, self.now(), along=along)
         event, detail = UNKNOWN, "no answer came"
         try:
             await client.command(DELETE_METHOD, {"record_id": str(entry.record_id)})
@@ -127,10 +121,7 @@ class Deletion:
             detail = str(error)
             raise
         finally:
-            self._write(event, entry, detail)
-
-    def _write(self, event: str, entry: Entry, detail: str = "") -> None:
-        self.audit.write(event, entry, self.now(), detail)
+            self.audit.write(event, entry, self.now(), detail, along=along)
 
 
 def _belonging(item: Attachment, known: Entries) -> Iterator[Entry]:

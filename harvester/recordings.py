@@ -100,11 +100,10 @@ class Recordings:
         self._stopped = True
 
     async def _do(self, day: Day, shelf: Shelf, collection: Collection, deletion: Deletion) -> None:
-        known = shelf.entries()
-        before = {} if shelf.journal.exists() else dict(known)
+        before = {} if shelf.journal.exists() else shelf.listed()
+        known = shelf.entries(deletion.audit)
         try:
             await collection.collect(day, shelf, known)
-            deletion.remember(known)
             if self._order.delete and not self._stopped:
                 await deletion.delete(day, known)
         finally:

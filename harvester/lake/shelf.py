@@ -14,7 +14,7 @@ pass over names that begin with ``_``.
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -22,13 +22,16 @@ from urllib.parse import urlsplit
 import orjson
 
 from harvester.lake.attachments import Identity
+from harvester.lake.audit import Audit
 from harvester.lake.database import Database
 from harvester.lake.folders import make_folders, sync_folder, sync_folders
 from harvester.lake.layout import Layout
-from harvester.lake.manifest import STORED, Entries, Entry, read, write
+from harvester.lake.manifest import FAILED, STORED, Entries, Entry, read, write
+from harvester.lake.partial import Proof, proof_of
 from harvester.links import LOG, RECORD, TABLE, TRANSCRIPT
 
 MANIFEST = "manifest.parquet"  # no dataset's: ``place_of`` must not take it for one
+_LOST = "lost; the vendor was made to delete it, and has it no more"
 _SUFFIXES = {
     "audio/mpeg": ".mp3",
     "audio/mp3": ".mp3",
@@ -93,16 +96,26 @@ class Shelf:
         """
         make_folders(self.root, (self.files, self.partials, self.layout.tmp))
 
-    def entries(self) -> Entries:
-        """All that is known, of the manifest and of what a run that was killed left beside it.
+    def listed(self) -> Entries:
+        """What the manifest says.
+
+        Raises:
+            OSError: It cannot be read.
+            LakeError: It is damaged.
+        """
+        manifest = self.folder / MANIFEST
+        return read(manifest, self.key) if manifest.exists() else {}
+
+    def entries(self, audit: Audit) -> Entries:
+        """All that is known: of the manifest, of what a run that was killed left beside it, of ``audit``.
 
         Raises:
             OSError: It cannot be read.
             LakeError: The manifest is damaged.
         """
-        manifest = self.folder / MANIFEST
-        known = read(manifest, self.key) if manifest.exists() else {}
-        return known | {entry.identity: entry for entry in _journalled(self.journal)}
+        known = self.listed() | {entry.identity: entry for entry in _journalled(self.journal)}
+        audit.recall(known, str(self.files.relative_to(self.root)))
+        return known
 
     @contextmanager
     def noting(self) -> Iterator["Notes"]:
@@ -126,6 +139,7 @@ class Shelf:
             LakeLockedError: Another owner has taken the lake over.
             OSError: The disk refuses it.
         """
+        self.make()  # the day's folder may have been lost, and what lay in it be known from the audit
         path = self.layout.tmp / f"manifest-{self.label}.{database.epoch}.draft"
         draft = write(path, entries, self.key)
         database.check_owned()
@@ -156,6 +170,21 @@ class Shelf:
         except FileNotFoundError:
             return False
 
+    def only_copy(self, entry: Entry) -> Entry:
+        """What has become of a file that the vendor has no more: it is lost, or there, or there again.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        stored = replace(entry, status=STORED, reason=None)
+        if not self.lies_there(stored):
+            return replace(entry, status=FAILED, reason=_LOST)
+        if entry.status == STORED:
+            return entry
+        # Somebody put a file back, and its size alone does not tell that it is the one.
+        same = proof_of(self.root / (entry.path or "")) == Proof(entry.bytes or 0, entry.sha256 or "")
+        return stored if same else replace(entry, status=FAILED, reason=_LOST)
+
 
 class Notes:
     """The journal of a day while it is written."""
@@ -172,11 +201,6 @@ class Notes:
         self._file.write(orjson.dumps(entry.as_values(), option=orjson.OPT_APPEND_NEWLINE))
         self._file.flush()
         os.fsync(self._file.fileno())
-
-
-def partials(root: Path) -> Path:
-    """Where files are received; on the lake's own file system, so that a rename is atomic."""
-    return Layout(root, TABLE).workshop / TABLE / "partial"
 
 
 def tidy(root: Path) -> None:

@@ -92,7 +92,13 @@ FILES = (
     Mutant(
         "deletion-without-intent",
         "a deletion is asked for before it is written down",
-        (Edit("harvester/deletion.py", "        self._write(INTENT, entry)\n", ""),),
+        (
+            Edit(
+                "harvester/deletion.py",
+                "        self.audit.write(INTENT, entry, self.now(), along=along)\n",
+                "",
+            ),
+        ),
         (f"{_TESTS}_deletion.py::test_what_is_proven_is_deleted_and_written_down",),
     ),
     Mutant(
