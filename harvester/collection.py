@@ -10,8 +10,9 @@ from harvester.api.routes import Routes, UnroutableError
 from harvester.lake.attachments import Attachment, Day, plain
 from harvester.lake.database import Database
 from harvester.lake.manifest import FAILED, GONE, STORED, Entries, Entry
+from harvester.lake.notes import Notes
 from harvester.lake.partial import NotWholeError, Partial, Proof
-from harvester.lake.shelf import Notes, Shelf, suffix_of
+from harvester.lake.shelf import Shelf, suffix_of
 from harvester.tally import Tally
 from harvester.task_group import TaskGroup
 

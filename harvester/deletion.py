@@ -31,6 +31,7 @@ class Deletion:
         client: Asks the API; ``None`` if nothing is to be deleted.
         tally: Counts.
         now: Gives Unix time.
+        account_id: Whose recordings they are, if accounts are kept apart.
     """
 
     root: Path
@@ -39,6 +40,7 @@ class Deletion:
     client: Client | None
     tally: Tally
     now: Callable[[], float]
+    account_id: int | None = None
 
     async def delete(self, day: Day, known: Entries) -> None:
         """Have the recordings of a day deleted whose files, transcripts included, are on disk.
@@ -63,7 +65,7 @@ class Deletion:
             elif await self._is_proven(item, known, synced):
                 along = [other for other in _belonging(item, known) if other.identity != entry.identity]
                 await self._ask(self.client, entry, along)
-                self.audit.mark(known)
+                self.audit.mark(known, self.account_id)
 
     async def _is_proven(self, item: Attachment, known: Entries, synced: set[Path]) -> bool:
         """Read the files of a recording once more; what is not as it was is to be fetched anew.
@@ -95,7 +97,7 @@ class Deletion:
 
     async def _ask(self, client: Client, entry: Entry, along: Sequence[Entry]) -> None:
         self.database.check_owned()
-        self.audit.write(INTENT, entry, self.now(), along=along)
+        self._write(INTENT, entry, along)
         event, detail = UNKNOWN, "no answer came"
         try:
             await client.command(DELETE_METHOD, {"record_id": str(entry.record_id)})
@@ -121,7 +123,10 @@ class Deletion:
             detail = str(error)
             raise
         finally:
-            self.audit.write(event, entry, self.now(), detail, along=along)
+            self._write(event, entry, along, detail)
+
+    def _write(self, event: str, entry: Entry, along: Sequence[Entry], detail: str = "") -> None:
+        self.audit.write(event, entry, self.now(), detail, account_id=self.account_id, along=along)
 
 
 def _belonging(item: Attachment, known: Entries) -> Iterator[Entry]:

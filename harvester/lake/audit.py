@@ -20,6 +20,8 @@ from harvester.window import as_text
 
 INTENT, DELETED, ABSENT, REFUSED, UNKNOWN = "intent", "deleted", "absent", "refused", "unknown"
 _DONE = {DELETED, ABSENT}
+Recording = tuple[int | None, int]
+"""The account, if those of the lake are kept apart, and the number; numbers are unique within an account."""
 
 
 @dataclass(slots=True)
@@ -28,13 +30,13 @@ class Audit:
 
     Attributes:
         path: The file.
-        done: When the vendor stopped having a recording, by its id; Unix time.
-        dangling: Ids of recordings whose deletion was begun, and whose outcome nobody wrote down.
+        done: When the vendor stopped having a recording; Unix time.
+        dangling: Recordings whose deletion was begun, and whose outcome nobody wrote down.
     """
 
     path: Path
-    done: dict[int, int] = field(default_factory=dict)
-    dangling: set[int] = field(default_factory=set)
+    done: dict[Recording, int] = field(default_factory=dict)
+    dangling: set[Recording] = field(default_factory=set)
     _places: dict[str, list[int]] = field(default_factory=dict)  # lines of a folder's files, by their offset
 
     @classmethod
@@ -54,7 +56,11 @@ class Audit:
         """Where files lie that the vendor was made to delete, relative to the lake."""
         return self._places.keys()
 
-    def recall(self, known: Entries, folder: str) -> None:
+    def unknown(self, account_id: int | None) -> list[int]:
+        """Those of an account of which nobody wrote down how it ended, ascending."""
+        return sorted(number for whose, number in self.dangling if whose == account_id)
+
+    def recall(self, known: Entries, folder: str, account_id: int | None) -> None:
         """Tell what is known of the files in a folder which of them the vendor has no more.
 
         Those of which nothing is known, or not where they lie, are added.
@@ -62,6 +68,7 @@ class Audit:
         Args:
             known: Learns it.
             folder: The files', relative to the lake.
+            account_id: Whose they are, if accounts are kept apart.
 
         Raises:
             OSError: The log cannot be read.
@@ -70,17 +77,24 @@ class Audit:
             other = known.get(entry.identity)
             if other is None or other.path is None:
                 known[entry.identity] = entry if other is None else replace(entry, url=other.url)
-        self.mark(known)
+        self.mark(known, account_id)
 
-    def mark(self, known: Entries) -> None:
+    def mark(self, known: Entries, account_id: int | None) -> None:
         """Mark what was deleted: a run may have been killed before it told the manifest."""
         for identity, entry in known.items():
-            at = self.done.get(entry.record_id) if entry.record_id is not None else None
+            at = None if entry.record_id is None else self.done.get((account_id, entry.record_id))
             if at is not None and entry.deleted_at is None and entry.path is not None:
                 known[identity] = replace(entry, deleted_at=at)
 
     def write(
-        self, event: str, entry: Entry, now: float, detail: str = "", *, along: Iterable[Entry] = ()
+        self,
+        event: str,
+        entry: Entry,
+        now: float,
+        detail: str = "",
+        *,
+        account_id: int | None,
+        along: Iterable[Entry] = (),
     ) -> None:
         """Append a line; durable when it returns.
 
@@ -89,6 +103,7 @@ class Audit:
             entry: The recording.
             now: Unix time.
             detail: What the vendor said, or why nothing is known.
+            account_id: Whose it is, if accounts are kept apart.
             along: What is deleted with it.
 
         Raises:
@@ -99,6 +114,7 @@ class Audit:
             "time": as_text(int(now)),
             "unix": int(now),
             "event": event,
+            "account_id": account_id,
             "record_id": entry.record_id,
             **_named(entry),
             "detail": detail,
@@ -115,17 +131,18 @@ class Audit:
         self._learn(line, place)
 
     def _learn(self, line: Mapping[str, Any], place: int) -> None:
-        event, record_id = line["event"], line["record_id"]
-        if record_id is None:
+        event = line["event"]
+        if line["record_id"] is None:
             return
+        recording = line.get("account_id"), line["record_id"]
         if event in _DONE:
-            self.done[record_id] = line["unix"]
+            self.done[recording] = line["unix"]
             for folder in {_folder(entry) for entry in _entries(line)}:
                 self._places.setdefault(folder, []).append(place)
         if event == INTENT:
-            self.dangling.add(record_id)
+            self.dangling.add(recording)
         else:
-            self.dangling.discard(record_id)
+            self.dangling.discard(recording)
 
     def _kept(self, folder: str) -> Iterator[Entry]:
         places = self._places.get(folder)

@@ -17,6 +17,7 @@ from harvester.lake.verify import Finding
 from harvester.links import LINKS, TABLE
 
 _KEYS = {DATASETS[name].key for name in LINKS}
+_DAYS = ("date=*", "account_id=*/date=*")
 _ANEW = "harvester recordings asks for it again"
 
 
@@ -53,7 +54,8 @@ def inventory(root: Path, *, whole: bool, jobs: int) -> Inventory | None:
     """
     audit = Audit.of(root)
     # Also those that are lost as a whole, if the vendor has no more what lay there.
-    folders = {path for path in Layout(root, TABLE).folder().glob("date=*") if path.is_dir()}
+    home = Layout(root, TABLE).folder()
+    folders = {path for days in _DAYS for path in home.glob(days) if path.is_dir()}
     folders |= {root / Path(folder).parent for folder in audit.folders}
     if not folders:
         return None
@@ -61,10 +63,10 @@ def inventory(root: Path, *, whole: bool, jobs: int) -> Inventory | None:
     entries: list[Entry] = []
     findings: list[Finding] = []
     for folder in sorted(folders):
-        manifest, shelf = folder / MANIFEST, Shelf(root, folder.name.partition("=")[2], key)
+        manifest, shelf = folder / MANIFEST, Shelf.at(root, folder, key)
         try:
             listed = shelf.listed()
-            audit.recall(listed, str(shelf.files.relative_to(root)))
+            shelf.recall(listed, audit)
             entries += listed.values()
             findings += _strays(shelf, audit)
         except LakeError as error:

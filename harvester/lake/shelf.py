@@ -7,26 +7,28 @@
     <lake>/_harvester/recordings/2024-05-29.jsonl               what is not in the manifest yet
     <lake>/_harvester/recordings/partial/…                      files being received
 
+Where accounts are kept apart, each has a folder ``account_id=4714488`` below both ``recordings``: keys and
+numbers are unique within an account only.
+
 Readers that glob ``**/*.parquet`` see manifests alone, for no file ends so; those that take all of a folder
 pass over names that begin with ``_``.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Self
 from urllib.parse import urlsplit
 
-import orjson
-
+from harvester.account import apart
 from harvester.lake.attachments import Identity
 from harvester.lake.audit import Audit
 from harvester.lake.database import Database
 from harvester.lake.folders import make_folders, sync_folder, sync_folders
 from harvester.lake.layout import Layout
 from harvester.lake.manifest import FAILED, STORED, Entries, Entry, read, write
+from harvester.lake.notes import Notes, journalled
 from harvester.lake.partial import Proof, proof_of
 from harvester.links import LOG, RECORD, TABLE, TRANSCRIPT
 
@@ -57,16 +59,29 @@ class Shelf:
         root: The lake.
         label: The day, as ``2024-05-29``.
         key: What the key is called in the table.
+        name: Of the table in the lake; of an account that is kept apart, ``recordings/account_id=123``.
     """
 
     root: Path
     label: str
     key: str
+    name: str = TABLE
+
+    @classmethod
+    def at(cls, root: Path, folder: Path, key: str) -> Self:
+        """The shelf of a day's partition."""
+        place = folder.relative_to(root)
+        return cls(root, place.name.partition("=")[2], key, str(place.parent))
 
     @property
     def layout(self) -> Layout:
         """Of the table."""
-        return Layout(self.root, TABLE)
+        return Layout(self.root, self.name)
+
+    @property
+    def account_id(self) -> int | None:
+        """Whose the files are, if accounts are kept apart."""
+        return apart(self.name)[1]
 
     @property
     def folder(self) -> Path:
@@ -80,13 +95,13 @@ class Shelf:
 
     @property
     def partials(self) -> Path:
-        """Files being received, of all days."""
-        return self.layout.workshop / TABLE / "partial"
+        """Files being received, of all days; on the lake's file system, so that a rename is atomic."""
+        return self.layout.workshop / self.name / "partial"
 
     @property
     def journal(self) -> Path:
         """What is known and not in the manifest yet."""
-        return self.layout.workshop / TABLE / f"{self.label}.jsonl"
+        return self.layout.workshop / self.name / f"{self.label}.jsonl"
 
     def make(self) -> None:
         """Create the folders, and make them durable.
@@ -113,9 +128,17 @@ class Shelf:
             OSError: It cannot be read.
             LakeError: The manifest is damaged.
         """
-        known = self.listed() | {entry.identity: entry for entry in _journalled(self.journal)}
-        audit.recall(known, str(self.files.relative_to(self.root)))
+        known = self.listed() | {entry.identity: entry for entry in journalled(self.journal)}
+        self.recall(known, audit)
         return known
+
+    def recall(self, known: Entries, audit: Audit) -> None:
+        """Tell what is known which of the files the vendor has no more.
+
+        Raises:
+            OSError: The audit cannot be read.
+        """
+        audit.recall(known, str(self.files.relative_to(self.root)), self.account_id)
 
     @contextmanager
     def noting(self) -> Iterator["Notes"]:
@@ -186,30 +209,13 @@ class Shelf:
         return stored if same else replace(entry, status=FAILED, reason=_LOST)
 
 
-class Notes:
-    """The journal of a day while it is written."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def keep(self, entry: Entry) -> None:
-        """Write an entry down; durable when it returns.
-
-        Raises:
-            OSError: The disk refuses it.
-        """
-        self._file.write(orjson.dumps(entry.as_values(), option=orjson.OPT_APPEND_NEWLINE))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-
 def tidy(root: Path) -> None:
     """Remove marks whose file has its final name: a kill came between the two.
 
     Raises:
         OSError: The disk refuses it.
     """
-    for marks in (Layout(root, TABLE).workshop / TABLE / "partial").glob("*.marks"):
+    for marks in (Layout(root, TABLE).workshop / TABLE).glob("**/partial/*.marks"):
         if not marks.with_suffix("").exists():
             marks.unlink()
 
@@ -218,13 +224,3 @@ def suffix_of(kind: str, url: str, content_type: str) -> str:
     """The end of a file's name: as the URL has it, if that is a known one; else by media type or kind."""
     suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
     return suffix if suffix in _SUFFIXES.values() else _SUFFIXES.get(content_type, _USUAL[kind])
-
-
-def _journalled(path: Path) -> Iterator[Entry]:
-    if not path.exists():
-        return
-    for line in filter(None, path.read_bytes().splitlines()):
-        try:
-            yield Entry.of(orjson.loads(line))
-        except (orjson.JSONDecodeError, TypeError):  # torn by a crash: what it told is asked for again
-            continue

@@ -95,7 +95,7 @@ FILES = (
         (
             Edit(
                 "harvester/deletion.py",
-                "        self.audit.write(INTENT, entry, self.now(), along=along)\n",
+                "        self._write(INTENT, entry, along)\n",
                 "",
             ),
         ),
