@@ -16,7 +16,8 @@ from harvester.lake.shelf import Shelf, suffix_of
 from harvester.tally import Tally
 from harvester.task_group import TaskGroup
 
-# What was fetched is never asked for again, so a beginning would be kept for the whole.
+_EARLY = "fetched while its call still ran"
+_NO_MORE = "fetched while its call still ran, and gone since"
 _UNFINISHED = "they were not finished when their calls were read last; harvester sync reads these anew"
 
 
@@ -91,6 +92,8 @@ class Collection:
         elif entry is None:
             return False
         elif shelf.lies_there(entry):
+            if entry.reason == _EARLY and not item.runs:
+                return False  # a beginning must not be kept for the whole
             self.tally.held += 1
         elif entry.status == GONE and not self.again:
             self.tally.known_gone += 1
@@ -106,22 +109,21 @@ class Collection:
         for item in waiting:
             if self.is_stopped():
                 return
-            before = known.get(item.identity)
-            failed_before = before is not None and before.status == FAILED
-            entry = await self._stored(item, shelf, notes, failed_before=failed_before)
+            entry = await self._stored(item, shelf, known.get(item.identity), notes)
             if entry is not None:
                 known[item.identity] = entry
-                self._count(entry)
 
     async def _stored(
-        self, item: Attachment, shelf: Shelf, notes: Notes, *, failed_before: bool
+        self, item: Attachment, shelf: Shelf, before: Entry | None, notes: Notes
     ) -> Entry | None:
-        """What became of a file; ``None`` if it is left to the next run."""
+        """What became of a file; ``None`` if nothing did, and it is left to the next run."""
+        early = before if before is not None and shelf.lies_there(before) else None
         try:
             route = self.routes.of(item.url, record_id=item.record_id if item.by_number else None)
         except UnroutableError as error:
-            return self._noted(notes, self._without_file(item, Fetched(None, reason=str(error))))
+            return self._missed(item, Fetched(None, reason=str(error)), early, notes)
         partial = await asyncio.to_thread(Partial, shelf.partials / str(item.identity))
+        failed_before = before is not None and before.status == FAILED
         try:
             # All bytes may be here already: a kill can come between the last one and the name.
             fetched = Fetched(None, whole=True) if partial.is_whole else None
@@ -133,22 +135,30 @@ class Collection:
                 return None
             if fetched.gone:
                 partial.forget()
-            return self._noted(notes, self._without_file(item, fetched))
+            return self._missed(item, fetched, early, notes)
+        except NotWholeError as error:
+            return self._missed(item, Fetched(HTTPStatus.OK, reason=str(error)), early, notes)
         finally:
             partial.pause()
 
     async def _kept(self, item: Attachment, partial: Partial, shelf: Shelf, notes: Notes) -> Entry:
-        try:
-            proof = await asyncio.to_thread(partial.finish)
-        except NotWholeError as error:
-            return self._noted(notes, self._without_file(item, Fetched(HTTPStatus.OK, reason=str(error))))
+        proof = await asyncio.to_thread(partial.finish)
         target = shelf.path(item.identity, suffix_of(item.identity.kind, item.url, partial.content_type))
         entry = self._with_file(item, proof, partial, str(target.relative_to(shelf.root)))
         # In this order: a file under its final name is one of which everything is known.
         self._noted(notes, entry)
         shelf.show(partial.path, target)
         partial.moved()
+        self._count(entry)
         return entry
+
+    def _missed(self, item: Attachment, fetched: Fetched, early: Entry | None, notes: Notes) -> Entry | None:
+        """Write down that a file could not be had; what was had while its call ran is better than nothing."""
+        entry = self._without_file(item, fetched)
+        self._count(entry)
+        if early is None:
+            return self._noted(notes, entry)
+        return self._noted(notes, replace(early, reason=_NO_MORE)) if fetched.gone else None
 
     def _noted(self, notes: Notes, entry: Entry) -> Entry:
         self.database.check_owned()  # a run that was paused, and followed by another, writes nothing more
@@ -163,6 +173,7 @@ class Collection:
             url=plain(item.url),
             status=STORED,
             http_status=HTTPStatus.OK,
+            reason=_EARLY if item.runs else None,
             path=path,
             bytes=proof.bytes,
             sha256=proof.sha256,

@@ -139,6 +139,9 @@ def _belonging(item: Attachment, known: Entries) -> Iterator[Entry]:
 def _reason_to_spare(item: Attachment, day: Day, known: Entries) -> str:
     if item.record_id is not None and (reason := day.unfinished.get(item.record_id)):
         return reason
+    for stored in _belonging(item, known):
+        if stored.status == STORED and stored.reason:  # it may not be all of it
+            return f"its {stored.kind} was {stored.reason}"
     for other in day.attachments:
         if other.record_id == item.record_id and other.identity.kind == TRANSCRIPT:
             entry = known.get(other.identity)

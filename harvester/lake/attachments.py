@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -51,7 +51,8 @@ class Attachment:
         identity: What tells it from others.
         record_id: The vendor's id of the recording that it is, or belongs to.
         url: As the history names it; it may be signed.
-        is_final: Whether the vendor had finished it when the record was read; one that grows is not fetched.
+        is_final: Whether the vendor had finished it when the record was read.
+        runs: Whether the record was still running then, so that more may come of it.
         by_number: Whether the URL wants ``record_id`` as a parameter.
         listed: Whether the vendor's list of recordings names it, and with it whatever belongs to it.
     """
@@ -60,6 +61,7 @@ class Attachment:
     record_id: int | None
     url: str = field(repr=False)
     is_final: bool = True
+    runs: bool = False
     by_number: bool = False
     listed: bool = False
 
@@ -133,12 +135,12 @@ def _day(start: int, records: Iterable[Mapping[str, Any]], dataset: Dataset, lin
         for link in links:
             for part in (record[link.within] or ()) if link.within else (record,):
                 number = part[link.number] if link.number else _number(part[link.field])
-                why = _RUNS if runs else _missing(part, link)
-                if number is not None and why:
-                    unfinished[number] = why
+                missing = _missing(part, link)
+                if number is not None and (runs or missing):
+                    unfinished[number] = missing or _RUNS
                 if part[link.field]:
-                    item = _attachment(record[dataset.key], link, number, part[link.field], is_final=not why)
-                    found.setdefault(item.identity, item)
+                    item = _attachment(record[dataset.key], link, number, part[link.field])
+                    found.setdefault(item.identity, replace(item, is_final=not missing, runs=runs))
     return Day(start, list(found.values()), unfinished)
 
 
@@ -153,12 +155,11 @@ def _missing(part: Mapping[str, Any], link: Link) -> str:
     return ""
 
 
-def _attachment(key: int, link: Link, number: int | None, url: str, *, is_final: bool) -> Attachment:
+def _attachment(key: int, link: Link, number: int | None, url: str) -> Attachment:
     return Attachment(
         Identity.of(key, link.kind, number, url),
         number,
         url,
-        is_final=is_final,
         by_number=link.by_number,
         listed=link.kind == RECORD and link.number is not None and number is not None,
     )
