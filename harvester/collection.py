@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 
 from harvester.api.download import Downloader, Fetched
 from harvester.api.routes import Routes, UnroutableError
+from harvester.errors import RefusedError
 from harvester.lake.attachments import Attachment, Day, plain
 from harvester.lake.database import Database
 from harvester.lake.manifest import FAILED, GONE, STORED, Entries, Entry
@@ -59,6 +61,7 @@ class Collection:
         todo = [item for item in wanted if not self._is_settled(item, shelf, known)]
         if not todo:
             return
+        todo.sort(key=lambda item: _failed(known.get(item.identity)))  # the others are not to wait for these
         shelf.make()
         waiting = iter(todo)
         try:
@@ -109,63 +112,66 @@ class Collection:
         for item in waiting:
             if self.is_stopped():
                 return
-            entry = await self._stored(item, shelf, known.get(item.identity), notes)
-            if entry is not None:
-                known[item.identity] = entry
+            await self._fetch(item, shelf, known, notes)
 
-    async def _stored(
-        self, item: Attachment, shelf: Shelf, before: Entry | None, notes: Notes
-    ) -> Entry | None:
-        """What became of a file; ``None`` if nothing did, and it is left to the next run."""
-        early = before if before is not None and shelf.lies_there(before) else None
+    async def _fetch(self, item: Attachment, shelf: Shelf, known: Entries, notes: Notes) -> None:
+        """Have a file, or learn why not; of one that is left to the next run nothing is written down."""
+        missed = partial(self._missed, item, shelf, known, notes)
         try:
             route = self.routes.of(item.url, record_id=item.record_id if item.by_number else None)
         except UnroutableError as error:
-            return self._missed(item, Fetched(None, reason=str(error)), early, notes)
-        partial = await asyncio.to_thread(Partial, shelf.partials / str(item.identity))
-        failed_before = before is not None and before.status == FAILED
+            missed(Fetched(None, reason=str(error)))
+            return
+        begun = await asyncio.to_thread(Partial, shelf.partials / str(item.identity))
+        failed_before = _failed(known.get(item.identity))
         try:
             # All bytes may be here already: a kill can come between the last one and the name.
-            fetched = Fetched(None, whole=True) if partial.is_whole else None
-            fetched = fetched or await self.downloader.fetch(route, partial, failed_before=failed_before)
+            fetched = Fetched(None, whole=True) if begun.is_whole else None
+            fetched = fetched or await self.downloader.fetch(route, begun, failed_before=failed_before)
             if fetched.whole:
-                return await self._kept(item, partial, shelf, notes)
-            if fetched.left:
+                known[item.identity] = await self._kept(item, begun, shelf, notes)
+            elif fetched.left:
                 self._leave(1, fetched.reason)
-                return None
-            if fetched.gone:
-                partial.forget()
-            return self._missed(item, fetched, early, notes)
+            else:
+                if fetched.gone:
+                    begun.forget()
+                missed(fetched)
         except NotWholeError as error:
-            return self._missed(item, Fetched(HTTPStatus.OK, reason=str(error)), early, notes)
+            missed(Fetched(HTTPStatus.OK, reason=str(error)))
+        except RefusedError as error:
+            # Written down, for it may be this file alone: then the next run gets beyond it.
+            missed(Fetched(error.code, reason=str(error)))
+            raise
         finally:
-            partial.pause()
+            begun.pause()
 
-    async def _kept(self, item: Attachment, partial: Partial, shelf: Shelf, notes: Notes) -> Entry:
-        proof = await asyncio.to_thread(partial.finish)
-        target = shelf.path(item.identity, suffix_of(item.identity.kind, item.url, partial.content_type))
-        entry = self._with_file(item, proof, partial, str(target.relative_to(shelf.root)))
+    async def _kept(self, item: Attachment, begun: Partial, shelf: Shelf, notes: Notes) -> Entry:
+        proof = await asyncio.to_thread(begun.finish)
+        target = shelf.path(item.identity, suffix_of(item.identity.kind, item.url, begun.content_type))
+        entry = self._with_file(item, proof, begun, str(target.relative_to(shelf.root)))
         # In this order: a file under its final name is one of which everything is known.
         self._noted(notes, entry)
-        shelf.show(partial.path, target)
-        partial.moved()
+        shelf.show(begun.path, target)
+        begun.moved()
         self._count(entry)
         return entry
 
-    def _missed(self, item: Attachment, fetched: Fetched, early: Entry | None, notes: Notes) -> Entry | None:
+    def _missed(self, item: Attachment, shelf: Shelf, known: Entries, notes: Notes, fetched: Fetched) -> None:
         """Write down that a file could not be had; what was had while its call ran is better than nothing."""
-        entry = self._without_file(item, fetched)
+        entry, before = self._without_file(item, fetched), known.get(item.identity)
         self._count(entry)
-        if early is None:
-            return self._noted(notes, entry)
-        return self._noted(notes, replace(early, reason=_NO_MORE)) if fetched.gone else None
+        if before is not None and shelf.lies_there(before):
+            if not fetched.gone:
+                return
+            entry = replace(before, reason=_NO_MORE)
+        known[item.identity] = self._noted(notes, entry)
 
     def _noted(self, notes: Notes, entry: Entry) -> Entry:
         self.database.check_owned()  # a run that was paused, and followed by another, writes nothing more
         notes.keep(entry)
         return entry
 
-    def _with_file(self, item: Attachment, proof: Proof, partial: Partial, path: str) -> Entry:
+    def _with_file(self, item: Attachment, proof: Proof, begun: Partial, path: str) -> Entry:
         return Entry(
             key=item.identity.key,
             kind=item.identity.kind,
@@ -177,7 +183,7 @@ class Collection:
             path=path,
             bytes=proof.bytes,
             sha256=proof.sha256,
-            content_type=partial.content_type or None,
+            content_type=begun.content_type or None,
             fetched_at=int(self.now()),
         )
 
@@ -202,3 +208,8 @@ class Collection:
                 self.tally.gone += 1
             case _:
                 self.tally.failed.append(entry)
+
+
+def _failed(entry: Entry | None) -> bool:
+    """Whether an earlier run could not have a file."""
+    return entry is not None and entry.status == FAILED

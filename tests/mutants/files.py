@@ -59,8 +59,8 @@ FILES = (
         (
             Edit(
                 "harvester/collection.py",
-                "        self._noted(notes, entry)\n        shelf.show(partial.path, target)\n",
-                "        shelf.show(partial.path, target)\n        self._noted(notes, entry)\n",
+                "        self._noted(notes, entry)\n        shelf.show(begun.path, target)\n",
+                "        shelf.show(begun.path, target)\n        self._noted(notes, entry)\n",
             ),
         ),
         (f"{_TESTS}_command.py::test_killed_at_any_step[Shelf show after-]",),
