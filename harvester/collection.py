@@ -3,17 +3,24 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 
 from harvester.api.download import Downloader, Fetched
 from harvester.api.routes import Routes, UnroutableError
+from harvester.errors import RefusedError
 from harvester.lake.attachments import Attachment, Day, plain
 from harvester.lake.database import Database
 from harvester.lake.manifest import FAILED, GONE, STORED, Entries, Entry
+from harvester.lake.notes import Notes
 from harvester.lake.partial import NotWholeError, Partial, Proof
-from harvester.lake.shelf import Notes, Shelf, suffix_of
+from harvester.lake.shelf import Shelf, suffix_of
 from harvester.tally import Tally
 from harvester.task_group import TaskGroup
+
+_EARLY = "fetched while its call still ran"
+_NO_MORE = "fetched while its call still ran, and gone since"
+_UNFINISHED = "they were not finished when their calls were read last; harvester sync reads these anew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +57,11 @@ class Collection:
         Raises:
             ExceptionGroup: A token is refused, the hosts cannot be reached, or the disk refuses.
         """
-        wanted = [item for item in day.attachments if item.identity.kind in self.kinds]
-        todo = [item for item in wanted if not self._is_settled(shelf, known.get(item.identity))]
+        wanted = (item for item in day.attachments if item.identity.kind in self.kinds)
+        todo = [item for item in wanted if not self._is_settled(item, shelf, known)]
         if not todo:
             return
+        todo.sort(key=lambda item: _failed(known.get(item.identity)))  # the others are not to wait for these
         shelf.make()
         waiting = iter(todo)
         try:
@@ -72,71 +80,98 @@ class Collection:
             if entry is not None and entry.status == STORED and not shelf.lies_there(entry):
                 known[item.identity] = replace(entry, status=FAILED, reason="the file is not on disk")
 
-    def _is_settled(self, shelf: Shelf, entry: Entry | None) -> bool:
-        if entry is None:
+    def _is_settled(self, item: Attachment, shelf: Shelf, known: Entries) -> bool:
+        """Whether a file is not to be asked for by this run; counts it then."""
+        entry = known.get(item.identity)
+        if entry is not None and entry.deleted_at is not None:
+            # The vendor has it no more, and would say that it is gone, which is no failure; but this is one.
+            known[item.identity] = entry = shelf.only_copy(entry)
+            if entry.status == STORED:
+                self.tally.held += 1
+            else:
+                self.tally.failed.append(entry)
+        elif not item.is_final:
+            self._leave(1, _UNFINISHED)
+        elif entry is None:
             return False
-        if shelf.lies_there(entry):
+        elif shelf.lies_there(entry):
+            if entry.reason == _EARLY and not item.runs:
+                return False  # a beginning must not be kept for the whole
             self.tally.held += 1
-            return True
-        if entry.status == GONE and not self.again:
+        elif entry.status == GONE and not self.again:
             self.tally.known_gone += 1
-            return True
-        return False
+        else:
+            return False
+        return True
+
+    def _leave(self, files: int, reason: str) -> None:
+        if files:
+            self.tally.left[reason] = self.tally.left.get(reason, 0) + files
 
     async def _work(self, waiting: Iterator[Attachment], shelf: Shelf, known: Entries, notes: Notes) -> None:
         for item in waiting:
             if self.is_stopped():
                 return
-            before = known.get(item.identity)
-            failed_before = before is not None and before.status == FAILED
-            entry = await self._stored(item, shelf, notes, failed_before=failed_before)
-            if entry is not None:
-                known[item.identity] = entry
-                self._count(entry)
+            await self._fetch(item, shelf, known, notes)
 
-    async def _stored(
-        self, item: Attachment, shelf: Shelf, notes: Notes, *, failed_before: bool
-    ) -> Entry | None:
-        """What became of a file; ``None`` if it is left to the next run."""
+    async def _fetch(self, item: Attachment, shelf: Shelf, known: Entries, notes: Notes) -> None:
+        """Have a file, or learn why not; of one that is left to the next run nothing is written down."""
+        missed = partial(self._missed, item, shelf, known, notes)
         try:
             route = self.routes.of(item.url, record_id=item.record_id if item.by_number else None)
         except UnroutableError as error:
-            return self._noted(notes, self._without_file(item, Fetched(None, reason=str(error))))
-        partial = await asyncio.to_thread(Partial, shelf.partials / str(item.identity))
+            missed(Fetched(None, reason=str(error)))
+            return
+        begun = await asyncio.to_thread(Partial, shelf.partials / str(item.identity))
+        failed_before = _failed(known.get(item.identity))
         try:
             # All bytes may be here already: a kill can come between the last one and the name.
-            fetched = Fetched(None, whole=True) if partial.is_whole else None
-            fetched = fetched or await self.downloader.fetch(route, partial, failed_before=failed_before)
+            fetched = Fetched(None, whole=True) if begun.is_whole else None
+            fetched = fetched or await self.downloader.fetch(route, begun, failed_before=failed_before)
             if fetched.whole:
-                return await self._kept(item, partial, shelf, notes)
-            if fetched.left:
-                self.tally.left[fetched.reason] = self.tally.left.get(fetched.reason, 0) + 1
-                return None
-            if fetched.gone:
-                partial.forget()
-            return self._noted(notes, self._without_file(item, fetched))
-        finally:
-            partial.pause()
-
-    async def _kept(self, item: Attachment, partial: Partial, shelf: Shelf, notes: Notes) -> Entry:
-        try:
-            proof = await asyncio.to_thread(partial.finish)
+                known[item.identity] = await self._kept(item, begun, shelf, notes)
+            elif fetched.left:
+                self._leave(1, fetched.reason)
+            else:
+                if fetched.gone:
+                    begun.forget()
+                missed(fetched)
         except NotWholeError as error:
-            return self._noted(notes, self._without_file(item, Fetched(HTTPStatus.OK, reason=str(error))))
-        target = shelf.path(item.identity, suffix_of(item.identity.kind, item.url, partial.content_type))
-        entry = self._with_file(item, proof, partial, str(target.relative_to(shelf.root)))
+            missed(Fetched(HTTPStatus.OK, reason=str(error)))
+        except RefusedError as error:
+            # Written down, for it may be this file alone: then the next run gets beyond it.
+            missed(Fetched(error.code, reason=str(error)))
+            raise
+        finally:
+            begun.pause()
+
+    async def _kept(self, item: Attachment, begun: Partial, shelf: Shelf, notes: Notes) -> Entry:
+        proof = await asyncio.to_thread(begun.finish)
+        target = shelf.path(item.identity, suffix_of(item.identity.kind, item.url, begun.content_type))
+        entry = self._with_file(item, proof, begun, str(target.relative_to(shelf.root)))
         # In this order: a file under its final name is one of which everything is known.
         self._noted(notes, entry)
-        shelf.show(partial.path, target)
-        partial.moved()
+        shelf.show(begun.path, target)
+        begun.moved()
+        self._count(entry)
         return entry
+
+    def _missed(self, item: Attachment, shelf: Shelf, known: Entries, notes: Notes, fetched: Fetched) -> None:
+        """Write down that a file could not be had; what was had while its call ran is better than nothing."""
+        entry, before = self._without_file(item, fetched), known.get(item.identity)
+        self._count(entry)
+        if before is not None and shelf.lies_there(before):
+            if not fetched.gone:
+                return
+            entry = replace(before, reason=_NO_MORE)
+        known[item.identity] = self._noted(notes, entry)
 
     def _noted(self, notes: Notes, entry: Entry) -> Entry:
         self.database.check_owned()  # a run that was paused, and followed by another, writes nothing more
         notes.keep(entry)
         return entry
 
-    def _with_file(self, item: Attachment, proof: Proof, partial: Partial, path: str) -> Entry:
+    def _with_file(self, item: Attachment, proof: Proof, begun: Partial, path: str) -> Entry:
         return Entry(
             key=item.identity.key,
             kind=item.identity.kind,
@@ -144,10 +179,11 @@ class Collection:
             url=plain(item.url),
             status=STORED,
             http_status=HTTPStatus.OK,
+            reason=_EARLY if item.runs else None,
             path=path,
             bytes=proof.bytes,
             sha256=proof.sha256,
-            content_type=partial.content_type or None,
+            content_type=begun.content_type or None,
             fetched_at=int(self.now()),
         )
 
@@ -172,3 +208,8 @@ class Collection:
                 self.tally.gone += 1
             case _:
                 self.tally.failed.append(entry)
+
+
+def _failed(entry: Entry | None) -> bool:
+    """Whether an earlier run could not have a file."""
+    return entry is not None and entry.status == FAILED

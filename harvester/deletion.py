@@ -1,7 +1,7 @@
 """Having the vendor delete what is proven on disk: looked at again, written down, asked, written down."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from harvester.errors import HarvestError, RefusedError, RequestError
 from harvester.lake.attachments import Attachment, Day
 from harvester.lake.audit import ABSENT, DELETED, INTENT, REFUSED, UNKNOWN, Audit
 from harvester.lake.database import Database
+from harvester.lake.folders import sync_file, sync_folders
 from harvester.lake.manifest import FAILED, STORED, Entries, Entry
 from harvester.lake.partial import Proof, proof_of
 from harvester.links import DELETE_METHOD, DELETE_ROLES, RECORD, TRANSCRIPT
@@ -30,6 +31,7 @@ class Deletion:
         client: Asks the API; ``None`` if nothing is to be deleted.
         tally: Counts.
         now: Gives Unix time.
+        account_id: Whose recordings they are, if accounts are kept apart.
     """
 
     root: Path
@@ -38,13 +40,7 @@ class Deletion:
     client: Client | None
     tally: Tally
     now: Callable[[], float]
-
-    def remember(self, known: Entries) -> None:
-        """Mark what the audit says is deleted: a run may have been killed before it told the manifest."""
-        for identity, entry in known.items():
-            at = self.audit.done.get(entry.record_id) if entry.record_id is not None else None
-            if at is not None and entry.deleted_at is None and entry.status == STORED:
-                known[identity] = replace(entry, deleted_at=at)
+    account_id: int | None = None
 
     async def delete(self, day: Day, known: Entries) -> None:
         """Have the recordings of a day deleted whose files, transcripts included, are on disk.
@@ -55,6 +51,7 @@ class Deletion:
                 audit says so.
             OSError: The disk refuses it.
         """
+        synced: set[Path] = set()
         for item in day.attachments:
             entry = known.get(item.identity)
             if not item.listed or entry is None or entry.status != STORED or entry.deleted_at is not None:
@@ -65,16 +62,23 @@ class Deletion:
             elif self.client is None:
                 self.tally.deletable += 1
                 self.tally.deletable_bytes += entry.bytes or 0
-            elif await self._is_proven(item, known):
-                await self._ask(self.client, entry)
-                self.remember(known)
+            elif await self._is_proven(item, known, synced):
+                along = [other for other in _belonging(item, known) if other.identity != entry.identity]
+                await self._ask(self.client, entry, along)
+                self.audit.mark(known, self.account_id)
 
-    async def _is_proven(self, item: Attachment, known: Entries) -> bool:
-        """Read the files of a recording once more; what is not as it was is to be fetched anew."""
+    async def _is_proven(self, item: Attachment, known: Entries, synced: set[Path]) -> bool:
+        """Read the files of a recording once more; what is not as it was is to be fetched anew.
+
+        They are synced too: the run that stored them may have been killed between a rename and its sync, and
+        a power cut would take the only copy. ``synced`` remembers folders, for none gets a name meanwhile.
+        """
         sound = True
         for entry in list(_belonging(item, known)):
+            path = self.root / (entry.path or "")
             try:
-                proof = await asyncio.to_thread(proof_of, self.root / (entry.path or ""))
+                proof = await asyncio.to_thread(proof_of, path)
+                await asyncio.to_thread(self._sync, path, synced)
             except FileNotFoundError:
                 proof = None
             if proof != Proof(entry.bytes or 0, entry.sha256 or ""):
@@ -85,9 +89,15 @@ class Deletion:
                 self.tally.failed.append(known[entry.identity])
         return sound
 
-    async def _ask(self, client: Client, entry: Entry) -> None:
+    def _sync(self, path: Path, synced: set[Path]) -> None:
+        sync_file(path)
+        if path.parent not in synced:
+            sync_folders(self.root, (path.parent,))
+            synced.add(path.parent)
+
+    async def _ask(self, client: Client, entry: Entry, along: Sequence[Entry]) -> None:
         self.database.check_owned()
-        self._write(INTENT, entry)
+        self._write(INTENT, entry, along)
         event, detail = UNKNOWN, "no answer came"
         try:
             await client.command(DELETE_METHOD, {"record_id": str(entry.record_id)})
@@ -113,10 +123,10 @@ class Deletion:
             detail = str(error)
             raise
         finally:
-            self._write(event, entry, detail)
+            self._write(event, entry, along, detail)
 
-    def _write(self, event: str, entry: Entry, detail: str = "") -> None:
-        self.audit.write(event, entry, self.now(), detail)
+    def _write(self, event: str, entry: Entry, along: Sequence[Entry], detail: str = "") -> None:
+        self.audit.write(event, entry, self.now(), detail, account_id=self.account_id, along=along)
 
 
 def _belonging(item: Attachment, known: Entries) -> Iterator[Entry]:
@@ -127,8 +137,11 @@ def _belonging(item: Attachment, known: Entries) -> Iterator[Entry]:
 
 
 def _reason_to_spare(item: Attachment, day: Day, known: Entries) -> str:
-    if item.record_id in day.unfinished:
-        return "its transcript is not finished, and would never be"
+    if item.record_id is not None and (reason := day.unfinished.get(item.record_id)):
+        return reason
+    for stored in _belonging(item, known):
+        if stored.status == STORED and stored.reason:  # it may not be all of it
+            return f"its {stored.kind} was {stored.reason}"
     for other in day.attachments:
         if other.record_id == item.record_id and other.identity.kind == TRANSCRIPT:
             entry = known.get(other.identity)

@@ -42,6 +42,7 @@ class Link:
             ``record_id`` does, if anything does.
         progress: The field beside it that says how far the file is, and ``None`` if it has no such stages.
         final: What that field says when there will be no other file.
+        promised: What it says when there is a file, so that a URL that is missing is still to come.
         by_number: Whether the URL wants the recording's id as the parameter ``record_id``.
     """
 
@@ -51,6 +52,7 @@ class Link:
     number: str | None = None
     progress: str | None = None
     final: tuple[str | None, ...] = ()
+    promised: tuple[str, ...] = ()
     by_number: bool = False
 
     @property
@@ -71,6 +73,7 @@ LINKS: Mapping[str, tuple[Link, ...]] = MappingProxyType(
                 number="record_id",
                 progress="transcription_status",
                 final=(None, "Complete", "Not required"),
+                promised=("Complete",),
                 by_number=True,  # "please add authorization parameters and record_id to it"
             ),
             Link(RECORD, "record_url", "calls"),

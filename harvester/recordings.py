@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from harvester.account import Account, named
 from harvester.api.connection import connected, downloading
 from harvester.api.credentials import Credentials
 from harvester.api.persistence import Meter
@@ -82,7 +83,8 @@ class Recordings:
             identity = ledger.identity() or {}
             links = order.links(identity)
             ledger.claim(self._credentials.account_id, identity, started)
-            for name in (order.name, TABLE):  # what a crash left in the middle
+            table = named(TABLE, Account.of_identity(identity))
+            for name in (order.name, table):  # what a crash left in the middle
                 recover(Layout(order.lake, name), Catalog(database, name))
             tidy(order.lake)
             collection = await self._collection(stack, database, routes, identity)
@@ -92,7 +94,8 @@ class Recordings:
                 for day in days(order.lake, catalog, dataset, links, window, flat=flat):
                     if self._stopped:
                         break
-                    await self._do(day, Shelf(order.lake, day.label, dataset.key), collection, deletion)
+                    shelf = Shelf(order.lake, day.label, dataset.key, table)
+                    await self._do(day, shelf, collection, deletion)
         return FilesReport.of(self.tally, self.meter, seconds=self._now() - started, stopped=self._stopped)
 
     def stop(self) -> None:
@@ -100,11 +103,10 @@ class Recordings:
         self._stopped = True
 
     async def _do(self, day: Day, shelf: Shelf, collection: Collection, deletion: Deletion) -> None:
-        known = shelf.entries()
-        before = {} if shelf.journal.exists() else dict(known)
+        before = {} if shelf.journal.exists() else shelf.listed()
+        known = shelf.entries(deletion.audit)
         try:
             await collection.collect(day, shelf, known)
-            deletion.remember(known)
             if self._order.delete and not self._stopped:
                 await deletion.delete(day, known)
         finally:
@@ -136,19 +138,27 @@ class Recordings:
         self, stack: AsyncExitStack, database: Database, identity: Mapping[str, Any]
     ) -> Deletion:
         order, client = self._order, None
-        audit = Audit.of(order.lake)
-        self.tally.unknown = len(audit.dangling)
-        if audit.dangling:
+        audit, account = Audit.of(order.lake), Account.of_identity(identity)
+        account_id = account.id if account else None
+        unknown = audit.unknown(account_id)
+        self.tally.unknown = len(unknown)
+        if unknown:
             _log.warning(
                 "deletions begun and not known to have ended; --delete-after --yes asks for them again",
-                records=sorted(audit.dangling),
+                records=unknown,
             )
         if order.confirmed:
             job = order.job(identity, rate=order.api_rate, concurrency=1)
             way = connected(job, self._credentials, Meter(), now=self._now, random=self._random)
             client = await stack.enter_async_context(way)
         return Deletion(
-            root=order.lake, database=database, audit=audit, client=client, tally=self.tally, now=self._now
+            root=order.lake,
+            database=database,
+            audit=audit,
+            client=client,
+            tally=self.tally,
+            now=self._now,
+            account_id=account_id,
         )
 
     def _windows(self, catalog: Catalog) -> Iterator[Window]:

@@ -20,7 +20,7 @@ class Tally:
         stored_bytes: Their size.
         gone: Files that are not there, or not for this key: 403, 404 or 410.
         failed: What could not be had, for the time being.
-        left: Files that were not asked for, since their host is down, by the reason to believe that.
+        left: Files that were not asked for, since they are not finished or their host is down, by the reason.
         deletable: Recordings that could be deleted; counted when that is asked for and not confirmed.
         deletable_bytes: Their size.
         deleted: Recordings that the vendor deleted.

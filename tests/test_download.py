@@ -19,6 +19,7 @@ from tests.wire.server import Visit, serving
 
 NOW = 1_700_000_000.0
 CONTENT = b"0123456789"
+DATE = "Sun, 31 Mar 2024 10:00:00 GMT"
 
 
 class Box:
@@ -117,8 +118,17 @@ async def test_the_rest_is_asked_for_if_it_is_of_the_same_file() -> None:
         answer("206 Partial Content", CONTENT[4:]),
         answer("206 Partial Content", CONTENT[4:], f"Content-Range: bytes 4-9/{'9' * 4000}"),
         answer("416 Range Not Satisfiable", b"", "Content-Range: bytes */3"),
+        answer("206 Partial Content", CONTENT[4:], "Content-Range: bytes 4-9/10", 'ETag: "w"'),
     ],
-    ids=["another start", "another size", "no size", "no range", "no number", "no such range"],
+    ids=[
+        "another start",
+        "another size",
+        "no size",
+        "no range",
+        "no number",
+        "no such range",
+        "another state",
+    ],
 )
 async def test_a_range_that_does_not_fit_is_not_joined(wrong: bytes) -> None:
     """It is asked for from the start, and the bytes are those of one file."""
@@ -126,6 +136,17 @@ async def test_a_range_that_does_not_fit_is_not_joined(wrong: bytes) -> None:
     result, asked = await fetched(box, wrong, answer("200 OK"))
     assert (result.whole, box.kept, len(asked)) == (True, CONTENT, 2)
     assert b"Range" not in asked[1]
+
+
+@pytest.mark.parametrize(
+    ("header", "joined"), [(f"Last-Modified: {DATE}", True), ("Last-Modified: x", False)]
+)
+async def test_a_state_without_a_tag_is_told_by_its_date(header: str, joined: bool) -> None:  # noqa: FBT001
+    """What the rest says is compared with what the beginning was known by; an ETag alone says nothing."""
+    box = Box(CONTENT[:4], validator=DATE)
+    rest = answer("206 Partial Content", CONTENT[4:], "Content-Range: bytes 4-9/10", 'ETag: "w"', header)
+    result, asked = await fetched(box, rest, answer("200 OK"))
+    assert (result.whole, box.kept, len(asked)) == (True, CONTENT, 1 if joined else 2)
 
 
 async def test_a_range_that_is_cut_is_gone_on_with() -> None:

@@ -51,7 +51,7 @@ class Downloader(Persistent[FileTransport]):
             failed_before: Whether an earlier run could not have it: then it tells nothing of its host.
 
         Raises:
-            RefusedError: The token is not accepted, a fresh one neither.
+            RefusedError: The token is not accepted, a fresh one neither; unless this file alone is refused.
             ConfigError: A server's certificate is not trusted.
             OSError: The receiver could not keep it.
         """
@@ -61,11 +61,15 @@ class Downloader(Persistent[FileTransport]):
         try:
             fetched = await self._tried(route, receiver)
         except RefusedError as error:
-            raise RefusedError(error.code, f"{error.message}.", _ROLES) from None
+            if not (host.takes_token or failed_before):
+                raise RefusedError(error.code, f"{error.message}.", _ROLES) from None
+            reason = f"{error.message}, for this file"
+            fetched = Fetched(HTTPStatus.UNAUTHORIZED, again=True, reason=reason)
         except UnavailableError as error:
             if not failed_before:
                 host.down = str(error)
             return Fetched(None, again=True, reason=str(error))
+        host.takes_token |= fetched.whole and route.with_token
         if not fetched.again:
             host.failed = 0
         elif not failed_before:
@@ -145,7 +149,14 @@ def _cut_short(receiver: Receiver) -> Fetched:
 
 @dataclass(slots=True)
 class _Host:
-    """What is known of a host: why it is not asked any more, and how many files in a row it failed for."""
+    """What is known of a host.
+
+    Attributes:
+        down: Why it is not asked any more.
+        failed: How many files in a row it failed for.
+        takes_token: Whether it served a file by a token: if it refuses another, that is the file's failure.
+    """
 
     down: str = ""
     failed: int = 0
+    takes_token: bool = False

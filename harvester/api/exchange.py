@@ -111,6 +111,10 @@ class Exchange:
         """Whether the answer is to a range, and not the one asked for: it cannot be gone on with."""
         if answered.status != HTTPStatus.PARTIAL_CONTENT:
             return answered.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        known = self._receiver.validator or ""
+        # A server, or a cache before it, may pass over ``If-Range`` and send the rest of another state.
+        if answered.headers.get("etag" if known.startswith('"') else "last-modified", known) != known:
+            return True
         found = re.fullmatch(
             r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", answered.headers.get("content-range", "").strip()
         )

@@ -155,7 +155,7 @@ def _lines(report: "FilesReport", order: "Order") -> Iterator[str]:
     for entry in tally.failed[:_MOST_LISTED]:
         yield f"  {entry.identity}: {entry.reason}"
     for reason, files in tally.left.items():
-        yield f"  {count(files)} more were not asked for: {reason}; the next run does"
+        yield f"  {count(files)} more were not asked for: {reason}; a later run does"
     if len(tally.failed) > _MOST_LISTED:
         yield f"  … and {count(len(tally.failed) - _MOST_LISTED)} more; the table lists all"
     yield from _deletions(report, order)

@@ -157,6 +157,7 @@ def _with_body(answer: Answer, body: bytes) -> Answer:
 
 EFFECTS: Mapping[str, Effect] = MappingProxyType(
     {
+        "http_401": _http_error(401),
         "http_500": _http_error(500),
         "http_503": _http_error(503),
         "http_429": _http_error(429),
@@ -188,8 +189,9 @@ EFFECTS: Mapping[str, Effect] = MappingProxyType(
 )
 """Every fault that ends in an answer, by kind.
 
-Instead of the true answer: ``http_500``, ``http_503``, ``http_429``, ``html_200``, ``empty_200``,
-``redirect`` (307 to another host), ``error_code``, ``error_list`` (a list ``errors``, not one ``error``).
+Instead of the true answer: ``http_401``, ``http_500``, ``http_503``, ``http_429``, ``html_200``,
+``empty_200``, ``redirect`` (307 to another host), ``error_code``, ``error_list`` (a list ``errors``, not
+one ``error``).
 Late: ``slow``. Of files alone: ``short_body`` (half of what was announced, then the end of the connection),
 ``stalled_body`` (half of it, then nothing).
 Damaged: ``cut_body`` (half of the bytes sent, under their right length), ``cut_json``.

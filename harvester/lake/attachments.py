@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from harvester.links import RECORD, Link
 from harvester.window import Window
 
 _DAY = 86_400
+_RUNS = "its call was still running when the history was read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Attachment:
         identity: What tells it from others.
         record_id: The vendor's id of the recording that it is, or belongs to.
         url: As the history names it; it may be signed.
-        is_final: Whether the vendor has finished it.
+        is_final: Whether the vendor had finished it when the record was read.
+        runs: Whether the record was still running then, so that more may come of it.
         by_number: Whether the URL wants ``record_id`` as a parameter.
         listed: Whether the vendor's list of recordings names it, and with it whatever belongs to it.
     """
@@ -59,6 +61,7 @@ class Attachment:
     record_id: int | None
     url: str = field(repr=False)
     is_final: bool = True
+    runs: bool = False
     by_number: bool = False
     listed: bool = False
 
@@ -70,12 +73,13 @@ class Day:
     Attributes:
         start: Its first second, Unix time.
         attachments: Each file once, in the order of the records.
-        unfinished: Ids of recordings of which the vendor is still making a transcript.
+        unfinished: Why more is still to come of a recording, by its id: whatever is still to be made of it
+            would not be made when it is deleted.
     """
 
     start: int
     attachments: Sequence[Attachment]
-    unfinished: frozenset[int]
+    unfinished: Mapping[int, str]
 
     @property
     def label(self) -> str:
@@ -120,33 +124,44 @@ def days(
         if window is not None:
             files = catalog.published(window)
             records = (linked(root, file, dataset, links, window, flat=flat) for file in files)
-            yield _day(start, chain.from_iterable(records), dataset.key, links)
+            yield _day(start, chain.from_iterable(records), dataset, links)
 
 
-def _day(start: int, records: Iterable[Mapping[str, Any]], key: str, links: Sequence[Link]) -> Day:
+def _day(start: int, records: Iterable[Mapping[str, Any]], dataset: Dataset, links: Sequence[Link]) -> Day:
     found: dict[Identity, Attachment] = {}
-    unfinished: set[int] = set()
+    unfinished: dict[int, str] = {}
     for record in records:
+        runs = bool(dataset.running and record[dataset.running])
         for link in links:
             for part in (record[link.within] or ()) if link.within else (record,):
                 number = part[link.number] if link.number else _number(part[link.field])
-                is_final = link.progress is None or part[link.progress] in link.final
-                if number is not None and not is_final:
-                    unfinished.add(number)
+                missing = _missing(part, link)
+                if number is not None and (runs or missing):
+                    unfinished[number] = missing or _RUNS
                 if part[link.field]:
-                    item = _attachment(record[key], link, number, part[link.field], is_final=is_final)
-                    found.setdefault(item.identity, item)
-    return Day(start, list(found.values()), frozenset(unfinished))
+                    item = _attachment(record[dataset.key], link, number, part[link.field])
+                    found.setdefault(item.identity, replace(item, is_final=not missing, runs=runs))
+    return Day(start, list(found.values()), unfinished)
 
 
-def _attachment(key: int, link: Link, number: int | None, url: str, *, is_final: bool) -> Attachment:
+def _missing(part: Mapping[str, Any], link: Link) -> str:
+    """What is still to come of a file; empty if nothing is."""
+    if link.progress is None:
+        return ""
+    if part[link.progress] not in link.final:
+        return f"its {link.kind} is not finished, and would never be"
+    if part[link.progress] in link.promised and not part[link.field]:
+        return f"its {link.kind} is finished, and where it is, is not said yet"
+    return ""
+
+
+def _attachment(key: int, link: Link, number: int | None, url: str) -> Attachment:
     return Attachment(
         Identity.of(key, link.kind, number, url),
         number,
         url,
-        is_final=is_final,
         by_number=link.by_number,
-        listed=link.kind == RECORD and link.number is not None,
+        listed=link.kind == RECORD and link.number is not None and number is not None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Folders that last: a new name is safe from a power cut only when the folder it stands in is synced."""
+"""Names that last: a new one is safe from a power cut only when the folder it stands in is synced."""
 
 import os
 from collections.abc import Iterable
@@ -41,7 +41,20 @@ def sync_folder(folder: Path) -> None:
     Raises:
         OSError: The disk refuses it.
     """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file durable; its name is a matter of its folder.
+
+    Raises:
+        OSError: The disk refuses it.
+    """
+    _sync(path, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
     try:
         os.fsync(handle)
     finally:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from harvester.datasets import DATASETS
 from harvester.errors import LakeError
+from harvester.lake.audit import Audit
 from harvester.lake.layout import Layout
-from harvester.lake.manifest import STORED, Entry, read
+from harvester.lake.manifest import STORED, Entry
 from harvester.lake.partial import Proof, proof_of
 from harvester.lake.shelf import MANIFEST, Shelf
 from harvester.lake.verify import Finding
 from harvester.links import LINKS, TABLE
 
 _KEYS = {DATASETS[name].key for name in LINKS}
+_DAYS = ("date=*", "account_id=*/date=*")
 _ANEW = "harvester recordings asks for it again"
 
 
@@ -50,25 +52,32 @@ def inventory(root: Path, *, whole: bool, jobs: int) -> Inventory | None:
     Raises:
         OSError: The disk refuses it.
     """
-    folders = sorted(path for path in Layout(root, TABLE).folder().glob("date=*") if path.is_dir())
+    audit = Audit.of(root)
+    # Also those that are lost as a whole, if the vendor has no more what lay there.
+    home = Layout(root, TABLE).folder()
+    folders = {path for days in _DAYS for path in home.glob(days) if path.is_dir()}
+    folders |= {root / Path(folder).parent for folder in audit.folders}
     if not folders:
         return None
     (key,) = _KEYS
     entries: list[Entry] = []
     findings: list[Finding] = []
-    for folder in folders:
-        manifest = folder / MANIFEST
+    for folder in sorted(folders):
+        manifest, shelf = folder / MANIFEST, Shelf.at(root, folder, key)
         try:
-            listed = read(manifest, key) if manifest.exists() else {}
+            listed = shelf.listed()
+            shelf.recall(listed, audit)
             entries += listed.values()
-            findings += _strays(root, Shelf(root, folder.name.partition("=")[2], key))
+            findings += _strays(shelf, audit)
         except LakeError as error:
             findings.append(
                 Finding(manifest.relative_to(root), str(error).replace(f"{manifest} is", "the table is"))
             )
     stored = [entry for entry in entries if entry.status == STORED]
+    # What the vendor has no more stays a finding, also when a run has called it lost.
+    meant = [entry for entry in entries if entry.status == STORED or entry.deleted_at is not None]
     with ThreadPoolExecutor(jobs, thread_name_prefix="verify") as pool:
-        findings += filter(None, pool.map(partial(_examined, root, whole=whole), stored))
+        findings += filter(None, pool.map(partial(_examined, root, whole=whole), meant))
     return Inventory(len(entries), len(stored), sum(entry.bytes or 0 for entry in stored), tuple(findings))
 
 
@@ -93,11 +102,11 @@ def _wrong(entry: Entry, text: str) -> Finding:
     return Finding(Path(entry.path or ""), text)
 
 
-def _strays(root: Path, shelf: Shelf) -> Iterator[Finding]:
-    """Files that neither the table names nor what a run that was killed left for it."""
-    known = {entry.path for entry in shelf.entries().values()}
+def _strays(shelf: Shelf, audit: Audit) -> Iterator[Finding]:
+    """Files that neither the table names, nor what a run that was killed left for it, nor the audit."""
+    known = {entry.path for entry in shelf.entries(audit).values()}
     lying: Sequence[Path] = sorted(shelf.files.iterdir()) if shelf.files.is_dir() else ()
     for path in lying:
-        relative = path.relative_to(root)
+        relative = path.relative_to(shelf.root)
         if str(relative) not in known:
             yield Finding(relative, "no table names this file; move it away")

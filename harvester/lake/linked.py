@@ -22,7 +22,9 @@ _REMEDY = "harvester verify, then harvester repair"
 def linked(
     root: Path, file: Publication, dataset: Dataset, links: Sequence[Link], window: Window, *, flat: bool
 ) -> Iterator[Mapping[str, Any]]:
-    """The records of ``window`` in a published partition, oldest first, with the fields of ``links``.
+    """The records of ``window`` in a published partition, oldest first.
+
+    They have the fields of ``links``, and the one that says whether they are still running.
 
     Raises:
         OSError: A file cannot be read.
@@ -36,6 +38,7 @@ def linked(
         for link in links
         for name in _fields(link)
     ]
+    fields += _running(dataset)
     yield from _rows(root / file.path, dataset, fields, window)
 
 
@@ -49,7 +52,7 @@ def _joined(
     }
     lists = {column: item for column, item in lists.items() if item[2]}
     held = {column: _by_key(path, dataset, names, window) for column, (_, path, names) in lists.items()}
-    own = [*_within(links, None), *(count for count, _, _ in lists.values())]
+    own = [*_within(links, None), *_running(dataset), *(count for count, _, _ in lists.values())]
     for record in _rows(root / file.path, dataset, own, window):
         parts = {column: held[column].pop(record[dataset.key], []) for column in lists}
         for column, (count, path, _) in lists.items():
@@ -98,6 +101,11 @@ def _groups(file: pq.ParquetFile, time: str, window: Window) -> list[int]:
 def _within(links: Sequence[Link], column: str | None) -> list[str]:
     """The fields that links need of a list, or of the record itself."""
     return [name for link in links if link.within == column for name in _fields(link)]
+
+
+def _running(dataset: Dataset) -> list[str]:
+    """The field that says whether a record is still running, if there is one."""
+    return [] if dataset.running is None else [dataset.running]
 
 
 def _fields(link: Link) -> tuple[str, ...]:

@@ -26,9 +26,9 @@ class Entry:
         kind: ``record``, ``log`` or ``transcript``.
         record_id: The vendor's id of the recording that it is, or belongs to.
         url: Where it was, without user, query and fragment.
-        status: ``stored``, ``gone`` (403, 404 or 410), or ``failed``.
+        status: ``stored``, ``gone`` (403, 404 or 410), or ``failed``; of what is lost and deleted that, too.
         http_status: Of the last answer, if there was one.
-        reason: Why it is not stored.
+        reason: Why it is not stored, or why what is stored may not be all of it.
         path: Where it lies, relative to the lake.
         bytes: Its size.
         sha256: Its hash, hexadecimal.

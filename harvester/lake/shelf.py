@@ -7,28 +7,33 @@
     <lake>/_harvester/recordings/2024-05-29.jsonl               what is not in the manifest yet
     <lake>/_harvester/recordings/partial/…                      files being received
 
+Where accounts are kept apart, each has a folder ``account_id=4714488`` below both ``recordings``: keys and
+numbers are unique within an account only.
+
 Readers that glob ``**/*.parquet`` see manifests alone, for no file ends so; those that take all of a folder
 pass over names that begin with ``_``.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Self
 from urllib.parse import urlsplit
 
-import orjson
-
+from harvester.account import apart
 from harvester.lake.attachments import Identity
+from harvester.lake.audit import Audit
 from harvester.lake.database import Database
 from harvester.lake.folders import make_folders, sync_folder, sync_folders
 from harvester.lake.layout import Layout
-from harvester.lake.manifest import STORED, Entries, Entry, read, write
+from harvester.lake.manifest import FAILED, STORED, Entries, Entry, read, write
+from harvester.lake.notes import Notes, journalled
+from harvester.lake.partial import Proof, proof_of
 from harvester.links import LOG, RECORD, TABLE, TRANSCRIPT
 
 MANIFEST = "manifest.parquet"  # no dataset's: ``place_of`` must not take it for one
+_LOST = "lost; the vendor was made to delete it, and has it no more"
 _SUFFIXES = {
     "audio/mpeg": ".mp3",
     "audio/mp3": ".mp3",
@@ -54,16 +59,29 @@ class Shelf:
         root: The lake.
         label: The day, as ``2024-05-29``.
         key: What the key is called in the table.
+        name: Of the table in the lake; of an account that is kept apart, ``recordings/account_id=123``.
     """
 
     root: Path
     label: str
     key: str
+    name: str = TABLE
+
+    @classmethod
+    def at(cls, root: Path, folder: Path, key: str) -> Self:
+        """The shelf of a day's partition."""
+        place = folder.relative_to(root)
+        return cls(root, place.name.partition("=")[2], key, str(place.parent))
 
     @property
     def layout(self) -> Layout:
         """Of the table."""
-        return Layout(self.root, TABLE)
+        return Layout(self.root, self.name)
+
+    @property
+    def account_id(self) -> int | None:
+        """Whose the files are, if accounts are kept apart."""
+        return apart(self.name)[1]
 
     @property
     def folder(self) -> Path:
@@ -77,13 +95,13 @@ class Shelf:
 
     @property
     def partials(self) -> Path:
-        """Files being received, of all days."""
-        return self.layout.workshop / TABLE / "partial"
+        """Files being received, of all days; on the lake's file system, so that a rename is atomic."""
+        return self.layout.workshop / self.name / "partial"
 
     @property
     def journal(self) -> Path:
         """What is known and not in the manifest yet."""
-        return self.layout.workshop / TABLE / f"{self.label}.jsonl"
+        return self.layout.workshop / self.name / f"{self.label}.jsonl"
 
     def make(self) -> None:
         """Create the folders, and make them durable.
@@ -93,16 +111,34 @@ class Shelf:
         """
         make_folders(self.root, (self.files, self.partials, self.layout.tmp))
 
-    def entries(self) -> Entries:
-        """All that is known, of the manifest and of what a run that was killed left beside it.
+    def listed(self) -> Entries:
+        """What the manifest says.
+
+        Raises:
+            OSError: It cannot be read.
+            LakeError: It is damaged.
+        """
+        manifest = self.folder / MANIFEST
+        return read(manifest, self.key) if manifest.exists() else {}
+
+    def entries(self, audit: Audit) -> Entries:
+        """All that is known: of the manifest, of what a run that was killed left beside it, of ``audit``.
 
         Raises:
             OSError: It cannot be read.
             LakeError: The manifest is damaged.
         """
-        manifest = self.folder / MANIFEST
-        known = read(manifest, self.key) if manifest.exists() else {}
-        return known | {entry.identity: entry for entry in _journalled(self.journal)}
+        known = self.listed() | {entry.identity: entry for entry in journalled(self.journal)}
+        self.recall(known, audit)
+        return known
+
+    def recall(self, known: Entries, audit: Audit) -> None:
+        """Tell what is known which of the files the vendor has no more.
+
+        Raises:
+            OSError: The audit cannot be read.
+        """
+        audit.recall(known, str(self.files.relative_to(self.root)), self.account_id)
 
     @contextmanager
     def noting(self) -> Iterator["Notes"]:
@@ -126,6 +162,7 @@ class Shelf:
             LakeLockedError: Another owner has taken the lake over.
             OSError: The disk refuses it.
         """
+        self.make()  # the day's folder may have been lost, and what lay in it be known from the audit
         path = self.layout.tmp / f"manifest-{self.label}.{database.epoch}.draft"
         draft = write(path, entries, self.key)
         database.check_owned()
@@ -156,27 +193,20 @@ class Shelf:
         except FileNotFoundError:
             return False
 
-
-class Notes:
-    """The journal of a day while it is written."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def keep(self, entry: Entry) -> None:
-        """Write an entry down; durable when it returns.
+    def only_copy(self, entry: Entry) -> Entry:
+        """What has become of a file that the vendor has no more: it is lost, or there, or there again.
 
         Raises:
-            OSError: The disk refuses it.
+            OSError: It cannot be read.
         """
-        self._file.write(orjson.dumps(entry.as_values(), option=orjson.OPT_APPEND_NEWLINE))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-
-def partials(root: Path) -> Path:
-    """Where files are received; on the lake's own file system, so that a rename is atomic."""
-    return Layout(root, TABLE).workshop / TABLE / "partial"
+        stored = replace(entry, status=STORED, reason=None)
+        if not self.lies_there(stored):
+            return replace(entry, status=FAILED, reason=_LOST)
+        if entry.status == STORED:
+            return entry
+        # Somebody put a file back, and its size alone does not tell that it is the one.
+        same = proof_of(self.root / (entry.path or "")) == Proof(entry.bytes or 0, entry.sha256 or "")
+        return stored if same else replace(entry, status=FAILED, reason=_LOST)
 
 
 def tidy(root: Path) -> None:
@@ -185,7 +215,7 @@ def tidy(root: Path) -> None:
     Raises:
         OSError: The disk refuses it.
     """
-    for marks in (Layout(root, TABLE).workshop / TABLE / "partial").glob("*.marks"):
+    for marks in (Layout(root, TABLE).workshop / TABLE).glob("**/partial/*.marks"):
         if not marks.with_suffix("").exists():
             marks.unlink()
 
@@ -194,13 +224,3 @@ def suffix_of(kind: str, url: str, content_type: str) -> str:
     """The end of a file's name: as the URL has it, if that is a known one; else by media type or kind."""
     suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
     return suffix if suffix in _SUFFIXES.values() else _SUFFIXES.get(content_type, _USUAL[kind])
-
-
-def _journalled(path: Path) -> Iterator[Entry]:
-    if not path.exists():
-        return
-    for line in filter(None, path.read_bytes().splitlines()):
-        try:
-            yield Entry.of(orjson.loads(line))
-        except (orjson.JSONDecodeError, TypeError):  # torn by a crash: what it told is asked for again
-            continue

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import duckdb
@@ -76,6 +77,20 @@ def run_of(it: Bench, *, now: Callable[[], float] | None = None, **settings: Any
 async def collect(it: Bench, **settings: Any) -> FilesReport:
     """Run to the end."""
     return await run_of(it, **settings).run()
+
+
+def changed(key: int, **changes: Any) -> dict[str, object]:
+    """A session whose recording of the list says something else; ``None`` takes a field away."""
+    (record,) = cast("list[dict[str, object]]", session(key)["records"])
+    record = {name: value for name, value in {**record, **changes}.items() if value is not None}
+    return session(key, records=[record])
+
+
+def forget_calls(lake: Path) -> None:
+    """Make the next harvest read all calls anew."""
+    for folder in (*lake.glob("calls*"), lake / "_harvester" / "spool"):  # flat tables have several
+        shutil.rmtree(folder)
+    (lake / "_harvester" / "ledger.sqlite").unlink()
 
 
 def rows(lake: Path, columns: str = "*", where: str = "true") -> list[tuple[Any, ...]]:

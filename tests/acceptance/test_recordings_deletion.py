@@ -1,6 +1,7 @@
 """``--delete-after``: only what is proven on disk, only with ``--yes``, and every step written down."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from harvester.emulator import Behaviour, Fault, Faults, ListedAccount
 from harvester.errors import RefusedError, UnavailableError
+from harvester.lake.shelf import Shelf
 from tests.acceptance.files import (
     END,
     FILES,
@@ -16,6 +18,7 @@ from tests.acceptance.files import (
     START,
     account,
     audit,
+    changed,
     check_stored,
     collect,
     events,
@@ -27,6 +30,10 @@ from tests.acceptance.harness import Bench, bench
 
 LISTED = [key * 100 for key in KEYS]
 DELETE: Mapping[str, Any] = {"delete": True, "confirmed": True}
+
+
+class Killed(BaseException):
+    """As SIGKILL: nobody handles it."""
 
 
 def is_deletion(asked: Mapping[str, str]) -> bool:
@@ -92,11 +99,39 @@ async def test_a_file_that_is_not_what_was_stored_is_not_deleted(tmp_path: Path)
         assert check_stored(it) == FILES
 
 
+async def test_what_a_kill_left_unsynced_is_synced_before_it_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the last rename of a day and its sync: the next run makes the names last, then asks."""
+    lake, real, synced = tmp_path / "lake", os.fsync, list[Path]()
+
+    def killed(_shelf: Shelf, partial: Path, target: Path) -> None:
+        partial.replace(target)
+        raise Killed
+
+    def noted(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink())
+        real(handle)
+
+    async with bench(tmp_path, ListedAccount([session(2, log_file_url=None, calls=[])])) as it:
+        await it.harvest(START, END)
+        with monkeypatch.context() as patch:
+            patch.setattr(Shelf, "show", killed)
+            patch.setattr(Shelf, "publish", lambda *_: None)  # nothing is written after a kill
+            with pytest.RaisesGroup(Killed, flatten_subgroups=True):
+                await collect(it)
+        monkeypatch.setattr(os, "fsync", noted)
+        report = await collect(it, **DELETE)
+        assert (report.tally.held, report.tally.deleted) == (1, 1)
+        ((path,),) = rows(lake, "path")
+        file = (lake / path).resolve()
+        before = synced[: synced.index(lake.resolve() / "_harvester" / "audit" / "deletions.jsonl")]
+        assert {file, file.parent, file.parents[1], file.parents[2], lake.resolve()} <= set(before)
+
+
 async def test_a_recording_goes_with_its_transcript_or_not_at_all(tmp_path: Path) -> None:
     """The vendor deletes both, so both must be here; and one that is still written is waited for."""
-    pending = session(2)
-    pending["records"] = [dict(pending["records"][0], transcription_status="In progress")]  # type: ignore[index]
-    records = [session(1), pending, session(4)]
+    records = [session(1), changed(2, transcription_status="In progress"), session(4)]
     async with bench(tmp_path, ListedAccount(records)) as it:
         await it.harvest(START, END)
         report = await collect(it, kinds=("record",), **DELETE)

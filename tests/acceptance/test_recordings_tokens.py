@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from harvester.emulator import Fault, Faults, ListedAccount
+from harvester.errors import RefusedError
 from tests.acceptance.files import END, FILES, START, account, check_stored, collect, rows, session
-from tests.acceptance.harness import bench
+from tests.acceptance.harness import DAY, bench
 from tests.wire.server import Visit, serving
 
 BODY = b"of another server"
@@ -91,3 +92,37 @@ async def test_a_token_is_in_no_file(tmp_path: Path) -> None:
         for path in (tmp_path / "lake").rglob("*"):
             if path.is_file():
                 assert b"eyJ" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(("name", "refused_runs"), [("log", 0), ("record.mp3", 1)], ids=["later", "first"])
+async def test_a_file_that_is_refused_for_ever_keeps_no_other_waiting(
+    tmp_path: Path, name: str, refused_runs: int
+) -> None:
+    """It alone fails, since the host takes the token for others; if it comes first, the next run shows it."""
+    async with bench(tmp_path, account()) as it:
+        await it.harvest(START, END)
+        refused = Fault("http_401", share=1.0, when=lambda asked: asked["path"].endswith(f"/1/{name}"))
+        it.emulator.files.faults = Faults((refused,))
+        for _ in range(refused_runs):
+            with pytest.RaisesGroup(pytest.RaisesExc(RefusedError), flatten_subgroups=True):
+                await collect(it, concurrency=1)
+        for stored in (FILES - 1, 0):
+            report = await collect(it, concurrency=1)
+            assert (report.outcome, report.tally.stored) == ("failures", stored)
+            (failed,) = report.tally.failed
+            assert failed.http_status == 401
+            assert str(failed.reason).endswith("does not accept the token, for this file")
+        assert check_stored(it) == FILES - 1
+        it.emulator.files.faults = Faults()
+        assert (await collect(it)).outcome == "complete"
+
+
+async def test_a_token_that_is_refused_on_the_way_ends_the_asking(tmp_path: Path) -> None:
+    """A key that is revoked meanwhile: files fail in a row, and the rest is left to the next run."""
+    sessions = [session(key, calls=[], records=[]) for key in range(1, 81)]
+    async with bench(tmp_path, ListedAccount(sessions)) as it:
+        await it.harvest(START, START + 40 * DAY)
+        it.emulator.files.faults = Faults((Fault("http_401", requests=range(3, 9999)),))
+        report = await collect(it, concurrency=1)
+        assert (report.outcome, report.tally.stored, len(report.tally.failed)) == ("failures", 2, 25)
+        assert sum(report.tally.left.values()) == 80 - 27

@@ -59,8 +59,8 @@ FILES = (
         (
             Edit(
                 "harvester/collection.py",
-                "        self._noted(notes, entry)\n        shelf.show(partial.path, target)\n",
-                "        shelf.show(partial.path, target)\n        self._noted(notes, entry)\n",
+                "        self._noted(notes, entry)\n        shelf.show(begun.path, target)\n",
+                "        shelf.show(begun.path, target)\n        self._noted(notes, entry)\n",
             ),
         ),
         (f"{_TESTS}_command.py::test_killed_at_any_step[Shelf show after-]",),
@@ -80,7 +80,7 @@ FILES = (
     Mutant(
         "deleted-without-proof",
         "a recording is deleted whose file on disk is damaged",
-        (Edit("harvester/deletion.py", "elif await self._is_proven(item, known):", "else:"),),
+        (Edit("harvester/deletion.py", "elif await self._is_proven(item, known, synced):", "else:"),),
         (f"{_TESTS}_deletion.py::test_a_file_that_is_not_what_was_stored_is_not_deleted",),
     ),
     Mutant(
@@ -92,7 +92,13 @@ FILES = (
     Mutant(
         "deletion-without-intent",
         "a deletion is asked for before it is written down",
-        (Edit("harvester/deletion.py", "        self._write(INTENT, entry)\n", ""),),
+        (
+            Edit(
+                "harvester/deletion.py",
+                "        self._write(INTENT, entry, along)\n",
+                "",
+            ),
+        ),
         (f"{_TESTS}_deletion.py::test_what_is_proven_is_deleted_and_written_down",),
     ),
     Mutant(
