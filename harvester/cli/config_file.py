@@ -28,6 +28,10 @@ COMMANDS = (
 )
 
 
+FILE = "harvester.config"
+"""Under this key a command's context knows its file."""
+
+
 def command_named(name: str) -> click.Command:
     """A subcommand; imported when it is used, because ``--help`` should not wait for all of them."""
     command: click.Command = import_module(f"harvester.cli.{name}").command
@@ -44,6 +48,7 @@ def load_defaults(ctx: click.Context, _parameter: click.Parameter, path: Path | 
     """
     if path is None:
         return
+    ctx.meta[FILE] = path
     content = _read(path)
     known = {key for name in COMMANDS for key in _long_names(command_named(name))}
     if unknown := sorted(set(content) - known):
