@@ -15,9 +15,19 @@ from harvester.api.persistence import Meter
 from harvester.api.question import Question
 from harvester.api.report_answers import list_of
 from harvester.config import Job
-from harvester.errors import ConfigError, HarvestError, LakeError, RefusedError, RequestError, ZoneError
+from harvester.errors import (
+    ConfigError,
+    HarvestError,
+    LakeError,
+    LakeLockedError,
+    RefusedError,
+    RequestError,
+    ZoneError,
+)
 from harvester.lake.database import Database
 from harvester.lake.layout import Layout
+from harvester.lake.ledger import Ledger
+from harvester.lake.lock import refuse_owned
 from harvester.lake.opening import has_begun
 from harvester.report_methods import ROLES
 
@@ -60,11 +70,11 @@ async def examine(
             yield Finding("key file", warning, ConfigError(warning))
     except HarvestError as error:
         yield Finding("key file", str(error), error)
+    for finding in _lake(job, credentials):
+        yield finding
     if credentials is not None:
         async for finding in _ask(job, credentials, now, pace):
             yield finding
-    for finding in _lake(job.lake):
-        yield finding
 
 
 async def _ask(
@@ -106,7 +116,8 @@ def _clock(skew: float) -> Finding:
     return Finding("clock", remedy, ConfigError(remedy))
 
 
-def _lake(lake: Path) -> Iterator[Finding]:
+def _lake(job: Job, credentials: Credentials | None) -> Iterator[Finding]:
+    lake = job.lake
     folder = lake.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -114,22 +125,33 @@ def _lake(lake: Path) -> Iterator[Finding]:
         text = f"{folder} cannot be written; give a folder you own with --lake"
         yield Finding("lake", text, ConfigError(text))
         return
-    yield Finding("lake", f"{lake} can be written" if folder == lake.absolute() else f"{lake} can be made")
-    yield from _ledger(Layout(lake, ""))
+    layout = Layout(lake, job.name)
+    try:
+        refuse_owned(layout.lock)
+        text = f"{lake} can be written" if folder == lake.absolute() else f"{lake} can be made"
+        yield Finding("lake", text)
+    except LakeLockedError as error:
+        yield Finding("lake", f"{error}; wait for its end, or stop it", error)
+    yield from _ledger(layout, job, credentials)
+    yield _disk(folder)
+
+
+def _disk(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     text = f"{free / 1e9:.1f} GB free"
     if free >= _LEAST_FREE:
-        yield Finding("disk", text)
-    else:
-        text += "; a year of a million sessions takes about 1 GB while it is harvested: make room"
-        yield Finding("disk", text, ConfigError(text))
+        return Finding("disk", text)
+    text += "; a year of a million sessions takes about 1 GB while it is harvested: make room"
+    return Finding("disk", text, ConfigError(text))
 
 
-def _ledger(layout: Layout) -> Iterator[Finding]:
-    """Nothing is said of a lake that is still to be made."""
+def _ledger(layout: Layout, job: Job, credentials: Credentials | None) -> Iterator[Finding]:
+    """Nothing is said of a lake that is still to be made; whose it is, only if a key says who asks."""
     try:
         if has_begun(layout):
-            with Database.open(layout.ledger, read_only=True):
+            with Database.open(layout.ledger, read_only=True) as database:
+                if credentials is not None:
+                    Ledger(database, job.name).check(credentials.account_id, job.identity)
                 yield Finding("ledger", "sound")
     except LakeError as error:
         yield Finding("ledger", str(error), error)

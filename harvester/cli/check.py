@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the options above)
     """Check that everything is in place.
 
-    The key file, the endpoint, the token and its role, the clock, the lake and the disk. Sends one
-    request, and one more if reports are needed; takes the options of backfill, and exits as a backfill would.
+    The key file; the lake, whether it is free and holds what the options mean, and the disk; the endpoint,
+    the token and its role, and the clock. Sends one request, and one more if reports are needed; takes the
+    options of backfill, and exits as a backfill would.
 
     \b
     Examples:

@@ -21,7 +21,8 @@ _SHOWN = 8  # windows
 def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the options of JOB)
     """Say what a backfill would cost, and ask for counts alone.
 
-    Windows, requests, minutes at the rate, bytes of the files.
+    Windows, requests, minutes at the rate, bytes of the files. What backfill would refuse, because the lake
+    holds something else, it refuses too; a lake that another run is writing it reads.
 
     \b
     Examples:

@@ -41,6 +41,26 @@ def owned(path: Path, *, started: float) -> Iterator[int]:
         yield file.fileno()
 
 
+def refuse_owned(path: Path) -> None:
+    """Refuse a lake that another process owns, without owning it or writing anything.
+
+    Whoever begins to own it in the very instant of this look is told that it is owned.
+
+    Args:
+        path: The lock file, which need not be there.
+
+    Raises:
+        LakeLockedError: Another process owns the lake; says which, where, and since when.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _refusal(path) from error
+    except OSError:
+        return  # no lock yet, or one that only an owner's own try can tell of
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[TextIO]:
     """The lock file, locked, and still the one that others will find there."""
@@ -49,9 +69,7 @@ def _locked(path: Path) -> Iterator[TextIO]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise LakeLockedError(
-                    f"{path.parent.parent} is owned by another run ({_owner(path)})"
-                ) from error
+                raise _refusal(path) from error
             except OSError as error:
                 reason = f"{path} cannot be locked ({error.strerror})"
                 raise LakeError(f"{reason}; a lake needs a local file system") from error
@@ -66,6 +84,10 @@ def _is_at(path: Path, file: TextIO) -> bool:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
+
+
+def _refusal(path: Path) -> LakeLockedError:
+    return LakeLockedError(f"{path.parent.parent} is owned by another run ({_owner(path)})")
 
 
 def _owner(path: Path) -> str:

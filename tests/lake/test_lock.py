@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import LakeError, LakeLockedError
-from harvester.lake.lock import owned
+from harvester.lake.lock import owned, refuse_owned
 
 HOLD = """
 import sys, time
@@ -42,6 +42,19 @@ def test_the_second_owner_is_told_who_the_first_is(lock: Path) -> None:
         ):
             pytest.fail("two owners")
         assert str(refusal.value) == f"{expected} since {since})"
+
+
+def test_whether_a_lake_is_owned_can_be_seen_without_owning_it(lock: Path) -> None:
+    """A look writes nothing, and the first to come may own it afterwards."""
+    refuse_owned(lock)
+    assert not lock.exists()
+    with owned(lock, started=0):
+        with pytest.raises(LakeLockedError, match=f"process {os.getpid()} on "):
+            refuse_owned(lock)
+        assert json.loads(lock.read_text())["pid"] == os.getpid()
+    refuse_owned(lock)
+    with owned(lock, started=0):
+        pass
 
 
 DEAD = f'{{"pid": 4194305, "host": "{socket.gethostname()}", "since": "1970"}}'  # no process has this number
