@@ -238,13 +238,21 @@ def test_reports_that_take_a_while(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_lake_keeps_what_its_datasets_are(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Other filters, switches or partitions are refused under the same name, and welcome under another."""
+    """Other filters, switches or partitions are refused under the same name, and welcome under another.
+
+    Which status can be asked for alone.
+    """
     lake = ["--lake", str(tmp_path / "lake"), *served.options, "--rate", "none"]
     assert main(["backfill", *RANGE, *lake]) == 0
     for other in (["--no-calls"], ["--partition", "month"], ["--custom-data", "vip"]):
         assert main(["backfill", *RANGE, *lake, *other]) == 2
         assert "another --name" in capsys.readouterr().err
     assert main(["backfill", *RANGE, *lake, "--no-calls", "--name", "lean"]) == 0
+    capsys.readouterr()
+    assert main(["status", *lake[:2], "--name", "lean", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["lean"]
+    assert main(["status", *lake[:2], "--name", "fat"]) == 2
+    assert "no dataset 'fat', only: calls, lean" in capsys.readouterr().err
     shutil.rmtree(tmp_path / "lake" / "calls")
 
 
