@@ -62,7 +62,7 @@ def command(
 
     Hash, footer, rows, order and keys of every file, and whether recordings, logs and transcripts are
     there. With --against-api also the API's own counts, one request for each partition. What is found is
-    kept for harvester repair.
+    kept in the lake for harvester repair: it must not be read-only, and no other run may own it.
 
     \b
     Examples:

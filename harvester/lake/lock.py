@@ -1,5 +1,6 @@
 """One owner of a lake at a time."""
 
+import errno
 import fcntl
 import json
 import os
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import TextIO
 
 from harvester.errors import LakeError, LakeLockedError
+from harvester.lake.folders import unwritable
 
 _TRIES = 3
+_NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
@@ -30,7 +33,7 @@ def owned(path: Path, *, started: float) -> Iterator[int]:
 
     Raises:
         LakeLockedError: Another process owns the lake; says which, where, and since when.
-        LakeError: The file system knows no locks.
+        LakeError: The lake is not ours to write, or its file system knows no locks.
     """
     # Never unlinked: a second process may hold the old inode open, and would own a lake of its own.
     with _locked(path) as file:
@@ -65,7 +68,7 @@ def refuse_owned(path: Path) -> None:
 def _locked(path: Path) -> Iterator[TextIO]:
     """The lock file, locked, and still the one that others will find there."""
     for _ in range(_TRIES):
-        with path.open("a+", encoding="utf-8") as file:
+        with _opened(path) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -77,6 +80,15 @@ def _locked(path: Path) -> Iterator[TextIO]:
                 yield file
                 return
     raise LakeLockedError(f"{path} is being replaced over and over; somebody else is starting or tidying up")
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        if error.errno in _NOT_OURS:  # another try changes nothing
+            raise unwritable(path.parent.parent, error) from error
+        raise
 
 
 def _is_at(path: Path, file: TextIO) -> bool:

@@ -119,6 +119,24 @@ def test_a_file_system_without_locks_is_no_place_for_a_lake(
         pytest.fail("owned without a lock")
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC])
+def test_a_lake_that_is_not_ours_to_write_is_told_with_a_remedy(
+    lock: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Running again would not help, as it does when the disk is full."""
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises((LakeError, OSError)) as refusal, owned(lock, started=0):
+        pytest.fail("owned without a file")
+    assert isinstance(refusal.value, LakeError) is (number != errno.ENOSPC)
+    if number != errno.ENOSPC:
+        reason = f"{lock.parent.parent} cannot be written ({os.strerror(number)})"
+        assert str(refusal.value) == f"{reason}; give a folder you own with --lake"
+
+
 @pytest.mark.parametrize("often", [1, 2, 9])
 def test_a_lock_that_was_replaced_meanwhile_is_taken_anew(
     lock: Path, monkeypatch: pytest.MonkeyPatch, often: int
