@@ -131,7 +131,7 @@ def _lines(result: "Verification", *, asked: bool) -> Iterator[str]:
         yield f"  {item.window}: {item.text}"
     if result.refused:
         yield f"  {result.refused}"
-    if not result.is_sound and result.name != TABLE:
+    if result.gaps or result.differing or any(finding.windows for finding in result.findings):
         yield "  harvester repair reads anew what can be mended."
 
 
