@@ -22,6 +22,7 @@ from harvester.errors import (
     LakeLockedError,
     RefusedError,
     RequestError,
+    UnavailableError,
     ZoneError,
 )
 from harvester.lake.database import Database
@@ -33,6 +34,7 @@ from harvester.report_methods import ROLES
 
 _LEAST_FREE = 1 << 30  # bytes
 _MOST_SKEW = 30.0  # seconds
+_OUT_OF_REACH = "see whether --endpoint is right, and whether this machine reaches it: network, --ca-file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +84,37 @@ async def _ask(
 ) -> AsyncIterator[Finding]:
     try:
         async with connected(job, credentials, Meter(), now=now, pace=pace) as client:
-            yield Finding("endpoint", job.endpoint)
-            parameters = Question(job.window.start, job.window.end).parameters(
-                job.dataset, 0, 1, with_total=True
-            )
-            try:
-                await client.fetch(job.dataset.method, {**job.shared, **parameters})
-            except (RefusedError, RequestError, ZoneError) as error:
-                yield Finding("token and role", str(error), error)
-            else:
-                yield Finding("token and role", f"{job.dataset.method} is allowed")
-                if job.way != "pages":
-                    yield await _reports(client)
+            allowed = await _allowed(client, job)
+            yield Finding("endpoint", job.endpoint)  # only now: something answered there
+            yield allowed
+            if allowed.failure is None and job.way != "pages":
+                yield await _reports(client)
             yield _clock(client.skew)
+    except UnavailableError as error:
+        yield Finding("endpoint", f"{job.endpoint}: {error}; {_OUT_OF_REACH}", error)
     except HarvestError as error:
         yield Finding("endpoint", str(error), error)
+
+
+async def _allowed(client: Client, job: Job) -> Finding:
+    """Whether the key may ask for the dataset.
+
+    Raises:
+        HarvestError: The question could not be asked.
+    """
+    parameters = Question(job.window.start, job.window.end).parameters(job.dataset, 0, 1, with_total=True)
+    try:
+        await client.fetch(job.dataset.method, {**job.shared, **parameters})
+    except (RefusedError, RequestError, ZoneError) as error:
+        return Finding("token and role", str(error), error)
+    return Finding("token and role", f"{job.dataset.method} is allowed")
 
 
 async def _reports(client: Client) -> Finding:
     """Whether the key may look at reports; whether it may order and download them, only a report shows."""
     try:
         await client.ask("GetHistoryReports", {"count": "1"}, list_of)
-    except (RefusedError, RequestError) as error:
+    except HarvestError as error:
         return Finding("reports", str(error), error)
     return Finding("reports", f"may be listed; to download them the key needs one of {', '.join(ROLES)}")
 

@@ -1,14 +1,20 @@
 """``harvester check`` and ``harvester plan``: they say no where a backfill would, and the same."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harvester.cli.main import main
+from harvester.emulator import SyntheticAccount
+from harvester.errors import UnavailableError
+from harvester.examination import examine
 from harvester.lake.lock import owned
+from tests.acceptance.harness import DAY, SPRING, bench
 from tests.acceptance.process import Served, served_process
 
 RANGE = ["--from", "2024-01-01", "--to", "2024-01-03"]
@@ -79,3 +85,26 @@ def test_a_lake_that_another_run_owns_is_told(lake: list[str], capsys: pytest.Ca
         assert "is owned by another run (process " in told
         assert main(["plan", *RANGE, *lake]) == 0
     assert main(["check", *lake]) == 0
+
+
+async def test_an_endpoint_counts_as_found_when_it_has_answered(tmp_path: Path) -> None:
+    """One that nobody listens at is one finding, with a remedy; what only an answer tells is not told."""
+    async with bench(tmp_path, SyntheticAccount(10, SPRING - DAY, SPRING)) as it:
+        job = it.backfill(SPRING - DAY, SPRING)._job
+        assert [found.subject for found in [item async for item in examine(job)]] == [
+            "key file",
+            "lake",
+            "disk",
+            "endpoint",
+            "token and role",
+            "clock",
+        ]
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            nobody = f"http://127.0.0.1:{server.getsockname()[1]}"
+        *_, last = found = [item async for item in examine(replace(job, endpoint=nobody))]
+    assert [item.subject for item in found] == ["key file", "lake", "disk", "endpoint"]
+    assert isinstance(last.failure, UnavailableError)
+    assert last.text.startswith(f"{nobody}: GetCallHistory failed 8 times")
+    assert last.text.endswith(
+        "; see whether --endpoint is right, and whether this machine reaches it: network, --ca-file"
+    )
