@@ -188,7 +188,9 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
+    console = Console(stderr=True)
+    # Elsewhere it would write an empty line when it is done.
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         tasks = {what: bar.add_task(what, total=None, visible=False) for what in ("files", "counts")}
 
         def step(what: str, done: int, of: int) -> None:
