@@ -17,6 +17,7 @@ from harvester.window import Window, as_text
 VENDOR = "https://api.voximplant.com"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_NAMES = "lower-case letters, digits and _ only, beginning with a letter, 63 at most"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ class Job:
     def __post_init__(self) -> None:
         name, account_id = apart(self.name)
         if not _NAME.fullmatch(name) or account_id != (self.account and self.account.id):
-            raise ConfigError(f"--name {self.name!r} is not usable: lower-case letters, digits and _ only")
+            raise ConfigError(f"--name {self.name!r} is not usable: {_NAMES}")
         if name == TABLE:
             raise ConfigError(f"--name {self.name!r} is not usable: the files of calls lie in that folder")
         if self.concurrency < 1:

@@ -15,14 +15,26 @@ from harvester.api.persistence import Meter
 from harvester.api.question import Question
 from harvester.api.report_answers import list_of
 from harvester.config import Job
-from harvester.errors import ConfigError, HarvestError, LakeError, RefusedError, RequestError, ZoneError
+from harvester.errors import (
+    ConfigError,
+    HarvestError,
+    LakeError,
+    LakeLockedError,
+    RefusedError,
+    RequestError,
+    UnavailableError,
+    ZoneError,
+)
 from harvester.lake.database import Database
 from harvester.lake.layout import Layout
+from harvester.lake.ledger import Ledger
+from harvester.lake.lock import refuse_owned
 from harvester.lake.opening import has_begun
 from harvester.report_methods import ROLES
 
 _LEAST_FREE = 1 << 30  # bytes
 _MOST_SKEW = 30.0  # seconds
+_OUT_OF_REACH = "see whether --endpoint is right, and whether this machine reaches it: network, --ca-file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +72,11 @@ async def examine(
             yield Finding("key file", warning, ConfigError(warning))
     except HarvestError as error:
         yield Finding("key file", str(error), error)
+    for finding in _lake(job, credentials):
+        yield finding
     if credentials is not None:
         async for finding in _ask(job, credentials, now, pace):
             yield finding
-    for finding in _lake(job.lake):
-        yield finding
 
 
 async def _ask(
@@ -72,28 +84,37 @@ async def _ask(
 ) -> AsyncIterator[Finding]:
     try:
         async with connected(job, credentials, Meter(), now=now, pace=pace) as client:
-            yield Finding("endpoint", job.endpoint)
-            parameters = Question(job.window.start, job.window.end).parameters(
-                job.dataset, 0, 1, with_total=True
-            )
-            try:
-                await client.fetch(job.dataset.method, {**job.shared, **parameters})
-            except (RefusedError, RequestError, ZoneError) as error:
-                yield Finding("token and role", str(error), error)
-            else:
-                yield Finding("token and role", f"{job.dataset.method} is allowed")
-                if job.way != "pages":
-                    yield await _reports(client)
+            allowed = await _allowed(client, job)
+            yield Finding("endpoint", job.endpoint)  # only now: something answered there
+            yield allowed
+            if allowed.failure is None and job.way != "pages":
+                yield await _reports(client)
             yield _clock(client.skew)
+    except UnavailableError as error:
+        yield Finding("endpoint", f"{job.endpoint}: {error}; {_OUT_OF_REACH}", error)
     except HarvestError as error:
         yield Finding("endpoint", str(error), error)
+
+
+async def _allowed(client: Client, job: Job) -> Finding:
+    """Whether the key may ask for the dataset.
+
+    Raises:
+        HarvestError: The question could not be asked.
+    """
+    parameters = Question(job.window.start, job.window.end).parameters(job.dataset, 0, 1, with_total=True)
+    try:
+        await client.fetch(job.dataset.method, {**job.shared, **parameters})
+    except (RefusedError, RequestError, ZoneError) as error:
+        return Finding("token and role", str(error), error)
+    return Finding("token and role", f"{job.dataset.method} is allowed")
 
 
 async def _reports(client: Client) -> Finding:
     """Whether the key may look at reports; whether it may order and download them, only a report shows."""
     try:
         await client.ask("GetHistoryReports", {"count": "1"}, list_of)
-    except (RefusedError, RequestError) as error:
+    except HarvestError as error:
         return Finding("reports", str(error), error)
     return Finding("reports", f"may be listed; to download them the key needs one of {', '.join(ROLES)}")
 
@@ -106,7 +127,8 @@ def _clock(skew: float) -> Finding:
     return Finding("clock", remedy, ConfigError(remedy))
 
 
-def _lake(lake: Path) -> Iterator[Finding]:
+def _lake(job: Job, credentials: Credentials | None) -> Iterator[Finding]:
+    lake = job.lake
     folder = lake.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -114,22 +136,33 @@ def _lake(lake: Path) -> Iterator[Finding]:
         text = f"{folder} cannot be written; give a folder you own with --lake"
         yield Finding("lake", text, ConfigError(text))
         return
-    yield Finding("lake", f"{lake} can be written" if folder == lake.absolute() else f"{lake} can be made")
-    yield from _ledger(Layout(lake, ""))
+    layout = Layout(lake, job.name)
+    try:
+        refuse_owned(layout.lock)
+        text = f"{lake} can be written" if folder == lake.absolute() else f"{lake} can be made"
+        yield Finding("lake", text)
+    except LakeLockedError as error:
+        yield Finding("lake", f"{error}; wait for its end, or stop it", error)
+    yield from _ledger(layout, job, credentials)
+    yield _disk(folder)
+
+
+def _disk(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     text = f"{free / 1e9:.1f} GB free"
     if free >= _LEAST_FREE:
-        yield Finding("disk", text)
-    else:
-        text += "; a year of a million sessions takes about 1 GB while it is harvested: make room"
-        yield Finding("disk", text, ConfigError(text))
+        return Finding("disk", text)
+    text += "; a year of a million sessions takes about 1 GB while it is harvested: make room"
+    return Finding("disk", text, ConfigError(text))
 
 
-def _ledger(layout: Layout) -> Iterator[Finding]:
-    """Nothing is said of a lake that is still to be made."""
+def _ledger(layout: Layout, job: Job, credentials: Credentials | None) -> Iterator[Finding]:
+    """Nothing is said of a lake that is still to be made; whose it is, only if a key says who asks."""
     try:
         if has_begun(layout):
-            with Database.open(layout.ledger, read_only=True):
+            with Database.open(layout.ledger, read_only=True) as database:
+                if credentials is not None:
+                    Ledger(database, job.name).check(credentials.account_id, job.identity)
                 yield Finding("ledger", "sound")
     except LakeError as error:
         yield Finding("ledger", str(error), error)

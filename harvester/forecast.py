@@ -57,10 +57,10 @@ async def forecast(
         pace: Of whoever asks before and after; the job's own budget if ``None``.
 
     Raises:
-        HarvestError: The job is not usable, or the API refuses.
+        HarvestError: The job is not usable, by itself or for this lake, or the API refuses.
     """
     settled = job.settled(now())
-    coverage, row_bytes, facts = _known(job)
+    coverage, row_bytes, facts = _known(job, credentials.account_id)
     bounds, caps, density = Bounds(facts), Caps(job.dataset, facts), Density(facts)
     todo = subtract(settled, coverage) if settled else ()
     meter, readers = Meter(), fetchers(job.concurrency)
@@ -97,14 +97,19 @@ async def _ways(
     return [(window, (spans.rows_in(window), 1)) for window in paged], reported
 
 
-def _known(job: Job) -> tuple[tuple[Window, ...], float, dict[str, Any]]:
-    """What the lake covers, the size of a row in its files, and what earlier runs learned of the API."""
+def _known(job: Job, account_id: int) -> tuple[tuple[Window, ...], float, dict[str, Any]]:
+    """What the lake covers, the size of a row in its files, and what earlier runs learned of the API.
+
+    Raises:
+        LakeError: It is bound to another account, or the dataset was started otherwise.
+    """
     layout = Layout(job.lake, job.name)
     if not has_begun(layout):
         return (), job.dataset.row_bytes, {}
     with Database.open(layout.ledger, read_only=True) as database:
-        catalog = Catalog(database, job.name)
+        ledger, catalog = Ledger(database, job.name), Catalog(database, job.name)
+        ledger.check(account_id, job.identity)
         files = catalog.published()
         rows = sum(item.rows for item in files)
         row_bytes = sum(item.size for item in files) / rows if rows else job.dataset.row_bytes
-        return catalog.coverage(), row_bytes, Ledger(database, job.name).facts()
+        return catalog.coverage(), row_bytes, ledger.facts()

@@ -13,6 +13,7 @@ from harvester.window import Window
 
 MAY_29 = 1_716_940_800  # 2024-05-29 00:00:00 UTC
 HOUR, DAY = 3_600, 86_400
+NAMES = "lower-case letters, digits and _ only, beginning with a letter, 63 at most"
 
 
 def job(**settings: Any) -> Job:
@@ -161,8 +162,11 @@ def test_what_is_no_rate_is_refused(text: str, sentence: str) -> None:
             "--rule-name needs --application-id: the API takes a rule only within an application",
         ),
         *(
-            ({"name": name}, f"--name {name!r} is not usable: lower-case letters, digits and _ only")
-            for name in ("", "Calls", "1st", "_x", "a-b", "a/b", "..", "имя", "a\n", "a" * 64)
+            (
+                {"name": name},
+                f"--name {name!r} is not usable: {NAMES}",
+            )
+            for name in ("", "2024", "Calls", "1st", "_x", "a-b", "a/b", "..", "имя", "a\n", "a" * 64)
         ),
     ],
 )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         show_default=True,
         help="Processes to work side by side, within one budget.",
     ),
-    option("--json", "as_json", is_flag=True, help="Print one JSON summary on stdout."),
+    option("--json", "as_json", is_flag=True, help="Print one JSON summary a dataset and account on stdout."),
 )
 def command(
     *,

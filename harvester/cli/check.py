@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @options(
-    *ANY_RANGE, *REST, option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+    *ANY_RANGE,
+    *REST,
+    option("--json", "as_json", is_flag=True, help="Print one line of JSON a dataset and account on stdout."),
 )
 def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the options above)
     """Check that everything is in place.
 
-    The key file, the endpoint, the token and its role, the clock, the lake and the disk. Sends one
-    request, and one more if reports are needed; takes the options of backfill, and exits as a backfill would.
+    The key file; the lake, whether it is free and holds what the options mean, and the disk; the endpoint,
+    the token and its role, and the clock. Sends one request, and one more if reports are needed; takes the
+    options of backfill, and exits as a backfill would.
 
     \b
     Examples:
@@ -46,7 +49,7 @@ async def _check(order: "Job", pace: "Pace", *, as_json: bool) -> int:
         plain = [
             {"subject": item.subject, "ok": item.failure is None, "text": item.text} for item in findings
         ]
-        click.echo(orjson.dumps(plain, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps({"name": order.name, "findings": plain}))
     else:
         for item in findings:
             click.echo(f"{'✗' if item.failure else '✓'} {item.subject:15}{item.text}")

@@ -28,6 +28,10 @@ COMMANDS = (
 )
 
 
+FILE = "harvester.config"
+"""Under this key a command's context knows its file."""
+
+
 def command_named(name: str) -> click.Command:
     """A subcommand; imported when it is used, because ``--help`` should not wait for all of them."""
     command: click.Command = import_module(f"harvester.cli.{name}").command
@@ -40,22 +44,36 @@ def load_defaults(ctx: click.Context, _parameter: click.Parameter, path: Path | 
     Keys that another command knows are passed over, so that one file serves all commands.
 
     Raises:
-        ConfigError: The file cannot be read, is not TOML, or has a key that no command knows.
+        ConfigError: The file cannot be read, is not TOML, has a key that no command knows, or says a
+            switch twice.
     """
     if path is None:
         return
+    ctx.meta[FILE] = path
     content = _read(path)
     known = {key for name in COMMANDS for key in _long_names(command_named(name))}
     if unknown := sorted(set(content) - known):
         raise ConfigError(
             f"--config {path} has unknown keys: {', '.join(unknown)}; use the long option names"
         )
-    names = _long_names(ctx.command)
-    ctx.default_map = {
-        parameter.name: _default(key, content[key], several=parameter.multiple)
-        for key, parameter in names.items()
-        if key in content and parameter.name is not None
-    }
+    ctx.default_map = _defaults(ctx.command, path, content)
+
+
+def _defaults(command: click.Command, path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    names = _long_names(command)
+    defaults: dict[str, Any] = {}
+    for key in sorted(content.keys() & names.keys()):
+        parameter = names[key]
+        value = _default(key, content[key], several=parameter.multiple)
+        if f"--{key}" in parameter.secondary_opts:
+            value = _denied(key, value)
+        if parameter.name in defaults:
+            both = " and ".join(
+                one.removeprefix("--") for one in (*parameter.opts, *parameter.secondary_opts)
+            )
+            raise ConfigError(f"--config {path} says both {both}: leave one out")
+        defaults[str(parameter.name)] = value
+    return defaults
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -73,9 +91,16 @@ def _long_names(command: click.Command) -> dict[str, click.Option]:
         flag.removeprefix("--"): parameter
         for parameter in command.params
         if isinstance(parameter, click.Option)
-        for flag in parameter.opts
+        for flag in (*parameter.opts, *parameter.secondary_opts)
         if flag.startswith("--") and flag != "--config"
     }
+
+
+def _denied(key: str, value: object) -> bool:
+    """What a switch is, if its negative name has this value."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"--config: {key} takes true or false")
+    return not value
 
 
 def _default(key: str, value: Any, *, several: bool) -> Any:  # noqa: ANN401  (whatever TOML holds)

@@ -6,20 +6,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.cli.options import option, options
-from harvester.datasets import ACD, AUDIT, CALLS, TRANSACTIONS, Dataset
+from harvester.datasets import ACD, AUDIT, CALLS, DATASETS, TRANSACTIONS, Dataset
+from harvester.errors import ConfigError
 
 if TYPE_CHECKING:
     from harvester.emulator import Emulator
 
 _SHARES = ((CALLS, 1), (TRANSACTIONS, 1), (ACD, 4), (AUDIT, 20))  # of the sessions, one in so many
 _CHILD_SHARE = 4
+_ROLES = list(dict.fromkeys(role for dataset in DATASETS.values() for role in dataset.roles))
 
 
 @click.command("emulator")
 @options(
     option("--from", "from_", default="2024-01-01", show_default=True, help="First day of its history."),
     option("--to", "to", default="2024-04-01", show_default=True, help="First day after its history."),
-    option("--sessions", type=int, default=300_000, show_default=True, help="Sessions in its history."),
+    option(
+        "--sessions",
+        type=click.IntRange(min=0),
+        default=300_000,
+        show_default=True,
+        help="Sessions in its history.",
+    ),
     option(
         "--shape",
         type=click.Choice(["uniform", "daily", "burst", "spike"]),
@@ -41,15 +49,44 @@ _CHILD_SHARE = 4
         help="Answer the parent with its children's records too, unless it asks for its own.",
     ),
     option("--refused-child", type=int, multiple=True, help="Refuse this child account; may be repeated."),
-    option("--port", type=int, default=0, help="Port on loopback; any free one if not given."),
-    option("--latency", type=float, default=0.0, show_default=True, help="Median seconds before an answer."),
-    option("--limit", type=int, help="Requests per second above which it refuses.  [default: none]"),
-    option("--role", default="Owner", show_default=True, help="Role of the key it hands out."),
     option(
-        "--report-seconds", type=float, default=0.0, show_default=True, help="Seconds until a report is made."
+        "--port",
+        type=click.IntRange(0, 65_535),
+        default=0,
+        help="Port on loopback; any free one if not given.",
     ),
     option(
-        "--failing-reports", type=int, default=0, show_default=True, help="So many reports, the first, fail."
+        "--latency",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        show_default=True,
+        help="Median seconds before an answer.",
+    ),
+    option(
+        "--limit",
+        type=click.IntRange(min=1),
+        help="Requests per second above which it refuses.  [default: none]",
+    ),
+    option(
+        "--role",
+        type=click.Choice(_ROLES),
+        default="Owner",
+        show_default=True,
+        help="Role of the key it hands out.",
+    ),
+    option(
+        "--report-seconds",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        show_default=True,
+        help="Seconds until a report is made.",
+    ),
+    option(
+        "--failing-reports",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="So many reports, the first, fail.",
     ),
     option("--exclusive-end", is_flag=True, help="Leave the second of to_date out of a range."),
     option(
@@ -115,7 +152,10 @@ def _emulator(values: dict[str, Any]) -> "Emulator":
         )
         return Family(own, *children) if children else own
 
-    histories = {dataset.name: history(dataset, share) for dataset, share in _SHARES}
+    try:
+        histories = {dataset.name: history(dataset, share) for dataset, share in _SHARES}
+    except ValueError as error:  # too many for the range, or the range too short for the shape
+        raise ConfigError(f"{error}: give other --sessions, or another range") from error
     behaviour = Behaviour(
         to_inclusive=not values["exclusive_end"],
         latency=values["latency"],
@@ -129,7 +169,9 @@ def _emulator(values: dict[str, Any]) -> "Emulator":
 
 async def _serve(emulator: "Emulator", port: int, credentials: Path) -> None:
     import asyncio
+    import os
     import signal
+    from contextlib import AsyncExitStack
 
     from harvester.emulator import serve
 
@@ -137,7 +179,14 @@ async def _serve(emulator: "Emulator", port: int, credentials: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    async with serve(emulator, port=port) as endpoint:
+    async with AsyncExitStack() as stack:
+        try:
+            endpoint = await stack.enter_async_context(serve(emulator, port=port))
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise ConfigError(
+                f"--port {port} is not to be had ({reason}); leave it out for any free one"
+            ) from error
         click.echo(f"endpoint     {endpoint}")
         click.echo(f"credentials  {credentials}")
         await ended.wait()

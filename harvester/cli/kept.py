@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from harvester.account import Account, apart, named
 from harvester.cli.jobs import accounts, each
 from harvester.cli.options import EVERY
+from harvester.cli.passed_over import refuse_passed_over
 from harvester.config import Job
 from harvester.datasets import CALLS, DATASETS
 from harvester.errors import ConfigError
@@ -27,7 +30,8 @@ def kept_jobs(values: Mapping[str, Any], start: int | None, settings: Mapping[st
         settings: Those of every job.
 
     Raises:
-        ConfigError: There is nothing, or nobody knows from when on.
+        ConfigError: There is nothing, and nobody knows from when on, or what was said to begin it with would
+            be passed over.
         HarvestError: The API was to list the child accounts, and does not.
     """
     name, dataset = values["name"], values["dataset"]
@@ -100,6 +104,7 @@ def _beginning(held: Sequence[Holding], name: str) -> int | None:
 
 
 def _begun(name: str | None, dataset: str, start: int | None, settings: Mapping[str, Any]) -> list[Job]:
+    refuse_passed_over(click.get_current_context())
     paged = [item for item in DATASETS.values() if item.paged]
     begun = paged if dataset == EVERY else [DATASETS[dataset]]
     if name is not None and len(begun) > 1:

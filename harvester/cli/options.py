@@ -12,6 +12,7 @@ from harvester import notation
 from harvester.cli.config_file import load_defaults
 from harvester.cli.dataset_options import check_known, chosen, filter_options, switch_options
 from harvester.cli.logs import configure
+from harvester.cli.two_way import TwoWay, variable
 from harvester.config import VENDOR, Job
 from harvester.datasets import DATASETS
 from harvester.errors import ConfigError
@@ -24,8 +25,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:  # noqa: ANN401  (click's own settings)
     """A click option that the environment can set too: ``--from`` by ``HARVESTER_FROM``."""
     long = next(name for name in names if name.startswith("--"))
-    variable = "HARVESTER_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
-    variables = [variable, *settings.pop("also", ())]
+    variables = [variable(long.split("/")[0]), *settings.pop("also", ())]
+    if "/" in long:
+        settings["cls"] = TwoWay
     return click.option(*names, envvar=variables, show_envvar=False, **settings)
 
 

@@ -17,11 +17,15 @@ _SHOWN = 8  # windows
 
 
 @click.command("plan")
-@options(*JOB, option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."))
+@options(
+    *JOB,
+    option("--json", "as_json", is_flag=True, help="Print one line of JSON a dataset and account on stdout."),
+)
 def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the options of JOB)
     """Say what a backfill would cost, and ask for counts alone.
 
-    Windows, requests, minutes at the rate, bytes of the files.
+    Windows, requests, minutes at the rate, bytes of the files. What backfill would refuse, because the lake
+    holds something else, it refuses too; a lake that another run is writing it reads.
 
     \b
     Examples:
@@ -52,12 +56,8 @@ async def _plan(order: "Job", pace: "Pace", *, as_json: bool) -> int:
     if as_json:
         todo = [window.as_json() for window in plan.todo]
         outline = [{**window.as_json(), "rows": rows} for window, rows in plan.windows]
-        click.echo(
-            orjson.dumps(
-                {**asdict(cost), "todo": todo, "outline": outline, "asked": plan.asked},
-                option=orjson.OPT_INDENT_2,
-            )
-        )
+        found = {"todo": todo, "outline": outline, "asked": plan.asked}
+        click.echo(orjson.dumps({"name": order.name, **asdict(cost), **found}))
         return ExitCode.COMPLETE
     if not plan.todo:
         click.echo(f"Nothing to do: {order.lake} already holds what is settled of the range.")

@@ -72,7 +72,10 @@ def command(
     settings["number_key"] = number_key(values["hash_numbers"])
     jobs = list(_jobs(lake, name, settings))
     if not jobs:
-        click.echo(f"Nothing to repair: {lake} has no gap, and verify has found nothing.", err=as_json)
+        click.echo(
+            f"Nothing to repair: {lake} has no gap, and verify has found nothing that can be read anew.",
+            err=as_json,
+        )
     whole = asyncio.run(_mend_all(jobs, as_json=as_json))
     click.get_current_context().exit(ExitCode.COMPLETE if whole else ExitCode.GAPS)
 

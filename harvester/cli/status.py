@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.cli.figures import amount, count, duration
-from harvester.cli.options import LAKE, option, options
+from harvester.cli.options import LAKE, NAME, option, options
 from harvester.window import Window, as_text
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@options(LAKE, option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."))
-def command(lake: Path, *, as_json: bool) -> None:
+@options(LAKE, NAME, option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."))
+def command(lake: Path, *, name: str | None, as_json: bool) -> None:
     """Say what a lake holds, and ask the API for nothing.
 
     Coverage, rows, files, gaps, last runs.
@@ -25,13 +25,14 @@ def command(lake: Path, *, as_json: bool) -> None:
     \b
     Examples:
       harvester status --lake ./lake
+      harvester status --lake ./lake --name transactions
       harvester status --lake ./lake --json | jq '.calls.coverage'
     """  # noqa: D301  (\b keeps click from joining the lines)
     import orjson
 
     from harvester.inspection import holdings
 
-    held = holdings(lake)
+    held = holdings(lake, name=name)
     if as_json:
         content = {holding.name: _plain(asdict(holding)) for holding in held}
         click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2))

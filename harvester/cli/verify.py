@@ -62,7 +62,7 @@ def command(
 
     Hash, footer, rows, order and keys of every file, and whether recordings, logs and transcripts are
     there. With --against-api also the API's own counts, one request for each partition. What is found is
-    kept for harvester repair.
+    kept in the lake for harvester repair: it must not be read-only, and no other run may own it.
 
     \b
     Examples:
@@ -131,7 +131,7 @@ def _lines(result: "Verification", *, asked: bool) -> Iterator[str]:
         yield f"  {item.window}: {item.text}"
     if result.refused:
         yield f"  {result.refused}"
-    if not result.is_sound and result.name != TABLE:
+    if result.gaps or result.differing or any(finding.windows for finding in result.findings):
         yield "  harvester repair reads anew what can be mended."
 
 
@@ -188,7 +188,9 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
+    console = Console(stderr=True)
+    # Elsewhere it would write an empty line when it is done.
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         tasks = {what: bar.add_task(what, total=None, visible=False) for what in ("files", "counts")}
 
         def step(what: str, done: int, of: int) -> None:

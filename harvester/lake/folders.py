@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from harvester.errors import LakeError
+
 
 def make_folders(root: Path, folders: Iterable[Path]) -> None:
     """Create what is not there of ``folders``, all below ``root``, and make it durable.
@@ -59,3 +61,8 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def unwritable(root: Path, error: OSError) -> LakeError:
+    """What the disk's refusal means to who called for the lake ``root``."""
+    return LakeError(f"{root} cannot be written ({error.strerror}); give a folder you own with --lake")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harvester.account import apart
 from harvester.errors import LakeError
-from harvester.lake.folders import make_folders, sync_folder
+from harvester.lake.folders import make_folders, sync_folder, unwritable
 from harvester.window import Window
 
 
@@ -220,9 +220,7 @@ class Layout:
             device = self.tmp.stat().st_dev
             apart = [folder for folder in self.folders if folder.stat().st_dev != device]
         except OSError as error:
-            raise LakeError(
-                f"{self.root} cannot be written ({error.strerror}); give a folder you own with --lake"
-            ) from error
+            raise unwritable(self.root, error) from error
         if apart:
             raise LakeError(
                 f"{apart[0]} and {self.tmp} lie on different file systems, so no file can replace another"

@@ -12,7 +12,7 @@ from harvester.errors import LakeError
 from harvester.lake.database import Database, to_json
 from harvester.lake.entries import ProvenWindow, RunRecord, Suspect
 from harvester.lake.gaps import Gaps
-from harvester.lake.identity import compare
+from harvester.lake.identity import check_apart, compare
 from harvester.window import Gap, Window, subtract
 
 
@@ -24,37 +24,34 @@ class Ledger:
         self._name = name
         self._gaps = Gaps(database, name)
 
-    def claim(self, account_id: int, identity: Mapping[str, object], now: float) -> None:
-        """Bind the lake to an account and the dataset to its identity, or check that they are bound to these.
+    def check(self, account_id: int, identity: Mapping[str, object]) -> bool:
+        """Whether the dataset has begun; bound it may be to this account and this identity only.
 
         Raises:
             LakeError: The lake or the dataset is bound to others, or only some of its datasets would keep
                 accounts apart.
         """
-        owner = self.account()
+        owner, kept = self.account(), self.identity()
         if owner is not None and owner != account_id:
             raise LakeError(f"this lake holds account {owner}, not {account_id}; give another --lake")
-        kept = self.identity()
-        if kept is not None:
+        if kept is None:
+            check_apart(self._name, names(self._database))
+        else:
             compare(self._name, kept, json.loads(to_json(identity)))
+        return kept is not None
+
+    def claim(self, account_id: int, identity: Mapping[str, object], now: float) -> None:
+        """Bind the lake to an account and the dataset to its identity, or check that they are bound to these.
+
+        Raises:
+            LakeError: As by ``check``.
+        """
+        if self.check(account_id, identity):
             return
-        self._check_apart()
         with self._database.transaction():
-            if owner is None:
+            if self.account() is None:
                 self._database.insert("lake", account_id, now)
             self._database.insert("dataset", self._name, to_json(identity), "{}")
-
-    def _check_apart(self) -> None:
-        """Refuse to keep accounts apart in one dataset and not in another: readers could not tell."""
-        is_apart = apart(self._name)[1] is not None
-        other = next(
-            (name for name in names(self._database) if (apart(name)[1] is not None) != is_apart), None
-        )
-        if other is not None:
-            raise LakeError(
-                f"this lake holds {other!r}, harvested {'without' if is_apart else 'with'} --accounts, and a"
-                " lake keeps accounts apart or it does not: give another --lake"
-            )
 
     def identity(self) -> dict[str, Any] | None:
         """What the dataset was started with; ``None`` before its first run."""

@@ -1,5 +1,6 @@
 """One owner of a lake at a time."""
 
+import errno
 import fcntl
 import json
 import os
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import TextIO
 
 from harvester.errors import LakeError, LakeLockedError
+from harvester.lake.folders import unwritable
 
 _TRIES = 3
+_NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
@@ -30,7 +33,7 @@ def owned(path: Path, *, started: float) -> Iterator[int]:
 
     Raises:
         LakeLockedError: Another process owns the lake; says which, where, and since when.
-        LakeError: The file system knows no locks.
+        LakeError: The lake is not ours to write, or its file system knows no locks.
     """
     # Never unlinked: a second process may hold the old inode open, and would own a lake of its own.
     with _locked(path) as file:
@@ -41,17 +44,35 @@ def owned(path: Path, *, started: float) -> Iterator[int]:
         yield file.fileno()
 
 
+def refuse_owned(path: Path) -> None:
+    """Refuse a lake that another process owns, without owning it or writing anything.
+
+    Whoever begins to own it in the very instant of this look is told that it is owned.
+
+    Args:
+        path: The lock file, which need not be there.
+
+    Raises:
+        LakeLockedError: Another process owns the lake; says which, where, and since when.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _refusal(path) from error
+    except OSError:
+        return  # no lock yet, or one that only an owner's own try can tell of
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[TextIO]:
     """The lock file, locked, and still the one that others will find there."""
     for _ in range(_TRIES):
-        with path.open("a+", encoding="utf-8") as file:
+        with _opened(path) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise LakeLockedError(
-                    f"{path.parent.parent} is owned by another run ({_owner(path)})"
-                ) from error
+                raise _refusal(path) from error
             except OSError as error:
                 reason = f"{path} cannot be locked ({error.strerror})"
                 raise LakeError(f"{reason}; a lake needs a local file system") from error
@@ -61,11 +82,24 @@ def _locked(path: Path) -> Iterator[TextIO]:
     raise LakeLockedError(f"{path} is being replaced over and over; somebody else is starting or tidying up")
 
 
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        if error.errno in _NOT_OURS:  # another try changes nothing
+            raise unwritable(path.parent.parent, error) from error
+        raise
+
+
 def _is_at(path: Path, file: TextIO) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
+
+
+def _refusal(path: Path) -> LakeLockedError:
+    return LakeLockedError(f"{path.parent.parent} is owned by another run ({_owner(path)})")
 
 
 def _owner(path: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from harvester.errors import LakeError, LedgerDamagedError
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database, to_json
-from harvester.lake.folders import sync_folder
+from harvester.lake.folders import sync_folder, unwritable
 from harvester.lake.inquest import Evidence, inspect
 from harvester.lake.layout import Layout, place_of
 from harvester.lake.ledger import Ledger
@@ -82,7 +82,7 @@ def rebuild(
     try:
         layout.workshop.mkdir(exist_ok=True)
     except OSError as error:
-        raise LakeError(f"{root} cannot be written ({error.strerror})") from error
+        raise unwritable(root, error) from error
     with owned(layout.lock, started=now):
         _assert_lost(layout)
         kept = _set_aside(layout, now)

@@ -56,10 +56,15 @@ def rows(folder: Path) -> dict[str, int]:
 def test_from_plan_to_sync(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each command goes over all accounts, and says of which it speaks."""
     with served_process(tmp_path / "key", *DAYS, "--sessions", "120", "--children", "2") as served:
-        assert main(command(served, tmp_path, "check", *ALL)) == ExitCode.COMPLETE
-        capsys.readouterr()
+        assert main(command(served, tmp_path, "check", *ALL, "--json")) == ExitCode.COMPLETE
+        checks = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [check["name"] for check in checks] == NAMES
+        assert all(finding["ok"] for check in checks for finding in check["findings"])
         assert main(command(served, tmp_path, "plan", *DAYS, *ALL, "--json")) == ExitCode.COMPLETE
-        assert [plan["rows"] for plan in told(capsys.readouterr().out)] == [120, 30, 30]
+        plans = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(plan["name"], plan["rows"]) for plan in plans] == list(
+            zip(NAMES, (120, 30, 30), strict=True)
+        )
         assert main(command(served, tmp_path, "backfill", *DAYS, *ALL, "--json")) == ExitCode.COMPLETE
         out = list(told(capsys.readouterr().out))
         assert [(one["name"], one["rows"]) for one in out] == list(zip(NAMES, (120, 30, 30), strict=True))

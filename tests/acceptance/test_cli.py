@@ -67,7 +67,9 @@ def test_verify_and_repair(served: Served, tmp_path: Path, capsys: pytest.Captur
     assert "2 files" in capsys.readouterr().out
     (tmp_path / "lake" / "calls" / "date=2024-01-02" / "calls-2024-01-02.parquet").unlink()
     assert main(["verify", *lake, "--quiet"]) == 3
-    assert "calls-2024-01-02.parquet: the file is not there" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "calls-2024-01-02.parquet: the file is not there" in told
+    assert "harvester repair reads anew" in told
     assert main(["status", *lake]) == 0
     assert "suspect  [2024-01-02 00:00:00, 2024-01-03 00:00:00)" in capsys.readouterr().out
     assert main(["repair", *lake, *api]) == 0
@@ -79,6 +81,22 @@ def test_verify_and_repair(served: Served, tmp_path: Path, capsys: pytest.Captur
     assert (result["sound"], len(result["counts"]), result["findings"]) == (True, 2, [])
     assert main(["repair", *lake, *api, "--json"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_file_that_nobody_published_is_nothing_to_repair(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Verify names it and does not send for repair, which says that it could read nothing anew."""
+    lake = ["--lake", str(tmp_path / "lake")]
+    assert main(["backfill", *RANGE, *lake, *served.options, "--rate", "none"]) == 0
+    (tmp_path / "lake" / "calls" / "mine.parquet").write_bytes(b"")
+    capsys.readouterr()
+    assert main(["verify", *lake]) == 3
+    told = capsys.readouterr().out
+    assert "calls/mine.parquet: " in told
+    assert "repair" not in told
+    assert main(["repair", *lake, *served.options]) == 0
+    assert "verify has found nothing that can be read anew" in capsys.readouterr().out
 
 
 @pytest.mark.large
@@ -238,13 +256,21 @@ def test_reports_that_take_a_while(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_lake_keeps_what_its_datasets_are(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Other filters, switches or partitions are refused under the same name, and welcome under another."""
+    """Other filters, switches or partitions are refused under the same name, and welcome under another.
+
+    Which status can be asked for alone.
+    """
     lake = ["--lake", str(tmp_path / "lake"), *served.options, "--rate", "none"]
     assert main(["backfill", *RANGE, *lake]) == 0
     for other in (["--no-calls"], ["--partition", "month"], ["--custom-data", "vip"]):
         assert main(["backfill", *RANGE, *lake, *other]) == 2
         assert "another --name" in capsys.readouterr().err
     assert main(["backfill", *RANGE, *lake, "--no-calls", "--name", "lean"]) == 0
+    capsys.readouterr()
+    assert main(["status", *lake[:2], "--name", "lean", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["lean"]
+    assert main(["status", *lake[:2], "--name", "fat"]) == 2
+    assert "no dataset 'fat', only: calls, lean" in capsys.readouterr().err
     shutil.rmtree(tmp_path / "lake" / "calls")
 
 

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from harvester.cli.main import main
 from harvester.emulator import SyntheticAccount
 from tests.acceptance.family import ACCOUNTS, histories, home
 from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.process import served_process
 
 README = Path(__file__).parents[2] / "README.md"
-OF_ACCOUNTS, *SNIPPETS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+TEXT = README.read_text(encoding="utf-8")
+OF_ACCOUNTS, *SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+(CONFIG_FILE,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=["duckdb", "polars", "pandas"])
@@ -36,3 +40,12 @@ async def test_the_way_to_read_child_accounts(
     out = capfd.readouterr().out
     assert all(out.count(str(account.id)) == 1 for account in ACCOUNTS)
     assert out.count("2024-03-") >= 10
+
+
+def test_the_config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever tries it at the emulator, with its endpoint and key file, harvests by it."""
+    (tmp_path / "harvester.toml").write_text(CONFIG_FILE)
+    monkeypatch.chdir(tmp_path)
+    with served_process(tmp_path / "emulator", "--sessions", "200") as served:
+        assert main(["backfill", "--config", "harvester.toml", *served.options, "--quiet"]) == 0
+    assert (tmp_path / "lake" / "_harvester").is_dir()

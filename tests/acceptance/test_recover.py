@@ -332,5 +332,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     stray.unlink()
     _ledger(it).unlink()
     assert main(["recover", *lake]) == 0
-    assert "covered  [2024-03-27 00:00:00, 2024-03-29 00:00:00)" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "covered  [2024-03-27 00:00:00, 2024-03-29 00:00:00)" in told.out
     assert main(["verify", *lake]) == 0
+    assert (told.err, capsys.readouterr().err) == ("", ""), "a bar is for terminals"

@@ -54,6 +54,54 @@ def test_a_lake_that_begins_here(served: Served, tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
+    ("line", "variable", "said"),
+    [
+        ("redact-urls = true", "HARVESTER_REDACT_URLS=1", "--redact-urls"),
+        ('partition = "month"', "HARVESTER_PARTITION=month", "--partition"),
+        ('tables = "flat"', "HARVESTER_TABLES=flat", "--tables"),
+        ("records = false", "HARVESTER_RECORDS=false", "--no-records"),
+        ("user-id = [7, 9]", "HARVESTER_USER_ID=7 9", "--user-id"),
+    ],
+)
+def test_a_dataset_does_not_begin_without_what_was_said(
+    served: Served,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    line: str,
+    variable: str,
+    said: str,
+) -> None:
+    """What is fixed by a first run, and sync takes from no option, is refused there; nothing is asked."""
+    asked, file = served.requests, tmp_path / "harvester.toml"
+    file.write_text(line)
+    begin = ["sync", "--lake", str(tmp_path / "lake"), *served.options]
+    begin += ["--from", "2024-01-01", "--dataset", "calls"]
+    assert main([*begin, "--config", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert f"says {said}, which is fixed when a dataset begins" in told
+    assert "begin the dataset with harvester backfill" in told
+    monkeypatch.setenv(*variable.split("="))
+    assert main(begin) == 2
+    assert f"says {said}," in capsys.readouterr().err
+    assert served.requests == asked
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_dataset_that_is_there_goes_on_as_it_was_begun(served: Served, tmp_path: Path) -> None:
+    """One file serves backfill and sync; what it says as it is anyhow keeps nothing from beginning."""
+    file = tmp_path / "harvester.toml"
+    file.write_text('redact-urls = true\nrate = "none"\n')
+    lake = ["--lake", str(tmp_path / "lake"), *served.options, "--config", str(file)]
+    assert main(["backfill", *RANGE, *lake]) == 0
+    assert main(["sync", *lake]) == 0
+    file.write_text('redact-urls = false\npartition = "day"\nrecords = true\nrate = "none"\n')
+    lake[1] = str(tmp_path / "other")
+    assert main(["sync", *lake, "--from", "2024-01-01", "--dataset", "calls"]) == 0
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ([], "the lake holds nothing of 'calls' yet: say --from when, or begin with backfill"),

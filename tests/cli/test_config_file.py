@@ -38,6 +38,8 @@ def parsed(command: str, *arguments: str | Path) -> dict[str, Any]:
         ('rate = "none"', "rate", "none"),
         ("concurrency = 3", "concurrency", 3),
         ("calls = false", "calls", False),
+        ("no-calls = true", "calls", False),
+        ("no-extended-info = false", "extended_info", True),
         ("keep-raw = true", "keep_raw", True),
         ('ca-file = "ca.pem"', "ca_file", Path("ca.pem")),
         ('partition = "month"', "partition", "month"),
@@ -105,7 +107,8 @@ def test_one_file_serves_all_commands(file: Path, command: str) -> None:
     [
         ("speed = 3\nlanes = 2\n", "has unknown keys: lanes, speed; use the long option names"),
         ("from_ = 2024-05-29\n", "has unknown keys: from_; use the long option names"),
-        ("no-calls = true\n", "has unknown keys: no-calls; use the long option names"),
+        ("no-rate = true\n", "has unknown keys: no-rate; use the long option names"),
+        ("no-calls = true\ncalls = false\n", "says both calls and no-calls: leave one out"),
         ('config = "other.toml"\n', "has unknown keys: config; use the long option names"),
         ("[backfill]\nrate = 3\n", "has unknown keys: backfill; use the long option names"),
         ("rate = \n", "is not TOML: Invalid value (at line 1, column 8)"),
@@ -147,6 +150,37 @@ def test_a_wrong_value_is_a_misuse(file: Path, line: str) -> None:
     file.write_text(line)
     with pytest.raises(click.BadParameter):
         parsed("backfill", *JOB, "--config", file)
+
+
+def test_a_switch_s_negative_name_takes_a_boolean(file: Path) -> None:
+    """Any other value could be meant in two ways."""
+    file.write_text('no-calls = "calls"\n')
+    with pytest.raises(ConfigError, match=r"^--config: no-calls takes true or false$"):
+        parsed("backfill", *JOB, "--config", file)
+
+
+@pytest.mark.parametrize(
+    ("value", "calls"), [("1", False), ("true", False), ("yes", False), ("0", True), ("", None)]
+)
+def test_the_environment_may_say_a_switch_by_its_negative_name(
+    monkeypatch: pytest.MonkeyPatch, value: str, *, calls: bool | None
+) -> None:
+    """As the command line may; a flag stands over it."""
+    monkeypatch.setenv("HARVESTER_NO_CALLS", value)
+    assert parsed("backfill", *JOB)["calls"] is calls
+    assert parsed("backfill", *JOB, "--calls")["calls"] is True
+
+
+def test_an_environment_that_says_a_switch_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By both names, even if they agree; and what is no boolean is a misuse."""
+    monkeypatch.setenv("HARVESTER_NO_CALLS", "1")
+    monkeypatch.setenv("HARVESTER_CALLS", "0")
+    with pytest.raises(ConfigError, match=r"^HARVESTER_CALLS and HARVESTER_NO_CALLS are set both: leave one"):
+        parsed("backfill", *JOB)
+    monkeypatch.delenv("HARVESTER_CALLS")
+    monkeypatch.setenv("HARVESTER_NO_CALLS", "calls")
+    with pytest.raises(click.BadParameter, match="'calls' is not a valid boolean"):
+        parsed("backfill", *JOB)
 
 
 @pytest.mark.parametrize("place", ["missing.toml", "."])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import LakeError, LakeLockedError
-from harvester.lake.lock import owned
+from harvester.lake.lock import owned, refuse_owned
 
 HOLD = """
 import sys, time
@@ -42,6 +42,19 @@ def test_the_second_owner_is_told_who_the_first_is(lock: Path) -> None:
         ):
             pytest.fail("two owners")
         assert str(refusal.value) == f"{expected} since {since})"
+
+
+def test_whether_a_lake_is_owned_can_be_seen_without_owning_it(lock: Path) -> None:
+    """A look writes nothing, and the first to come may own it afterwards."""
+    refuse_owned(lock)
+    assert not lock.exists()
+    with owned(lock, started=0):
+        with pytest.raises(LakeLockedError, match=f"process {os.getpid()} on "):
+            refuse_owned(lock)
+        assert json.loads(lock.read_text())["pid"] == os.getpid()
+    refuse_owned(lock)
+    with owned(lock, started=0):
+        pass
 
 
 DEAD = f'{{"pid": 4194305, "host": "{socket.gethostname()}", "since": "1970"}}'  # no process has this number
@@ -104,6 +117,24 @@ def test_a_file_system_without_locks_is_no_place_for_a_lake(
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(LakeError, match="needs a local file system"), owned(lock, started=0):
         pytest.fail("owned without a lock")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC])
+def test_a_lake_that_is_not_ours_to_write_is_told_with_a_remedy(
+    lock: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Running again would not help, as it does when the disk is full."""
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises((LakeError, OSError)) as refusal, owned(lock, started=0):
+        pytest.fail("owned without a file")
+    assert isinstance(refusal.value, LakeError) is (number != errno.ENOSPC)
+    if number != errno.ENOSPC:
+        reason = f"{lock.parent.parent} cannot be written ({os.strerror(number)})"
+        assert str(refusal.value) == f"{reason}; give a folder you own with --lake"
 
 
 @pytest.mark.parametrize("often", [1, 2, 9])

@@ -1,0 +1,110 @@
+"""``harvester check`` and ``harvester plan``: they say no where a backfill would, and the same."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harvester.cli.main import main
+from harvester.emulator import SyntheticAccount
+from harvester.errors import UnavailableError
+from harvester.examination import examine
+from harvester.lake.lock import owned
+from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.process import Served, served_process
+
+RANGE = ["--from", "2024-01-01", "--to", "2024-01-03"]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An emulator in its own process, for the whole module."""
+    folder = tmp_path_factory.mktemp("emulator")
+    with served_process(folder, "--sessions", "600", "--to", "2024-01-04") as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def lake(served: Served, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A lake of calls, and how to ask for more of it."""
+    options = ["--lake", str(tmp_path_factory.mktemp("lake")), *served.options, "--rate", "none"]
+    assert main(["backfill", *RANGE, *options]) == 0
+    return options
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (["--partition", "month"], "partition is day there and month here"),
+        (["--tables", "flat"], "tables is nested there and flat here"),
+        (["--redact-urls"], "redact-urls is not set there and on here"),
+        (["--no-records"], "records is on there and off here"),
+        (["--accounts", "all"], "harvested without --accounts"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_the_lake_does_not_hold_is_told_before_a_backfill(
+    lake: list[str], capsys: pytest.CaptureFixture[str], option: list[str], sentence: str
+) -> None:
+    """Another meaning of a dataset is refused by all three, by the same sentence and code."""
+    assert main(["backfill", *RANGE, *lake, *option]) == 2
+    assert sentence in capsys.readouterr().err
+    assert main(["plan", *RANGE, *lake, *option]) == 2
+    assert sentence in capsys.readouterr().err
+    assert main(["check", *lake, *option]) == 2
+    out = capsys.readouterr().out
+    assert "✗ ledger" in out
+    assert sentence in out
+
+
+def test_another_account_s_key_is_told_before_a_backfill(
+    served: Served, lake: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the API thinks of it; plan asks for nothing."""
+    path = tmp_path / "key.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(json.loads(served.credentials.read_text()) | {"account_id": 5}))
+    options = [*lake, "--credentials", str(path)]
+    asked = served.requests
+    assert main(["plan", *RANGE, *options]) == 2
+    assert "this lake holds account" in capsys.readouterr().err
+    assert served.requests == asked
+    assert main(["check", *options]) == 2
+    assert "not 5; give another --lake" in capsys.readouterr().out
+
+
+def test_a_lake_that_another_run_owns_is_told(lake: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Check ends with 5, as a backfill would; plan only reads. When the lake is free, so it is for check."""
+    with owned(Path(lake[1]) / "_harvester" / "lock", started=time.time()):
+        assert main(["check", *lake]) == 5
+        assert "✗ lake           " in (told := capsys.readouterr().out)
+        assert "is owned by another run (process " in told
+        assert main(["plan", *RANGE, *lake]) == 0
+    assert main(["check", *lake]) == 0
+
+
+async def test_an_endpoint_counts_as_found_when_it_has_answered(tmp_path: Path) -> None:
+    """One that nobody listens at is one finding, with a remedy; what only an answer tells is not told."""
+    async with bench(tmp_path, SyntheticAccount(10, SPRING - DAY, SPRING)) as it:
+        job = it.backfill(SPRING - DAY, SPRING)._job
+        assert [found.subject for found in [item async for item in examine(job)]] == [
+            "key file",
+            "lake",
+            "disk",
+            "endpoint",
+            "token and role",
+            "clock",
+        ]
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            nobody = f"http://127.0.0.1:{server.getsockname()[1]}"
+        *_, last = found = [item async for item in examine(replace(job, endpoint=nobody))]
+    assert [item.subject for item in found] == ["key file", "lake", "disk", "endpoint"]
+    assert isinstance(last.failure, UnavailableError)
+    assert last.text.startswith(f"{nobody}: GetCallHistory failed 8 times")
+    assert last.text.endswith(
+        "; see whether --endpoint is right, and whether this machine reaches it: network, --ca-file"
+    )
