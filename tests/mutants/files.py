@@ -120,6 +120,18 @@ FILES = (
         ("tests/acceptance/test_verify_files.py::test_a_file_that_is_not_as_it_was_is_named",),
     ),
     Mutant(
+        "deleted-unsynced",
+        "a recording is deleted at the vendor while a power cut could still take it from the disk",
+        (
+            Edit(
+                "harvester/deletion.py",
+                "                await asyncio.to_thread(self._sync, path, synced)\n",
+                "",
+            ),
+        ),
+        (f"{_TESTS}_deletion.py::test_what_a_kill_left_unsynced_is_synced_before_it_is_deleted",),
+    ),
+    Mutant(
         "flat-links-uncounted",
         "links are followed in flat tables that do not belong together",
         (

@@ -279,6 +279,24 @@ LAKE = (
         ("tests/acceptance/test_recover.py::test_a_footer_cannot_claim_more_than_was_proven",),
     ),
     Mutant(
+        "gap-read-and-lost",
+        "a gap is forgotten when it is read, not when it is published: a killed `repair` leaves a hole unsaid",
+        (
+            Edit(
+                f"{_LAKE}/ledger.py",
+                "            for part in proven:\n",
+                "            self._gaps.forget([leased])\n            for part in proven:\n",
+            ),
+        ),
+        ("tests/acceptance/test_gaps.py::test_a_gap_is_forgotten_when_it_is_published",),
+    ),
+    Mutant(
+        "old-file-carried-over",
+        "rows of a file that is not what was published are carried over, and given a new hash",
+        (Edit(f"{_LAKE}/shown.py", "if not all(map(_is_intact, paths, file.files)):", "if False:"),),
+        ("tests/lake/test_sink_failure.py::test_a_file_that_is_not_what_was_published_is_not_carried_over",),
+    ),
+    Mutant(
         "verify-without-hash",
         "`verify` compares no hash",
         (Edit(f"{_LAKE}/verify.py", "(size, digest) != (file.bytes, file.sha256)", "size != file.bytes"),),

@@ -52,6 +52,12 @@ PROCESSES = (
         (f"tests/processes/test_forks.py::{_ALONE}",),
     ),
     Mutant(
+        "signal-ends-forks",
+        "a signal to the whole group of processes ends the server of forks, and with it a run that ends well",
+        (Edit(f"{_PROCESSES}/forks.py", "    with _signals_withheld():\n", "    if True:\n"),),
+        ("tests/processes/test_forks.py::test_the_server_of_forks_outlives_a_signal_to_its_group",),
+    ),
+    Mutant(
         "worker-lost-unnoticed",
         "a run of which a worker was killed says that it is complete",
         (

@@ -172,6 +172,21 @@ PROOF = (
         ("tests/acceptance/test_report_jobs.py::test_an_order_outlives_a_run_over_less_of_the_range",),
     ),
     Mutant(
+        "proof-not-taken-back",
+        "a window that must be read again still counts as proven meanwhile",
+        (
+            Edit(
+                "harvester/pipeline.py",
+                "        self.ledger.record(lease.window, waiting=[lease.window], run=self.run_number)\n"
+                "        if lease.proven:\n",
+                "        if not lease.proven:\n"
+                "            self.ledger.record(lease.window, waiting=[lease.window], run=self.run_number)\n"
+                "        if lease.proven:\n",
+            ),
+        ),
+        ("tests/acceptance/test_resume.py::test_half_a_reading_passes_for_no_proof",),
+    ),
+    Mutant(
         "begun-by-a-part",
         "a window is begun by an answer of an earlier run about a part of it",
         (
