@@ -280,7 +280,7 @@ LAKE = (
     ),
     Mutant(
         "gap-read-and-lost",
-        "a gap is forgotten when it is read, not when it is published: a killed `repair` leaves a hole unsaid",
+        "a gap is forgotten when it is read, not when it is published: a killed `repair` leaves a hole",
         (
             Edit(
                 f"{_LAKE}/ledger.py",
