@@ -1,5 +1,6 @@
 """The composition root: opens everything one backfill needs, in order, and closes it in reverse."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -147,8 +148,10 @@ class Backfill:
                 await crew.run(run)
                 clear_away(job, self._layout, ledger, catalog)
                 report = self._report(replace(report, run=run))
-            except BaseException:
-                report = replace(self._report(replace(report, run=run)), outcome="failed")
+            except BaseException as error:
+                cut_off = isinstance(error, asyncio.CancelledError)  # by a second signal: nothing failed
+                outcome = "interrupted" if cut_off else "failed"
+                report = replace(self._report(replace(report, run=run)), outcome=outcome)
                 raise
             finally:
                 report = replace(report, seconds=self._now() - started)

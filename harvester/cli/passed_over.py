@@ -41,4 +41,5 @@ def _says(said: click.Context, name: str, value: object) -> bool:
     if name in SWITCHES:
         return value is False
     parameter = next(one for one in said.command.params if one.name == name)
-    return value not in (None, (), False) and value != parameter.default
+    # A least waiting time of 0 is no default: the dataset keeps it.
+    return value is not False and value not in (None, (), parameter.default)

@@ -12,6 +12,7 @@ from harvester.datasets import CALLS
 from harvester.emulator import Behaviour, Fault, Faults, ListedAccount, SyntheticAccount
 from harvester.errors import LakeLockedError
 from harvester.harvest import Backfill
+from harvester.inspection import holdings
 from harvester.lake import publish, sink
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
@@ -65,6 +66,8 @@ async def test_cancelled_at_any_moment(tmp_path: Path, seconds: float) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(seconds):
                 await it.harvest(START, END)
+        (held,) = holdings(tmp_path / "lake")
+        assert [run.outcome for run in held.runs] == ["interrupted"], "nothing failed"
         in_flight = it.emulator.in_flight
         report = await it.harvest(START, END)
         assert report.outcome == "complete"

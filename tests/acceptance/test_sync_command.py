@@ -61,6 +61,7 @@ def test_a_lake_that_begins_here(served: Served, tmp_path: Path, capsys: pytest.
         ('tables = "flat"', "HARVESTER_TABLES=flat", "--tables"),
         ("records = false", "HARVESTER_RECORDS=false", "--no-records"),
         ("user-id = [7, 9]", "HARVESTER_USER_ID=7 9", "--user-id"),
+        ("min-waiting-time = 0", "HARVESTER_MIN_WAITING_TIME=0", "--min-waiting-time"),
     ],
 )
 def test_a_dataset_does_not_begin_without_what_was_said(
