@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SEEDS, CHUNK = 2_000, 500
+SEEDS, CHUNK = 2_000, 250
 ROOT = Path(__file__).parents[2]
 
 
