@@ -175,8 +175,8 @@ async def test_one_failing_day_fails_the_backfill(tmp_path: Path) -> None:
     account = _listed(*range(START, END, 600))
     bad = as_text(START + 3 * DAY)[:10]
 
-    def touches(parameters: object) -> bool:
-        return bad in str(parameters)
+    def touches(parameters: Mapping[str, str]) -> bool:
+        return parameters.get("from_date", "")[:10] <= bad < parameters.get("to_date", "")[:10]
 
     faults = Faults((Fault("wrong_total", share=1.0, when=touches),))
     async with bench(tmp_path, account, faults=faults) as it:

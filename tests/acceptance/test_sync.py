@@ -58,7 +58,7 @@ async def test_a_quiet_round_costs_a_page_and_a_count_a_partition(tmp_path: Path
         second = await it.once(it.job(SPRING))
         assert (second.outcome, second.rows, len(second.counts), second.changed) == ("complete", 1, 3, ())
         _, *rest = it.emulator.requests
-        learned = 6  # once: what the bounds of a range mean
+        learned = 8  # once: what the bounds of a range mean
         assert len(rest) - len(second.counts) <= learned
         await _pass(1)
         it.emulator.reset()

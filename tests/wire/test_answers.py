@@ -113,7 +113,7 @@ async def playing_case(case: Case, times: float, ca_file: Path) -> AsyncIterator
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 async def test_an_answer_once(case: Case, ca_file: Path) -> None:
-    """It is a page, or asked again, or ends the request by name; and the next question has its own answer."""
+    """It is a page, or asked again, or ends the request by name; the next question has its own."""
     loop = asyncio.get_running_loop()
     async with playing_case(case, 1, ca_file) as (client, _, meter):
         if case.error is None:
@@ -126,6 +126,7 @@ async def test_an_answer_once(case: Case, ca_file: Path) -> None:
             with pytest.raises(case.error, match=case.words or None):
                 await client.fetch(METHOD, FORM)
             assert meter.requests == 1
+            await asyncio.sleep(6 * 3_600)  # no pause is kept for longer
         _, page = await client.fetch(METHOD, FORM)
         assert page.records == [RECORD]
 
