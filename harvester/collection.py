@@ -91,7 +91,7 @@ class Collection:
             else:
                 self.tally.failed.append(entry)
         elif not item.is_final:
-            self._leave(1, _UNFINISHED)
+            self._leave(_UNFINISHED)
         elif entry is None:
             return False
         elif shelf.lies_there(entry):
@@ -104,9 +104,8 @@ class Collection:
             return False
         return True
 
-    def _leave(self, files: int, reason: str) -> None:
-        if files:
-            self.tally.left[reason] = self.tally.left.get(reason, 0) + files
+    def _leave(self, reason: str) -> None:
+        self.tally.left[reason] = self.tally.left.get(reason, 0) + 1
 
     async def _work(self, waiting: Iterator[Attachment], shelf: Shelf, known: Entries, notes: Notes) -> None:
         for item in waiting:
@@ -131,7 +130,7 @@ class Collection:
             if fetched.whole:
                 known[item.identity] = await self._kept(item, begun, shelf, notes)
             elif fetched.left:
-                self._leave(1, fetched.reason)
+                self._leave(fetched.reason)
             else:
                 if fetched.gone:
                     begun.forget()

@@ -60,6 +60,18 @@ def answer(status: str, body: bytes = CONTENT, *headers: str, length: int | None
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+def _downloader(transport: FileTransport) -> Downloader:
+    return Downloader(
+        transport,
+        TokenSource(CREDENTIALS, now=lambda: NOW),
+        rate=None,
+        concurrency=2,
+        random=Random(1),  # noqa: S311  (spreads tries)
+        now=lambda: NOW,
+        meter=Meter(),
+    )
+
+
 async def fetched(box: Box, *answers: bytes) -> tuple[Fetched, Sequence[bytes]]:
     """What comes of a file whose server gives these answers, the last over and over; what it was asked."""
     asked: list[bytes] = []
@@ -73,15 +85,7 @@ async def fetched(box: Box, *answers: bytes) -> tuple[Fetched, Sequence[bytes]]:
                 return  # closed: the body was cut, or ends with the connection
 
     async with serving(script) as (place, _), FileTransport(place, Limits(connections=2)) as transport:
-        downloader = Downloader(
-            transport,
-            TokenSource(CREDENTIALS, now=lambda: NOW),
-            rate=None,
-            concurrency=2,
-            random=Random(1),  # noqa: S311  (spreads tries)
-            now=lambda: NOW,
-            meter=Meter(),
-        )
+        downloader = _downloader(transport)
         route = Route(f"{place}/file?sign=hunter2", with_token=True, host="the-host")
         return await downloader.fetch(route, box), asked
 
@@ -231,15 +235,7 @@ async def test_a_pause_too_long_is_one_of_its_host_alone() -> None:
             await visit.send(busy if b"/busy" in asked[-1] else answer("200 OK"))
 
     async with serving(script) as (place, _), FileTransport(place, Limits(connections=2)) as transport:
-        downloader = Downloader(
-            transport,
-            TokenSource(CREDENTIALS, now=lambda: NOW),
-            rate=None,
-            concurrency=2,
-            random=Random(1),  # noqa: S311  (spreads tries)
-            now=lambda: NOW,
-            meter=Meter(),
-        )
+        downloader = _downloader(transport)
         busy = Route(f"{place}/busy", with_token=True, host="busy-host")
         assert "a pause of 3600 s" in (await downloader.fetch(busy, Box())).reason
         assert (await downloader.fetch(busy, Box())).left

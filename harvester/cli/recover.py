@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harvester.cli.bars import bars
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import amount, count
 from harvester.cli.options import LAKE, option, options
@@ -90,12 +91,7 @@ def _plain(recovery: "Recovery") -> dict[str, object]:
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, elsewhere nothing."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    # Elsewhere it would write an empty line when it is done.
-    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+    with bars(quiet=quiet) as bar:
         task = bar.add_task("files", total=None)
 
         def step(done: int, of: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harvester.cli.bars import bars
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import amount, count
 from harvester.cli.options import (
@@ -185,12 +186,7 @@ def _plain(result: "Verification") -> dict[str, object]:
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A bar on a terminal, elsewhere nothing: the files of years are looked at in minutes."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    # Elsewhere it would write an empty line when it is done.
-    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+    with bars(quiet=quiet) as bar:
         tasks = {what: bar.add_task(what, total=None, visible=False) for what in ("files", "counts")}
 
         def step(what: str, done: int, of: int) -> None:

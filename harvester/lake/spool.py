@@ -15,7 +15,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
-from harvester.lake.folders import make_folders, sync_folder
+from harvester.lake.folders import make_folders, sync_file, sync_folder
 
 _HEAD = struct.Struct(">4s32s")
 _LENGTHS = struct.Struct(">III")
@@ -66,8 +66,7 @@ class SpoolFile:
         """
         synced, self._synced = self._synced, True  # before: what is appended meanwhile is for the next time
         if not synced and self._path.exists():
-            with self._path.open("rb") as file:
-                os.fsync(file.fileno())
+            sync_file(self._path)
 
     def get(self, key: str) -> tuple[str, bytes] | None:
         """Encoding and body of the answer to a question, or ``None`` if it never arrived whole."""
