@@ -12,8 +12,7 @@ START, END = SPRING - 60 * DAY, SPRING
 
 
 @pytest.mark.large
-@pytest.mark.parametrize("shape", ["daily", "uniform"])
-@pytest.mark.parametrize("rate", [5, 20, 50, 200])
+@pytest.mark.parametrize(("rate", "shape"), [(5, "daily"), (20, "uniform"), (50, "daily"), (200, "uniform")])
 async def test_never_more_than_the_budget_and_hardly_less(tmp_path: Path, rate: int, shape: str) -> None:
     """The API sees R + 1 requests at most in any second, and the run takes little more than requests / R."""
     account = SyntheticAccount(100 * max(60, rate), START, END, shape=shape, seed=7)

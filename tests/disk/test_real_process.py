@@ -17,7 +17,7 @@ from tests.acceptance.oracle import exact, judge
 from tests.acceptance.process import Served, served_beside
 from tests.disk.bench import SCALE
 
-KILLS = 12 if SCALE == 1 else 40 * SCALE
+KILLS = 8 if SCALE == 1 else 40 * SCALE
 START, END = SPRING - 2 * DAY, SPRING
 
 pytestmark = [pytest.mark.large, pytest.mark.real_time]
