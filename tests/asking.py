@@ -117,6 +117,12 @@ def seconds(expected: object) -> object:
     return pytest.approx(expected, abs=1e-5)
 
 
+def most_in_a_second(times: list[float]) -> int:
+    """The most of them in any span ``[t, t + 1)``."""
+    ordered = sorted(times)
+    return max(sum(start <= time < start + 1 - 1e-6 for time in ordered) for start in ordered)
+
+
 async def fetch(vendor: Vendor, policy: RetryPolicy | None = None, random: Random | None = None) -> Page:
     """One page from ``vendor``."""
     return (await client(vendor, policy=policy, random=random).fetch(METHOD, FORM))[1]

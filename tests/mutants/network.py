@@ -83,13 +83,13 @@ NETWORK = (
             ),
             Edit(f"{_API}/client.py", "leave=self._pace.leave", "leave=self._pace._thaw"),
         ),
-        ("tests/test_client.py::test_repeated_requests_are_paced_too",),
+        ("tests/test_client_pace.py::test_repeated_requests_are_paced_too",),
     ),
     Mutant(
         "paced-before-connecting",
         "requests are paced before their connection stands, so slow handshakes bunch them",
         (Edit(f"{_API}/client.py", "leave=self._pace.leave", "leave=self._pace._thaw"),),
-        ("tests/test_client.py::test_a_client_paces_what_leaves_not_what_connects",),
+        ("tests/test_client_pace.py::test_a_client_paces_what_leaves_not_what_connects",),
     ),
     Mutant(
         "retry-after-ignored",
@@ -101,7 +101,7 @@ NETWORK = (
                 "self._pace.freeze(delay)",
             ),
         ),
-        ("tests/test_client.py::test_a_pause_stops_everyone",),
+        ("tests/test_client_pauses.py::test_a_pause_stops_everyone",),
     ),
     Mutant(
         "retry-after-for-one",
@@ -113,7 +113,7 @@ NETWORK = (
                 "await asyncio.sleep(max(delay, asked or 0.0))",
             ),
         ),
-        ("tests/test_client.py::test_a_pause_stops_everyone",),
+        ("tests/test_client_pauses.py::test_a_pause_stops_everyone",),
     ),
     Mutant(
         "retries-without-budget",
@@ -143,7 +143,7 @@ NETWORK = (
         "tries-without-end",
         "a request that always fails is tried until its deadline",
         (Edit(f"{_API}/persistence.py", "failures >= policy.attempts or ", ""),),
-        ("tests/test_client.py::test_the_last_try_ends_it",),
+        ("tests/test_client_retries.py::test_the_last_try_ends_it",),
     ),
     Mutant(
         "concurrency-without-bound",
