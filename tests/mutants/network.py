@@ -184,13 +184,13 @@ NETWORK = (
                 "",
             ),
         ),
-        ("tests/test_protocol.py::test_a_text_of_exactly_the_limit_passes",),
+        ("tests/test_compression.py::test_a_text_of_exactly_the_limit_passes",),
     ),
     Mutant(
         "short-gzip-accepted",
         "a gzip body that was cut short is taken for whole",
         (Edit(f"{_API}/gunzip.py", "if not inflate.eof:", "if False:"),),
-        ("tests/test_protocol.py::test_a_cut_gzip_is_noticed",),
+        ("tests/test_compression.py::test_a_cut_gzip_is_noticed",),
     ),
     Mutant(
         "error-as-empty-page",
