@@ -50,7 +50,8 @@ crash: $(VENV)/.installed ## The crash tests of the disk, CRASHES times as many 
 
 canary: $(VENV)/.installed ## Search what the commands and the client leave behind for keys and tokens
 	$(BIN)/pytest -n $(WORKERS) -m "not large" tests/test_canary.py tests/test_secret.py tests/test_auth.py \
-	  tests/test_client*.py tests/test_transport.py tests/cli tests/acceptance/test_cli.py tests/acceptance/test_hiding.py
+	  tests/test_client*.py tests/test_endpoint.py tests/test_transport*.py tests/cli tests/acceptance/test_cli.py \
+	  tests/acceptance/test_hiding.py
 
 fuzz: $(VENV)/.fuzz ## Fuzz answers, headers, config and spool for FUZZ_SECONDS in all
 	TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)

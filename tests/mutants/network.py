@@ -27,7 +27,7 @@ NETWORK = (
         "plain-http",
         "tokens travel unencrypted to other machines",
         (Edit(f"{_API}/endpoint.py", 'if parts.scheme == "http" and not _is_loopback(host):', "if False:"),),
-        ("tests/test_transport.py::test_bad_endpoints_are_refused",),
+        ("tests/test_endpoint.py::test_bad_endpoints_are_refused",),
     ),
     Mutant(
         "proxy-of-the-environment",
@@ -167,7 +167,7 @@ NETWORK = (
         "body-without-limit",
         "a body without end is read to its end",
         (Edit(f"{_API}/transport.py", "                room -= len(piece)\n", ""),),
-        ("tests/test_transport.py::test_a_body_beyond_its_cap_is_cut_off",),
+        ("tests/test_transport_limits.py::test_a_body_beyond_its_cap_is_cut_off",),
     ),
     Mutant(
         "bomb-unpacked",
