@@ -37,6 +37,7 @@ SITUATIONS = pytest.mark.parametrize(
     ids=["token-apart", "token-included", "parameter-apart", "parameter-included"],
 )
 """How a child is asked for; whether a parent's answers hold its children's records; whether ids are alike."""
+INCLUDED = pytest.mark.parametrize("included", [False, True], ids=["apart", "included"])
 
 NO_OTHERS: Mapping[str, Family] = MappingProxyType({})
 

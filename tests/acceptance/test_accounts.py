@@ -15,15 +15,13 @@ from harvester.cli import several
 from harvester.cli.kept import kept_jobs
 from harvester.config import Job
 from harvester.datasets import ACD, AUDIT, CALLS, TRANSACTIONS, Dataset
-from harvester.emulator import Behaviour, Family, ListedAccount
-from harvester.errors import ForeignRecordsError, LakeError, first_failure
+from harvester.emulator import Behaviour
+from harvester.errors import LakeError
 from harvester.health import HealthFile
 from harvester.inspection import holdings
-from harvester.lake.recover import rebuild
 from harvester.look_back import LookBack
 from harvester.round import Round
 from harvester.service import Service, Settings
-from harvester.todo import damaged
 from harvester.window import as_text
 from tests.acceptance import files
 from tests.acceptance.family import (
@@ -31,7 +29,6 @@ from tests.acceptance.family import (
     CHILD,
     END,
     OTHER,
-    PAGE,
     PARENT,
     SITUATIONS,
     START,
@@ -45,9 +42,6 @@ from tests.acceptance.harness import DAY
 from tests.acceptance.oracle import exact
 
 pytestmark = pytest.mark.large
-
-BY = pytest.mark.parametrize("children_by", ["token", "parameter"])
-INCLUDED = pytest.mark.parametrize("included", [False, True], ids=["apart", "included"])
 PARAMETERS = {"child_account_id", "children_calls_only", "children_transactions_only"}
 
 
@@ -102,85 +96,6 @@ async def test_cut_off_at_any_moment_it_goes_on(tmp_path: Path, seconds: float) 
         assert not [path for path in (tmp_path / "lake/_harvester/spool").rglob("*") if path.is_file()]
 
 
-async def test_a_refused_child_is_its_own_gap(tmp_path: Path) -> None:
-    """The others go on; the lake knows what is missing, and why; the next run tries it again."""
-    refusing = behaving(refused_children=frozenset({CHILD}))
-    async with home(tmp_path, histories(records=200), refusing) as it:
-        own, refused, other = await it.harvest()
-        assert (own.outcome, other.outcome) == ("complete", "complete")
-        assert (refused.outcome, refused.is_whole) == ("gaps", False)
-        (gap,) = refused.gaps
-        assert (gap.window.start, gap.window.end, gap.expected) == (START, END, None)
-        assert f"account {CHILD} is refused" in gap.reason
-        held = {item.name: item for item in holdings(tmp_path / "lake")}
-        assert [item.window for item in held[named("calls", ACCOUNTS[1])].gaps] == [gap.window]
-        assert [len(held[named("calls", one)].gaps) for one in ACCOUNTS] == [0, 1, 0]
-        assert held[named("calls", ACCOUNTS[1])].runs[0].outcome == "gaps"
-        results = await it.verify()
-        assert [result.is_sound for result in results.values()] == [True, False, True]
-
-        it.bench.emulator.behaviour = behaving()
-        it.bench.emulator.reset()
-        again = await it.harvest()
-        assert [report.covered for report in again] == [True, False, True]
-        assert again[1].is_whole
-        assert it.verdict(ACCOUNTS[1]) == exact(it.truth(ACCOUNTS[1]).total)
-        assert not any(item.gaps for item in holdings(tmp_path / "lake"))
-
-
-@BY
-async def test_what_a_child_had_stays_when_it_is_refused(tmp_path: Path, children_by: str) -> None:
-    """What is published is no gap; what is new is; a count that is refused is told, and ends nothing."""
-    async with home(tmp_path, histories(records=200)) as it:
-        settings = it.settings(ACCOUNTS[1])
-        await it.bench.harvest(START, END - DAY, **settings)
-        await it.harvest(ACCOUNTS[0])
-        it.bench.emulator.behaviour = behaving(refused_children=frozenset({CHILD}))
-        (report,) = await it.harvest(ACCOUNTS[1], children_by=children_by)
-        assert [(gap.window.start, gap.window.end) for gap in report.gaps] == [(END - DAY, END)]
-        results = await it.verify(children_by)
-        assert [bool(result.refused) for result in results.values()] == [False, True]
-
-
-async def test_the_parents_refusal_is_everybodys(tmp_path: Path) -> None:
-    """It is no gap: the same key signs for all of them."""
-    async with home(tmp_path, histories(records=60), behaving(activated=False)) as it:
-        with pytest.raises(ExceptionGroup) as caught:
-            await it.harvest(ACCOUNTS[0])
-        assert "131" in str(first_failure(caught.value))
-
-
-@INCLUDED
-async def test_records_of_somebody_else_are_never_taken_for_a_childs(
-    tmp_path: Path, *, included: bool
-) -> None:
-    """An answer that holds more than the child's is refused: nothing of it is in the lake, or the spool."""
-    odd = behaving(children_only_ignores_ids=True, includes_children=included)
-    async with home(tmp_path, histories(records=200), odd) as it:
-        (report,) = await it.harvest(ACCOUNTS[1], children_by="parameter")
-        assert f"records of {OTHER}" in report.refused
-        assert it.verdict(ACCOUNTS[1]).rows == 0
-        (again,) = await it.harvest(ACCOUNTS[1])
-        assert again.is_whole
-        assert it.verdict(ACCOUNTS[1]) == exact(it.truth(ACCOUNTS[1]).total)
-
-
-async def test_a_parent_whose_count_cannot_be_told_from_the_childrens_is_refused(tmp_path: Path) -> None:
-    """A method that cannot be asked for the children alone must not answer with their records."""
-    mixed = ListedAccount(
-        (
-            {ACD.key: number, "account_id": number % 2 + PARENT, ACD.time_field: as_text(START + number)}
-            for number in range(1, 9)
-        ),
-        dataset=ACD,
-    )
-    async with home(tmp_path, Family(mixed), dataset=ACD) as it:
-        with pytest.raises(ExceptionGroup) as caught:
-            await it.harvest(ACCOUNTS[0])
-        assert isinstance(first_failure(caught.value), ForeignRecordsError)
-        assert it.verdict(ACCOUNTS[0]).rows == 0
-
-
 async def test_what_does_not_fit_is_its_owners(tmp_path: Path) -> None:
     """A child's record in quarantine is not the parent's too, and the counts agree."""
 
@@ -218,81 +133,6 @@ async def test_one_budget_serves_all(tmp_path: Path) -> None:
         assert await several._in_turn(orders, work) == 0
         assert len(it.bench.emulator.requests) >= 15
         assert it.bench.emulator.busiest_second() <= 6
-
-
-@INCLUDED
-async def test_verify_and_repair_know_whose_it_is(tmp_path: Path, *, included: bool) -> None:
-    """A late record of a child is found there and nowhere else, and mended by asking for that child alone."""
-
-    def records(account_id: int) -> list[dict[str, object]]:
-        return [
-            {CALLS.key: number, "account_id": account_id, "start_date": as_text(START + number * 600)}
-            for number in range(1, 3 * PAGE)
-        ]
-
-    family, members = listed({number: records(number) for number in (PARENT, CHILD, OTHER)})
-    async with home(tmp_path, family, behaving(includes_children=included)) as it:
-        await it.harvest()
-        members[CHILD].add(records(CHILD)[0] | {CALLS.key: 9_999})
-        results = await it.verify()
-        assert [len(result.differing) for result in results.values()] == [0, 1, 0]
-        it.bench.emulator.reset()
-        suspect = results[named("calls", ACCOUNTS[1])].differing[0].window
-        for account in ACCOUNTS:
-            settings = it.settings(account)
-            await it.bench.harvest(suspect.start, suspect.end, scope=damaged, **settings)
-        assert 0 < len(it.bench.emulator.requests) <= 5
-        for account in ACCOUNTS:
-            assert it.verdict(account) == exact(it.truth(account).total)
-        assert all(result.is_sound for result in (await it.verify()).values())
-
-
-@pytest.mark.parametrize("tables", ["nested", "flat"])
-async def test_a_lost_ledger_is_rebuilt_account_by_account(tmp_path: Path, tables: str) -> None:
-    """From the files in their folders; and a file in another account's folder is left aside."""
-    async with home(tmp_path, histories(records=200)) as it:
-        await it.harvest(tables=tables)
-        lake = tmp_path / "lake"
-        held = {item.name: (item.rows, item.identity, item.coverage) for item in holdings(lake)}
-        for part in (lake / "_harvester").glob("ledger.sqlite*"):
-            part.unlink()
-        with pytest.raises(LakeError, match="recover"):
-            await it.harvest(tables=tables)
-        assert not rebuild(lake, now=END).aside
-        assert {item.name: (item.rows, item.identity, item.coverage) for item in holdings(lake)} == held
-        it.bench.emulator.reset()
-        assert all(report.covered for report in await it.harvest(tables=tables))
-        assert it.bench.emulator.requests == []
-
-        for part in (lake / "_harvester").glob("ledger.sqlite*"):
-            part.unlink()
-        for path in sorted(lake.glob(f"calls*/account_id={OTHER}/date=*/*.parquet")):
-            path.replace(Path(str(path).replace(str(OTHER), str(CHILD))))
-        aside = rebuild(lake, now=END).aside
-        assert aside
-        assert all(f"account_id={CHILD}" in str(item.path) for item in aside)
-
-
-@INCLUDED
-async def test_a_recovered_lake_is_verified_against_the_api(tmp_path: Path, *, included: bool) -> None:
-    """Whether a parent's answers hold its children's records went with the ledger: a look at one tells."""
-
-    def record(account_id: int, number: int) -> dict[str, object]:
-        time = as_text(START + 600 * number + account_id % 7)
-        return {"account_id": account_id, "start_date": time, CALLS.key: number}
-
-    family, members = listed(
-        {one.id: [record(one.id, number) for number in range(1, 40)] for one in ACCOUNTS}
-    )
-    async with home(tmp_path, family, behaving(includes_children=included)) as it:
-        await it.harvest()
-        for part in (tmp_path / "lake/_harvester").glob("ledger.sqlite*"):
-            part.unlink()
-        rebuild(tmp_path / "lake", now=END)
-        assert [result.is_sound for result in (await it.verify()).values()] == [True] * 3
-        members[PARENT].add(record(PARENT, 40))
-        differing = [result.differing for result in (await it.verify()).values()]
-        assert [(count.api, count.lake) for counts in differing for count in counts] == [(40, 39)]
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["apart first", "together first"])
@@ -344,21 +184,6 @@ async def test_the_files_of_one_account_at_a_time(tmp_path: Path) -> None:
             await files.collect(it.bench)
         report = await files.collect(it.bench, name=named("calls", ACCOUNTS[1]), kinds=("record",))
         assert (report.outcome, report.tally.stored) == ("complete", 2 * len(files.KEYS))
-
-
-async def test_verify_names_what_nobody_published(tmp_path: Path) -> None:
-    """In an account's folder, and beside them all, where readers of the whole dataset see it; each once."""
-    async with home(tmp_path, histories(records=60)) as it:
-        await it.harvest()
-        folder = tmp_path / "lake/calls"
-        file = next(folder.rglob("*.parquet"))
-        places = [folder / "account_id=7/copy.parquet", folder / f"account_id={OTHER}/copy.parquet"]
-        for place in (*places, folder / "copy.parquet"):
-            place.parent.mkdir(exist_ok=True)
-            place.write_bytes(file.read_bytes())
-        results = list((await it.verify()).values())
-        assert [len(result.findings) for result in results] == [2, 0, 1]
-        assert all("it was not published" in item.text for result in results for item in result.findings)
 
 
 async def test_sync_goes_over_all_accounts(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Edit, Mutant
 
-_TESTS = "tests/acceptance/test_accounts.py"
+_TESTS = "tests/acceptance/test_accounts"
 
 ACCOUNTS = (
     Mutant(
@@ -15,13 +15,13 @@ ACCOUNTS = (
                 "        table = table.slice(0)\n",
             ),
         ),
-        (f"{_TESTS}::test_each_account_has_its_own_records_once[calls-token-included]",),
+        (f"{_TESTS}.py::test_each_account_has_its_own_records_once[calls-token-included]",),
     ),
     Mutant(
         "foreign-records-believed",
         "an answer for a child that holds somebody else's records is believed",
         (Edit("harvester/records/owner.py", "if foreign and self.alone:", "if foreign and not self.alone:"),),
-        (f"{_TESTS}::test_records_of_somebody_else_are_never_taken_for_a_childs[apart]",),
+        (f"{_TESTS}_refused.py::test_records_of_somebody_else_are_never_taken_for_a_childs[apart]",),
     ),
     Mutant(
         "budget-for-each",
@@ -33,7 +33,7 @@ ACCOUNTS = (
                 "await _code(job, work, Pace(job.budget))",
             ),
         ),
-        (f"{_TESTS}::test_one_budget_serves_all",),
+        (f"{_TESTS}.py::test_one_budget_serves_all",),
     ),
     Mutant(
         "gap-forgotten-unread",

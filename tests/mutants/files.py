@@ -69,7 +69,7 @@ FILES = (
         "table-by-a-fenced-owner",
         "a run that was followed by another still replaces the table of files",
         (Edit("harvester/lake/shelf.py", "        database.check_owned()\n", ""),),
-        (f"{_TESTS}.py::test_a_run_that_is_followed_by_another_writes_nothing_more",),
+        (f"{_TESTS}_resume.py::test_a_run_that_is_followed_by_another_writes_nothing_more",),
     ),
     Mutant(
         "deleted-without-yes",
@@ -111,7 +111,7 @@ FILES = (
                 "            pass\n",
             ),
         ),
-        (f"{_TESTS}.py::test_a_lost_file_is_not_called_stored",),
+        (f"{_TESTS}_damage.py::test_a_lost_file_is_not_called_stored",),
     ),
     Mutant(
         "files-not-verified",
@@ -141,6 +141,6 @@ FILES = (
                 "if len(parts[column]) > 1_000_000:",
             ),
         ),
-        (f"{_TESTS}.py::test_flat_tables_that_do_not_belong_together_are_refused",),
+        (f"{_TESTS}_damage.py::test_flat_tables_that_do_not_belong_together_are_refused",),
     ),
 )
