@@ -1,6 +1,6 @@
 """What users of other loaders complain about, one scenario each: what went wrong there does not here.
 
-Late records have theirs in ``test_verify.py``: they are found by asking for counts again.
+Late records have theirs in ``test_verify_counts.py``: they are found by asking for counts again.
 """
 
 from collections.abc import Mapping

@@ -7,44 +7,17 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from harvester.cli.main import main
-from harvester.emulator import Behaviour, Fault, Faults, ListedAccount
+from harvester.emulator import Behaviour, Fault, Faults
 from harvester.errors import LakeError, LakeLockedError, LedgerDamagedError
 from harvester.inspection import holdings
 from harvester.lake.lock import owned
-from harvester.lake.recover import Recovery, rebuild
-from harvester.window import Window, as_text
-from tests.acceptance.harness import DAY, SPRING, Bench, bench
+from harvester.window import Window
+from tests.acceptance.harness import DAY, Bench, bench
 from tests.acceptance.oracle import exact
-
-START, END = SPRING - 5 * DAY, SPRING
-EMPTY = Window(START + 2 * DAY, START + 3 * DAY)  # the third day has no session
-
-
-def _account() -> ListedAccount:
-    """A session each ten minutes, two in one second once a day; none on the third day."""
-    seconds = [*range(START, END, 600), *range(START + 600, END, DAY)]
-    kept = [second for second in seconds if second not in EMPTY]
-    return ListedAccount(
-        {"call_session_history_id": number, "start_date": as_text(second), "duration": 5}
-        for number, second in enumerate(kept, start=1)
-    )
-
-
-def _ledger(it: Bench) -> Path:
-    return it.folder / "lake" / "_harvester" / "ledger.sqlite"
-
-
-def _day(it: Bench, number: int) -> Path:
-    label = as_text(START + number * DAY)[:10]
-    return it.folder / "lake" / "calls" / f"date={label}" / f"calls-{label}.parquet"
-
-
-def _rebuild(it: Bench) -> Recovery:
-    return rebuild(it.folder / "lake", now=it.now(), jobs=2)
+from tests.acceptance.recovering import EMPTY, END, START, day_of, history, ledger_of, recovered
 
 
 def _flipped(path: Path) -> None:
@@ -79,19 +52,19 @@ LOSSES = {
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 async def test_a_lost_ledger_is_refused_and_rebuilt(tmp_path: Path, loss: Callable[[Path], object]) -> None:
     """No command begins anew; afterwards only seconds without a file are asked for, and the lake is equal."""
-    account = _account()
+    account = history()
     async with bench(tmp_path, account) as it:
         await it.harvest(START, END)
         files = {path: path.read_bytes() for path in (tmp_path / "lake" / "calls").rglob("*.parquet")}
-        loss(_ledger(it))
-        remains = _ledger(it).read_bytes() if _ledger(it).exists() else None
+        loss(ledger_of(it))
+        remains = ledger_of(it).read_bytes() if ledger_of(it).exists() else None
         it.emulator.reset()
         with pytest.raises(LedgerDamagedError, match="harvester recover"):
             await it.harvest(START, END)
         with pytest.raises(LedgerDamagedError, match="harvester recover"):
             holdings(tmp_path / "lake")
         assert it.emulator.requests == []
-        recovery = _rebuild(it)
+        recovery = recovered(it)
         assert (recovery.aside, len(recovery.datasets)) == ((), 1)
         (found,) = recovery.datasets
         assert (found.files, found.rows) == (4, account.total)
@@ -110,112 +83,20 @@ async def test_a_lost_ledger_is_refused_and_rebuilt(tmp_path: Path, loss: Callab
         assert holding.coverage == (Window(START, END),)
         assert [run.outcome for run in holding.runs] == ["complete", "recovered"]
         with pytest.raises(LakeError, match="is sound"):
-            _rebuild(it)
-
-
-def _flip(place: float) -> Callable[[Path], None]:
-    def flip(path: Path) -> None:
-        content = bytearray(path.read_bytes())
-        content[int(place * (len(content) - 1))] ^= 1
-        path.write_bytes(content)
-
-    return flip
-
-
-def _unmarked(path: Path) -> None:
-    """Written by another program from the same rows."""
-    table = pq.read_table(path, partitioning=None)
-    pq.write_table(table.replace_schema_metadata(None), path)
-
-
-DAMAGES = {
-    "a page": _flip(0.3),
-    "the footer": _flip(0.97),
-    "first byte": _flip(0),
-    "last byte": _flip(1),
-    "cut short": lambda path: path.write_bytes(path.read_bytes()[:-9]),
-    "empty": lambda path: path.write_bytes(b""),
-    "another's": _unmarked,
-    "another day's": lambda path: shutil.copy(min(path.parent.parent.rglob("*.parquet")), path),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-async def test_what_is_not_sound_is_left_aside(tmp_path: Path, damage: Callable[[Path], object]) -> None:
-    """It is named and not touched; the next backfill asks for its day alone, and replaces it."""
-    account = _account()
-    async with bench(tmp_path, account) as it:
-        await it.harvest(START, EMPTY.start)
-        damage(_day(it, 1))
-        content = _day(it, 1).read_bytes()
-        _ledger(it).unlink()
-        recovery = _rebuild(it)
-        assert [tmp_path / "lake" / item.path for item in recovery.aside] == [_day(it, 1)]
-        assert _day(it, 1).read_bytes() == content
-        assert recovery.datasets[0].coverage == (Window(START, START + DAY),)
-        it.emulator.reset()
-        await it.harvest(START, EMPTY.start)
-        assert len(it.emulator.requests) == 1
-        assert it.verdict(START, EMPTY.start) == exact(len(list(account.sessions(START, EMPTY.start))))
-
-
-async def test_a_footer_cannot_claim_more_than_was_proven(tmp_path: Path) -> None:
-    """One changed digit in what it says it covers breaks the seal: no second is passed over for it."""
-    account = _account()
-    async with bench(tmp_path, account) as it:
-        await it.harvest(START, START + DAY // 2)
-        path = _day(it, 0)
-        assert b' 12:00:00"' in path.read_bytes()
-        path.write_bytes(path.read_bytes().replace(b' 12:00:00"', b' 13:00:00"'))
-        _ledger(it).unlink()
-        (finding,) = _rebuild(it).aside
-        assert "they carry no seal, or were changed" in finding.text
-        await it.harvest(START, END)
-        assert it.verdict(START, END) == exact(account.total)
-
-
-async def test_files_left_aside_give_way_to_nothing(tmp_path: Path) -> None:
-    """If their seconds turn out to hold no session today, readers see their rows no longer."""
-    account = _account()
-    async with bench(tmp_path, account) as it:
-        await it.harvest(START, END)
-        for session in list(account.sessions(START, START + 2 * DAY)):
-            account.remove(int(str(session["call_session_history_id"])))
-        for day in (0, 1):
-            _flip(0.3)(_day(it, day))
-        _ledger(it).unlink()
-        assert len(_rebuild(it).aside) == 2
-        await it.harvest(START, END)
-        assert it.verdict(START, END) == exact(account.total)
-
-
-async def test_keys_in_two_files_prove_neither(tmp_path: Path) -> None:
-    """A session whose time changed between two runs: both days are read anew."""
-    account = _account()
-    async with bench(tmp_path, account) as it:
-        await it.harvest(START, START + DAY)
-        account.replace(
-            {"call_session_history_id": 10, "start_date": as_text(START + 4 * DAY + 7), "duration": 5}
-        )
-        await it.harvest(START, END)
-        _ledger(it).unlink()
-        recovery = _rebuild(it)
-        assert [tmp_path / "lake" / item.path for item in recovery.aside] == [_day(it, 0), _day(it, 4)]
-        await it.harvest(START, END)
-        assert it.verdict(START, END) == exact(account.total)
+            recovered(it)
 
 
 @pytest.mark.large
 @pytest.mark.parametrize("partition", ["hour", "day", "month"])
 async def test_every_partition_and_every_name(tmp_path: Path, partition: str) -> None:
     """Two datasets of one lake, also cut in the middle of a partition, are recovered under their names."""
-    account = _account()
+    account = history()
     async with bench(tmp_path, account) as it:
         sales = {"name": "sales", "partition": partition, "switches": {"records": False}}
         await it.harvest(START, END - 1_800, partition=partition)
         await it.harvest(START + 1_800, START + DAY + 1_800, **sales)
-        _ledger(it).unlink()
-        recovery = _rebuild(it)
+        ledger_of(it).unlink()
+        recovery = recovered(it)
         assert ([item.name for item in recovery.datasets], recovery.aside) == (["calls", "sales"], ())
         assert recovery.datasets[1].coverage == (Window(START + 1_800, START + DAY + 1_800),)
         with pytest.raises(LakeError, match="was started otherwise: records is off there and on here"):
@@ -229,15 +110,15 @@ async def test_every_partition_and_every_name(tmp_path: Path, partition: str) ->
 
 async def test_a_gap_that_was_let_through_stays_one(tmp_path: Path) -> None:
     """The file's mark outlives the ledger: its seconds are asked for again."""
-    account = _account()
+    account = history()
     async with bench(tmp_path, account) as it:
         await it.harvest(START, START + 5 * 3_600, partition="month")
         it.emulator.faults = Faults((Fault("wrong_total", share=1.0),))
         await it.harvest(START, START + 10 * 3_600, partition="month")
         it.emulator.faults = Faults()
         await it.harvest(START + 12 * 3_600, END, partition="month", allow_gaps=True)
-        _ledger(it).unlink()
-        (found,) = _rebuild(it).datasets
+        ledger_of(it).unlink()
+        (found,) = recovered(it).datasets
         (holding,) = holdings(tmp_path / "lake")
         assert (holding.incomplete, [gap.window.start for gap in holding.gaps]) == (1, [START + 5 * 3_600])
         report = await it.harvest(START, END, partition="month")
@@ -247,16 +128,16 @@ async def test_a_gap_that_was_let_through_stays_one(tmp_path: Path) -> None:
 
 async def test_the_spool_is_kept_and_not_believed(tmp_path: Path) -> None:
     """Answers whose windows nobody knows are set aside; what they would have proven is asked for again."""
-    account = _account()
+    account = history()
     async with bench(tmp_path, account, Behaviour()) as it:
         it.emulator.faults = Faults((Fault("wrong_total", share=1.0),))
         await it.harvest(START, END)
         it.emulator.faults = Faults()
         spool = tmp_path / "lake" / "_harvester" / "spool"
         (spool / "calls" / "7.spool").write_bytes(b"an answer")
-        _ledger(it).write_bytes(b"")
+        ledger_of(it).write_bytes(b"")
         (tmp_path / "lake" / "_harvester" / "ledger.sqlite-wal").write_bytes(b"what is left")
-        recovery = _rebuild(it)
+        recovery = recovered(it)
         assert recovery.kept is not None
         assert (recovery.kept / "spool" / "calls" / "7.spool").read_bytes() == b"an answer"
         assert (recovery.kept / "ledger.sqlite-wal").read_bytes() == b"what is left"
@@ -266,10 +147,10 @@ async def test_the_spool_is_kept_and_not_believed(tmp_path: Path) -> None:
 
 async def test_recovering_twice_and_after_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut off at any rename, it leaves a lake that is refused, and can be recovered; nothing is lost."""
-    account = _account()
+    account = history()
     async with bench(tmp_path, account) as it:
         await it.harvest(START, END)
-        _flipped(_ledger(it))
+        _flipped(ledger_of(it))
         work = Path.replace
         for survived in range(3):
             left = iter(range(survived))
@@ -281,34 +162,34 @@ async def test_recovering_twice_and_after_a_crash(tmp_path: Path, monkeypatch: p
 
             monkeypatch.setattr(Path, "replace", die)
             with pytest.raises(KeyboardInterrupt):
-                _rebuild(it)
+                recovered(it)
             monkeypatch.undo()
             with pytest.raises(LedgerDamagedError):
                 holdings(tmp_path / "lake")
-        assert _rebuild(it).datasets[0].rows == account.total
+        assert recovered(it).datasets[0].rows == account.total
         kept = list((tmp_path / "lake" / "_harvester").glob("before-recover-*/ledger.sqlite"))
         assert len(kept) == 1
 
 
 async def test_recover_owns_the_lake(tmp_path: Path) -> None:
     """It waits for nobody, and a folder with nothing to recover is refused."""
-    async with bench(tmp_path, _account()) as it:
+    async with bench(tmp_path, history()) as it:
         with pytest.raises(LakeError, match="harvester backfill makes a lake"):
-            _rebuild(it)
+            recovered(it)
         await it.harvest(START, END)
-        _ledger(it).unlink()
+        ledger_of(it).unlink()
         with owned(tmp_path / "lake" / "_harvester" / "lock", started=0.0), pytest.raises(LakeLockedError):
-            _rebuild(it)
+            recovered(it)
         shutil.rmtree(tmp_path / "lake" / "_harvester")
         (tmp_path / "lake" / "_harvester").touch()
         with pytest.raises(LakeError, match="cannot be written"):
-            _rebuild(it)
+            recovered(it)
         (tmp_path / "lake" / "_harvester").unlink()
-        assert _rebuild(it).kept is None
+        assert recovered(it).kept is None
 
 
 async def _harvested(folder: Path) -> Bench:
-    async with bench(folder, _account()) as it:
+    async with bench(folder, history()) as it:
         await it.harvest(START, END)
         return it
 
@@ -319,18 +200,18 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     it = asyncio.run(_harvested(tmp_path))
     assert main(["recover", *lake]) == 2
     assert "harvester verify" in capsys.readouterr().err
-    _truncated(_ledger(it))
+    _truncated(ledger_of(it))
     for command in (["status"], ["verify"], ["repair", "--credentials", str(tmp_path / "key.json")]):
         assert main([*command, *lake]) == 2
         assert "harvester recover" in capsys.readouterr().err
-    stray = _day(it, 0).with_name("copy.parquet")
-    stray.write_bytes(_day(it, 0).read_bytes())
+    stray = day_of(it, 0).with_name("copy.parquet")
+    stray.write_bytes(day_of(it, 0).read_bytes())
     assert main(["recover", *lake, "--json", "--quiet"]) == 3
     result = json.loads(capsys.readouterr().out)
     assert [item["path"] for item in result["aside"]] == [str(stray.relative_to(tmp_path / "lake"))]
     assert Path(result["kept"], "ledger.sqlite").stat().st_size == 5_000
     stray.unlink()
-    _ledger(it).unlink()
+    ledger_of(it).unlink()
     assert main(["recover", *lake]) == 0
     told = capsys.readouterr()
     assert "covered  [2024-03-27 00:00:00, 2024-03-29 00:00:00)" in told.out

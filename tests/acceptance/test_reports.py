@@ -41,7 +41,7 @@ from tests.acceptance.reporting import (
     others,
     settings,
 )
-from tests.acceptance.test_datasets import verify
+from tests.acceptance.verifying import verify
 from tests.keys import PRIVATE_KEY
 
 

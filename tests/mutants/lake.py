@@ -276,7 +276,7 @@ LAKE = (
         "recover-without-seal",
         "`recover` believes a footer whose seal is broken",
         (Edit(f"{_LAKE}/footer.py", "            _check(told)\n", ""),),
-        ("tests/acceptance/test_recover.py::test_a_footer_cannot_claim_more_than_was_proven",),
+        ("tests/acceptance/test_recover_files.py::test_a_footer_cannot_claim_more_than_was_proven",),
     ),
     Mutant(
         "gap-read-and-lost",
