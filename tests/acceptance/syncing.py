@@ -18,13 +18,17 @@ from harvester.look_back import LookBack
 from harvester.round import Round
 from harvester.service import Service, Settings
 from harvester.window import Window
-from tests.acceptance.living import LivingAccount
+from tests.acceptance.harness import DAY, SPRING
+from tests.acceptance.living import Living, LivingAccount
 from tests.acceptance.oracle import Verdict, judge
 from tests.keys import PRIVATE_KEY
 
 END_OF_TIME = 253_402_300_799
 NO_FAULTS = Faults()
 TWO_DAYS = LookBack()
+HOUR = 3_600
+BEGINS = SPRING + 3 * DAY + 12 * HOUR  # noon of the fourth day
+SPAN = Window(SPRING, BEGINS - HOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +137,22 @@ async def watched(
 def counts(rounds: Sequence[Round]) -> int:
     """Partitions that were counted."""
     return sum(len(done.counts) for done in rounds)
+
+
+def each(seconds: int, *special: Living, span: Window = SPAN) -> LivingAccount:
+    """A session every so many seconds, and special ones, as they are at noon of the fourth day."""
+    taken = {session.second for session in special}
+    plain = [Living(second, second) for second in range(span.start, span.end, seconds) if second not in taken]
+    return LivingAccount([*plain, *special], BEGINS)
+
+
+async def passing(hours: float) -> None:
+    """Let time pass."""
+    await asyncio.sleep(hours * HOUR)
+
+
+def read(it: Watched) -> list[str]:
+    """What was asked for since the last look, without counts."""
+    asked = [item.parameters for item in it.emulator.requests if item.parameters["count"] != "1"]
+    it.emulator.reset()
+    return [f"{item['from_date']} {item['offset']}" for item in asked]

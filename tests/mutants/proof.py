@@ -241,7 +241,9 @@ PROOF = (
         "look-back-moves-on",
         "a round of `sync` that failed before it counted is never made up for",
         (Edit("harvester/synced.py", "        return min(end, last)\n", "        return end\n"),),
-        ("tests/acceptance/test_sync.py::test_a_round_that_failed_before_it_counted_is_made_up_for",),
+        (
+            "tests/acceptance/test_sync_failures.py::test_a_round_that_failed_before_it_counted_is_made_up_for",
+        ),
     ),
     Mutant(
         "unfinished-called-final",
@@ -253,7 +255,7 @@ PROOF = (
                 "                unfinished(",
             ),
         ),
-        ("tests/acceptance/test_sync.py::test_what_is_unfinished_is_read_again_when_it_is_due",),
+        ("tests/acceptance/test_sync_unfinished.py::test_what_is_unfinished_is_read_again_when_it_is_due",),
     ),
     Mutant(
         "cut-window-loses-answers",
