@@ -15,6 +15,9 @@ def record(session_id: int, second: int = 0, **fields: object) -> dict[str, Any]
     return {"call_session_history_id": session_id, "start_date": f"2024-05-29 12:00:{second:02d}", **fields}
 
 
+FEW = ListedAccount([record(number) for number in range(1, 6)])  # for whom the history does not matter
+
+
 def test_records_come_by_time_then_id() -> None:
     """The order of the list does not matter."""
     account = ListedAccount([record(3, 1), record(9, 0), record(2, 1)])

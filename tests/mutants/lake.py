@@ -180,19 +180,19 @@ LAKE = (
         "records-shown-first",
         "of flat tables, the sessions are renamed before what belongs to them",
         (Edit(f"{_LAKE}/entries.py", "strict=True))[::-1]", "strict=True))"),),
-        ("tests/lake/test_flat.py::test_a_kill_between_two_renames[1]",),
+        ("tests/lake/test_flat_crash.py::test_a_kill_between_two_renames[1]",),
     ),
     Mutant(
         "some-of-several-shown",
         "a start renames those drafts of a publication that are left, though one is not",
         (Edit(f"{_LAKE}/publish.py", "if can_all and is_sound:", "if is_sound:"),),
-        ("tests/lake/test_flat.py::test_a_draft_that_was_harmed_shows_none_of_the_others[0-lost]",),
+        ("tests/lake/test_flat_crash.py::test_a_draft_that_was_harmed_shows_none_of_the_others[0-lost]",),
     ),
     Mutant(
         "torn-publication-covered",
         "a partition of which one file was replaced and another cannot be counts as harvested",
         (Edit(f"{_LAKE}/publish.py", "if any(shown):", "if False:"),),
-        ("tests/lake/test_flat.py::test_a_draft_that_was_harmed_shows_none_of_the_others[1-lost]",),
+        ("tests/lake/test_flat_crash.py::test_a_draft_that_was_harmed_shows_none_of_the_others[1-lost]",),
     ),
     Mutant(
         "names-of-drafts-not-synced",
