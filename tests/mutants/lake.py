@@ -1,4 +1,4 @@
-"""Bugs on the way to the disk: durability, publishing, owners, spool, verify and recover."""
+"""Bugs on the way to readers: publishing, owners, windows and gaps, verify and recover."""
 
 from tests.mutants.mutant import Edit, Mutant
 
@@ -6,30 +6,6 @@ _LAKE = "harvester/lake"
 _SINK = "tests/lake/test_sink.py"
 
 LAKE = (
-    Mutant(
-        "draft-not-synced",
-        "a file is renamed into place without an fsync of its content",
-        (Edit(f"{_LAKE}/writer.py", "        os.fsync(self._file.fileno())\n", ""),),
-        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
-    ),
-    Mutant(
-        "folders-not-synced",
-        "the folders are not synced after the rename",
-        (Edit(f"{_LAKE}/publish.py", "    _sync(root, intents)\n", ""),),
-        ("tests/lake/test_publish.py::test_every_folder_on_the_way_is_made_durable",),
-    ),
-    Mutant(
-        "ledger-not-synced",
-        "a commit of the ledger is not durable",
-        (Edit(f"{_LAKE}/database.py", "synchronous = FULL", "synchronous = OFF"),),
-        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
-    ),
-    Mutant(
-        "evidence-not-synced",
-        "`--keep-raw` publishes before the evidence is durable",
-        (Edit(f"{_LAKE}/sink.py", "        await self._in_thread(self._spool.sync)\n", ""),),
-        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
-    ),
     Mutant(
         "runs-among-published",
         "published seconds in which something runs now leave the file until the next round",
@@ -41,24 +17,6 @@ LAKE = (
             ),
         ),
         (f"{_SINK}::test_what_runs_among_published_records_leaves_these_where_they_are",),
-    ),
-    Mutant(
-        "freed-answers-come-back",
-        "after a power cut, answers that were freed answer for a later window",
-        (
-            Edit(
-                f"{_LAKE}/spool.py",
-                "                self.free(int(path.stem))\n        sync_folder(self._folder)\n",
-                "                self.free(int(path.stem))\n",
-            ),
-        ),
-        ("tests/lake/test_spool.py::test_dropped_answers_do_not_come_back",),
-    ),
-    Mutant(
-        "quarantine-not-synced",
-        "a record in quarantine is not durable when its window counts as proven",
-        (Edit(f"{_LAKE}/quarantine.py", "        os.fsync(file.fileno())\n", ""),),
-        ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
     ),
     Mutant(
         "rename-before-intent",
@@ -99,30 +57,6 @@ LAKE = (
         ("tests/lake/test_publish.py::test_a_crash_leaves_the_old_files_or_the_new",),
     ),
     Mutant(
-        "bytes-not-read-back",
-        "`close()` is believed: size and hash of the draft are not read back",
-        (
-            Edit(
-                f"{_LAKE}/writer.py",
-                "if (size, digest) != (self._file.written, self._file.sha256):",
-                "if False:",
-            ),
-        ),
-        ("tests/lake/test_writer.py::test_bytes_that_the_disk_changed_are_no_draft",),
-    ),
-    Mutant(
-        "rows-not-read-back",
-        "`close()` is believed: the rows of the draft are not counted again",
-        (Edit(f"{_LAKE}/writer.py", "if rows != self._rows:", "if False:"),),
-        ("tests/lake/test_writer.py::test_a_draft_that_is_not_what_was_written_is_no_draft",),
-    ),
-    Mutant(
-        "no-page-checksums",
-        "Parquet pages carry no checksum",
-        (Edit(f"{_LAKE}/writer.py", "write_page_checksum=True", "write_page_checksum=False"),),
-        ("tests/lake/test_writer.py::test_no_flipped_byte_is_read_back_as_data",),
-    ),
-    Mutant(
         "lock-not-taken",
         "the lake's lock is not taken",
         (Edit(f"{_LAKE}/lock.py", "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass"),),
@@ -159,12 +93,6 @@ LAKE = (
         ("tests/lake/test_fence.py::test_a_fenced_owner_leaves_the_drafts_of_the_next",),
     ),
     Mutant(
-        "damaged-file-carried-over",
-        "rows of a damaged file are carried over into its replacement",
-        (Edit(f"{_LAKE}/rows.py", "page_checksum_verification=True", "page_checksum_verification=False"),),
-        ("tests/lake/test_sink_failure.py::test_a_damaged_file_is_not_carried_over",),
-    ),
-    Mutant(
         "undecided-draft-shown",
         "a start renames what an earlier owner left, whatever it holds",
         (
@@ -195,12 +123,6 @@ LAKE = (
         ("tests/lake/test_flat_crash.py::test_a_draft_that_was_harmed_shows_none_of_the_others[1-lost]",),
     ),
     Mutant(
-        "names-of-drafts-not-synced",
-        "of drafts that are to be shown together a power cut may take some away",
-        (Edit(f"{_LAKE}/flat.py", "        sync_folder(self._folder)\n", ""),),
-        ("tests/lake/test_flat.py::test_the_names_of_drafts_are_durable",),
-    ),
-    Mutant(
         "tables-joined-unseen",
         "rows of flat tables are carried over to whichever session comes",
         (
@@ -223,18 +145,6 @@ LAKE = (
         "windows that wait for their turn stay in memory, however large",
         (Edit(f"{_LAKE}/sink.py", "            assembly.drop()\n", "            pass\n"),),
         (f"{_SINK}::test_rows_beyond_the_memory_are_replayed_from_the_spool",),
-    ),
-    Mutant(
-        "spool-checksum-not-checked",
-        "an answer in the spool is used although its checksum is wrong",
-        (Edit(f"{_LAKE}/spool.py", "if sha256(lengths + payload).digest() != digest:", "if False:"),),
-        ("tests/lake/test_spool.py::test_a_flipped_byte_is_noticed",),
-    ),
-    Mutant(
-        "torn-tail-not-cut",
-        "an answer is appended behind the torn one that a crash left",
-        (Edit(f"{_LAKE}/spool.py", "            file.truncate(self._end)\n", ""),),
-        ("tests/lake/test_spool.py::test_a_torn_tail_is_asked_for_again",),
     ),
     Mutant(
         "spool-freed-early",
@@ -261,12 +171,6 @@ LAKE = (
         ("tests/test_todo.py::test_a_repair_reads_all_of_a_partition_with_a_gap[count]",),
     ),
     Mutant(
-        "evidence-overwritten",
-        "`--keep-raw` replaces the evidence of an earlier reading",
-        (Edit(f"{_LAKE}/spool.py", "_free_name(self._keep, path)", "self._keep / path.name"),),
-        ("tests/lake/test_spool.py::test_evidence_is_not_replaced_by_later_evidence",),
-    ),
-    Mutant(
         "kept-answers-unused",
         "a run that goes on asks again for what arrived",
         (Edit("harvester/api/page_source.py", "if kept is not None:", "if False:"),),
@@ -289,12 +193,6 @@ LAKE = (
             ),
         ),
         ("tests/acceptance/test_gaps.py::test_a_gap_is_forgotten_when_it_is_published",),
-    ),
-    Mutant(
-        "old-file-carried-over",
-        "rows of a file that is not what was published are carried over, and given a new hash",
-        (Edit(f"{_LAKE}/shown.py", "if not all(map(_is_intact, paths, file.files)):", "if False:"),),
-        ("tests/lake/test_sink_failure.py::test_a_file_that_is_not_what_was_published_is_not_carried_over",),
     ),
     Mutant(
         "verify-without-hash",

@@ -1,6 +1,7 @@
 """All planted bugs, room by room."""
 
 from tests.mutants.accounts import ACCOUNTS
+from tests.mutants.durability import DURABILITY
 from tests.mutants.files import FILES
 from tests.mutants.lake import LAKE
 from tests.mutants.network import NETWORK
@@ -8,4 +9,4 @@ from tests.mutants.processes import PROCESSES
 from tests.mutants.proof import PROOF
 from tests.mutants.records import RECORDS
 
-MUTANTS = (*LAKE, *NETWORK, *PROOF, *RECORDS, *FILES, *PROCESSES, *ACCOUNTS)
+MUTANTS = (*DURABILITY, *LAKE, *NETWORK, *PROOF, *RECORDS, *FILES, *PROCESSES, *ACCOUNTS)
