@@ -102,7 +102,7 @@ async def _allowed(client: Client, job: Job) -> Finding:
     Raises:
         HarvestError: The question could not be asked.
     """
-    parameters = Question(job.window.start, job.window.end).parameters(job.dataset, 0, 1, with_total=True)
+    parameters = Question(job.window.start, job.window.end).parameters(job.dataset, 0, 1)
     try:
         await client.fetch(job.dataset.method, {**job.shared, **parameters})
     except (RefusedError, RequestError, ZoneError) as error:

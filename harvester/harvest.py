@@ -27,7 +27,7 @@ from harvester.processes.messages import Order
 from harvester.processes.stretches import stretches
 from harvester.refused import left_open, refusal_of
 from harvester.report import Figures, Report, Snapshot
-from harvester.todo import Scope, Stretch, missing
+from harvester.todo import Scope, Stretch, doubted, missing
 from harvester.work import Work, Workbench, clear_away, quick_of, spool_of, workplace
 
 
@@ -136,8 +136,9 @@ class Backfill:
             parts = stretches(ledger, todo, granularity, self._processes)
             clear_away(job, self._layout, ledger, catalog)  # also by a run that finds nothing to do
             report = Report(outcome="complete", asked=job.window, settled=settled, covered=not todo)
+            doubts = partial(doubted, ledger, catalog, settled, granularity)
             if not todo:
-                return report
+                return report.ended(doubts())
             self._seconds = sum(window.seconds for window in todo)
             crew = await stack.enter_async_context(self._manned(database, ledger, catalog, parts))
             run = self._run = ledger.begin(job.window, started)
@@ -147,7 +148,7 @@ class Backfill:
             try:
                 await crew.run(run)
                 clear_away(job, self._layout, ledger, catalog)
-                report = self._report(replace(report, run=run))
+                report = self._report(replace(report, run=run)).ended(doubts(), stopped=self._stopped)
             except BaseException as error:
                 cut_off = isinstance(error, asyncio.CancelledError)  # by a second signal: nothing failed
                 outcome = "interrupted" if cut_off else "failed"
@@ -220,6 +221,4 @@ class Backfill:
                 yield await Work.prepared(bench, whole)
 
     def _report(self, report: Report) -> Report:
-        report = report.of(self._figures, seconds=self._seconds)
-        outcome = "gaps" if report.gaps else "interrupted" if self._stopped else "complete"
-        return replace(report, outcome=outcome)
+        return report.of(self._figures, seconds=self._seconds)

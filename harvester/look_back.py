@@ -12,7 +12,7 @@ from harvester.lake.ledger import Ledger
 from harvester.lake.shown import readable
 from harvester.lake.unfinished import unfinished
 from harvester.lake.verify import Expected
-from harvester.todo import Scope, joined, missing, suspected, unproven
+from harvester.todo import Scope, joined, outstanding
 from harvester.window import Window, merged, shares, subtract
 
 _DAY = 86_400
@@ -75,8 +75,7 @@ def renewing(job: Job, anew: Sequence[Window]) -> Scope:
     def scope(
         ledger: Ledger, catalog: Catalog, settled: Window | None, granularity: Granularity
     ) -> tuple[Window, ...]:
-        found = (one(ledger, catalog, settled, granularity) for one in (missing, suspected, unproven))
-        wanted = merged([*anew, *(window for windows in found for window in windows)])
+        wanted = merged([*anew, *outstanding(ledger, catalog, settled, granularity)])
         if not wanted:
             return ()
         seconds = _seconds(job, catalog, Window(wanted[0].start, wanted[-1].end))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harvester.api.client import Client
-from harvester.api.counting import Counter, inclusive
+from harvester.api.counting import Counter, starts_inclusive
 from harvester.api.question import Bounds
 from harvester.config import Job
 from harvester.lake.entries import Publication
@@ -20,7 +20,6 @@ from harvester.task_group import TaskGroup
 from harvester.window import Window, subtract
 
 _MOST_PROBES = 8  # places to ask at
-_LONGEST_PROBE = 10_000  # rows to look at for one in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Count:
         quarantined: Records in quarantine, beside them.
         api: What the API counts.
         left: Records that the last run received and left to a later one, beside the lake's.
-        margin: By how much the API may count more: it is unknown whether its bounds are inclusive, or in
+        margin: By how much the API may count more: it is unknown whether ``from_date`` is inclusive, or in
             which second a record in quarantine lies.
     """
 
@@ -86,33 +85,38 @@ class Held:
         """The lake's side of a count."""
         margin = 0
         if bounds.from_inclusive is None:
-            margin += self._rows(Window(window.start - 1, window.start))
-        if bounds.to_inclusive is None:
-            margin += self._rows(Window(window.end, window.end + 1))
+            margin += self._at(window.start - 1) + self._at(window.end)
         near = [came_with for came_with in self._unplaced if came_with.meets(window)]
         sure = [came_with for came_with in near if not subtract(came_with, [window])]
         quarantined = _inside(self._seconds, window) + len(sure)
         left = _inside(self._left, window)
         return Count(window, self._rows(window), quarantined, api, left, margin + len(near) - len(sure))
 
-    def lonely(self) -> Iterator[int]:
-        """Seconds that hold records while their neighbours hold none, one from each file."""
+    def busy(self) -> Iterator[int]:
+        """Seconds that hold records, one from each file."""
         for file in self._files:
-            some = pc.unique(self._expected.seconds(file)[:_LONGEST_PROBE]).to_pylist()
-            seconds = [file.span.start - 1, *some, file.span.end]
-            nearer = zip(seconds, some, seconds[2:], strict=False)
-            yield from islice((at for before, at, after in nearer if before + 1 < at < after - 1), 1)
+            yield from self._expected.seconds(file)[:1].to_pylist()
+
+    def holds(self, second: int) -> bool:
+        """Whether a record is known to lie in a second."""
+        only = Window(second, second + 1)
+        return bool(self._at(second) or _inside(self._seconds, only) or _inside(self._left, only))
 
     def middle(self, window: Window) -> int | None:
         """A second that has about half of a window's rows before it; ``None`` if the window cannot be halved.
 
-        The window lies within one file's span, or in none.
+        It is the one behind a row: mostly it holds none, and then nothing is counted on the end. The
+        window lies within one file's span, or in none.
         """
         place = bisect_right(self._starts, window.start) - 1
         seconds = self._expected.seconds(self._files[place]) if place >= 0 else pa.array([], pa.int64())
         seconds = seconds.filter(_within(seconds, window))
-        middle = seconds[len(seconds) // 2].as_py() if len(seconds) else window.start + window.seconds // 2
-        return middle if middle > window.start else None
+        row = seconds[(len(seconds) - 1) // 2].as_py() if len(seconds) else None
+        middle: int = window.start + window.seconds // 2 if row is None else row + 1
+        return middle if window.start < middle < window.end else None
+
+    def _at(self, second: int) -> int:
+        return self._rows(Window(second, second + 1))
 
     def _rows(self, window: Window) -> int:
         place = bisect_right(self._starts, window.start) - 1
@@ -157,7 +161,7 @@ async def recount(
     counts: list[Count] = []
     async with asking as client:
         counter = Counter(client, job.dataset, job.shared, mixed=mixed, parent=parent)
-        await _learn(counter, bounds, held.lonely())
+        await _learn(counter, bounds, held.busy())
         waiting = iter(spans)
 
         async def work() -> None:
@@ -173,8 +177,12 @@ async def recount(
 
 async def _counted(counter: Counter, held: Held, bounds: Bounds, window: Window, narrow: int | None) -> Count:
     was_mixed = counter.mixed
-    api, _ = await counter.count(window, bounds)
+    api, _ = await counter.count(window, bounds, held.holds)
     count = held.count(window, api, bounds)
+    if not count.agrees and count.api > count.lake and not held.holds(window.end):
+        # What the lake lacks may lie on the end, and be another window's.
+        api, _ = await counter.count(window, bounds, lambda _second: True)
+        count = held.count(window, api, bounds)
     if not count.agrees and not was_mixed and await counter.turns_out_mixed(window, bounds):
         return await _counted(counter, held, bounds, window, narrow)
     if narrow is None or count.agrees:
@@ -184,12 +192,12 @@ async def _counted(counter: Counter, held: Held, bounds: Bounds, window: Window,
 
 async def _narrowed(counter: Counter, held: Held, bounds: Bounds, count: Count, most: int) -> Count:
     """Where a count differs, down to ``most`` records: each count of one half tells that of the other."""
-    while max(count.api, count.lake) > most and None not in bounds.facts.values():
+    while max(count.api, count.lake) > most and bounds.from_inclusive is not None:
         whole, middle = count.window, held.middle(count.window)
         if middle is None:
             break
         first, second = Window(whole.start, middle), Window(middle, whole.end)
-        api, _ = await counter.count(first, bounds)
+        api, _ = await counter.count(first, bounds, held.holds)
         halves = (held.count(first, api, bounds), held.count(second, count.api - api, bounds))
         differing = [half for half in halves if not half.agrees]
         if len(differing) != 1:  # two to look for: reading all of it costs no more than finding both
@@ -200,11 +208,11 @@ async def _narrowed(counter: Counter, held: Held, bounds: Bounds, count: Count, 
 
 async def _learn(counter: Counter, bounds: Bounds, places: Iterable[int]) -> None:
     """Ask at several places until two agree: at one, records may have come or gone since the harvest."""
-    if None not in bounds.facts.values():
+    if bounds.from_inclusive is not None:
         return
-    answers: list[tuple[bool, bool]] = []
+    answers: list[bool] = []
     for place in islice(places, _MOST_PROBES):
-        answer = await inclusive(counter, place)
+        answer = await starts_inclusive(counter, place)
         if answer is None:
             continue
         answers.append(answer)
@@ -212,7 +220,7 @@ async def _learn(counter: Counter, bounds: Bounds, places: Iterable[int]) -> Non
             break
     for answer in answers[-1:]:
         if len(set(answers)) == 1 or answers.count(answer) > 1:
-            bounds.from_inclusive, bounds.to_inclusive = answer
+            bounds.from_inclusive = answer
 
 
 def _inside(seconds: pa.Array, window: Window) -> int:

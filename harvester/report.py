@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from harvester.api.persistence import Meter
-from harvester.window import Gap, Window, merged
+from harvester.window import Gap, Window, merged, subtract
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,7 @@ class Report:
         received: Bytes received.
         paused: Seconds that everyone waited, because the API asked for it or was away.
         gaps: What could not be proven.
+        doubted: What else of the range is known to be wrong or unproven, and this run was not about.
         running: Spans with records that are not final yet; left to a later run.
         stale: Records that claim not to be final, taken because they are too old to wait for.
         withheld: Partitions with a gap, not published.
@@ -174,6 +175,7 @@ class Report:
     received: int = 0
     paused: float = 0.0
     gaps: tuple[Gap, ...] = ()
+    doubted: tuple[Window, ...] = ()
     running: tuple[Window, ...] = ()
     stale: int = 0
     withheld: int = 0
@@ -185,7 +187,7 @@ class Report:
     @property
     def is_whole(self) -> bool:
         """Whether nothing of what was asked for is known to be missing."""
-        return not self.gaps and not self.refused
+        return not (self.gaps or self.doubted or self.refused)
 
     def of(self, figures: Figures, *, seconds: int) -> "Report":
         """The same run, over so many seconds, with what it has done."""
@@ -200,6 +202,13 @@ class Report:
             },
         )
 
+    def ended(self, doubts: Iterable[Window], *, stopped: bool = False) -> "Report":
+        """The run at its end, stopped early or not; what is known to be wrong is not called complete."""
+        gaps = [gap.window for gap in self.gaps]
+        report = replace(self, doubted=tuple(rest for doubt in doubts for rest in subtract(doubt, gaps)))
+        outcome = "interrupted" if stopped and not gaps else "complete" if report.is_whole else "gaps"
+        return replace(report, outcome=outcome)
+
     def as_json(self) -> dict[str, object]:
         """The report as plain JSON values; spans as ``{"from", "to"}``, half-open, UTC."""
         plain = {name: getattr(self, name) for name in self.__slots__}
@@ -208,6 +217,7 @@ class Report:
             "settled": self.settled.as_json() if self.settled else None,
             "seconds": round(self.seconds, 3),
             "gaps": [gap.as_json() for gap in self.gaps],
+            "doubted": [window.as_json() for window in self.doubted],
             "running": [window.as_json() for window in self.running],
             "unknown": dict(self.unknown),
         }

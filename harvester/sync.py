@@ -31,8 +31,8 @@ from harvester.refused import refusals
 from harvester.report import Report
 from harvester.round import Round
 from harvester.synced import Synced
-from harvester.todo import Scope, missing, suspected
-from harvester.window import Window, merged, shares, subtract
+from harvester.todo import Scope, outstanding, suspected
+from harvester.window import Gap, Window, merged, shares
 
 _log = structlog.get_logger()
 _DAY = 86_400
@@ -116,10 +116,10 @@ class Sync:
         return self._ended(done)
 
     async def fill(self) -> Report | None:
-        """Fill the newest part of the history that is missing before what rounds look at.
+        """Fill the newest part of the history that is missing or wrong before what rounds look at.
 
         Returns:
-            What was done; ``None`` if nothing is missing. A gap is tried once.
+            What was done; ``None`` if nothing is. A gap is tried once.
 
         Raises:
             ExceptionGroup: As ``round``.
@@ -127,16 +127,16 @@ class Sync:
         settled = self.job.settled(self._now())
         if settled is None or self._stopped or self._last.refused:
             return None
-        coverage = self._catalog.coverage()
-        end = self._fresh(settled, coverage).start
+        end = self._fresh(settled, self._catalog.coverage()).start
         end = end if self._unfilled is None else min(end, self._unfilled)
-        holes = subtract(Window(settled.start, end), coverage) if end > settled.start else ()
-        if not holes:
+        history = Window(settled.start, end) if end > settled.start else None
+        wanted = outstanding(self._ledger, self._catalog, history, self._granularity)
+        if not wanted:
             return None
-        youngest = holes[-1].end
+        youngest = wanted[-1].end
         start = partition_at(self._granularity, youngest - _SLICES[self._granularity]).span.start
         part = Window(max(settled.start, start), youngest)
-        report, _ = await self._harvest(part, missing)
+        report, _ = await self._harvest(part, renewing(self.job, ()))
         if report.outcome != "interrupted" and not report.refused:
             self._unfilled = part.start
         self._last = replace(self._last, refused=report.refused)
@@ -228,7 +228,9 @@ class Sync:
         return done
 
     def _ended(self, done: Round) -> Round:
-        coverage, gaps = self._catalog.coverage(), tuple(self._ledger.gaps())
+        coverage = self._catalog.coverage()
+        wrong = (Gap(suspect.window, None, 0, suspect.reason) for suspect in self._ledger.suspects())
+        gaps = (*self._ledger.gaps(), *wrong)
         outcome = "interrupted" if self._stopped else "gaps" if gaps or done.refused else "complete"
         self._last = done
         return replace(

@@ -53,6 +53,22 @@ def unproven(
     return merged(shares((gap.window for gap in ledger.gaps()), settled)) if settled else ()
 
 
+def doubted(
+    ledger: Ledger, catalog: Catalog, settled: Window | None, granularity: Granularity
+) -> tuple[Window, ...]:
+    """What of the settled part of the range is known not to be as the API has it, published or not."""
+    scopes = (suspected, unproven)
+    return merged(window for scope in scopes for window in scope(ledger, catalog, settled, granularity))
+
+
+def outstanding(
+    ledger: Ledger, catalog: Catalog, settled: Window | None, granularity: Granularity
+) -> tuple[Window, ...]:
+    """What of the settled part of the range is missing, or doubted."""
+    scopes = (missing, doubted)
+    return merged(window for scope in scopes for window in scope(ledger, catalog, settled, granularity))
+
+
 def joined(windows: Iterable[Window], seconds: Sequence[int], page_size: int) -> tuple[Window, ...]:
     """The windows, and what lies between two of them if that is less than a page: one question brings both.
 

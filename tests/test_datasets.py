@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.api.counting import Counter, inclusive
+from harvester.api.counting import Counter, starts_inclusive
 from harvester.api.envelope import Answer
 from harvester.api.protocol import Page
 from harvester.api.question import Question
@@ -40,17 +40,17 @@ def test_a_method_s_own_budget_holds_too(
 @pytest.mark.parametrize(
     ("dataset", "parameters"),
     [
-        (CALLS, {"desc_order": "true", "with_total_count": "false"}),
-        (TRANSACTIONS, {"desc_order": "true", "with_total_count": "false"}),
+        (CALLS, {"desc_order": "true", "with_total_count": "true"}),
+        (TRANSACTIONS, {"desc_order": "true", "with_total_count": "true"}),
         (ACD, {"desc_order": "true"}),
-        (AUDIT, {"desc_order": "true", "with_total_count": "false"}),
+        (AUDIT, {"desc_order": "true", "with_total_count": "true"}),
         (replace(ACD, descends=False), {}),
     ],
     ids=["calls", "transactions", "acd", "audit", "neither"],
 )
 def test_only_what_a_method_takes_is_sent(dataset: Dataset, parameters: dict[str, str]) -> None:
     """Beside the range and the page."""
-    asked = Question(NOON, NOON + 1, descending=True).parameters(dataset, 20, 5, with_total=False)
+    asked = Question(NOON, NOON + 1, descending=True).parameters(dataset, 20, 5)
     page = {"from_date": as_text(NOON), "to_date": as_text(NOON + 1), "count": "5", "offset": "20"}
     assert asked == page | parameters
 
@@ -76,14 +76,14 @@ class Api:
 
 @pytest.mark.parametrize("from_inclusive", [True, False])
 @pytest.mark.parametrize("to_inclusive", [True, False])
-async def test_bounds_are_found_without_the_other_order(from_inclusive: bool, to_inclusive: bool) -> None:  # noqa: FBT001
-    """Where a method cannot be asked from its end; without the record that was seen there is no answer."""
+async def test_from_date_shows_anywhere(from_inclusive: bool, to_inclusive: bool) -> None:  # noqa: FBT001
+    """Between neighbours, too; without the record that was seen there is no answer."""
     plain = replace(ACD, descends=False)
     lonely = Api({NOON}, from_inclusive=from_inclusive, to_inclusive=to_inclusive)
-    assert await inclusive(Counter(lonely, plain, {}), NOON) == (from_inclusive, to_inclusive)
+    assert await starts_inclusive(Counter(lonely, plain, {}), NOON) is from_inclusive
     dense = {NOON - 1, NOON, NOON + 1}
     crowded = Api(dense, from_inclusive=from_inclusive, to_inclusive=to_inclusive)
-    assert await inclusive(Counter(crowded, plain, {}), NOON) == (from_inclusive, to_inclusive)
+    assert await starts_inclusive(Counter(crowded, plain, {}), NOON) is from_inclusive
     for others in (set(), dense - {NOON}):
         gone = Api(others, from_inclusive=from_inclusive, to_inclusive=to_inclusive)
-        assert await inclusive(Counter(gone, plain, {}), NOON) is None
+        assert await starts_inclusive(Counter(gone, plain, {}), NOON) is None

@@ -68,7 +68,7 @@ async def test_what_reaches_into_a_dense_second_goes_along_when_the_window_was_c
     assert replayed.equals(pa.Table.from_batches(dense.harvest.batches))
 
 
-@pytest.mark.parametrize("known", [{}, {"from_inclusive": False, "to_inclusive": False}], ids=["new", "old"])
+@pytest.mark.parametrize("known", [{}, {"from_inclusive": False}], ids=["new", "old"])
 @pytest.mark.parametrize(("start", "end"), [(START - 1, START + 1), (START, START + 2), (START, START + 1)])
 async def test_a_window_is_not_begun_by_an_answer_about_a_part_of_it(
     start: int, end: int, known: dict[str, bool]
@@ -96,13 +96,12 @@ class Fractional(Vendor):
 async def test_a_record_on_the_bound_says_nothing_of_the_others_of_its_second() -> None:
     """F19: where fractions are kept and not shown, each window has its last second all the same."""
     sessions = [Session(10 * second + tenth, START + second) for second in range(60) for tenth in (0, 5)]
-    source, answers, bounds = PageSource(SMALL, {}, Fractional(SMALL, sessions)), Answers(), Bounds({})
-    reader, rows = Reader(source, answers, bounds), 0
+    reader, rows = Reader(PageSource(SMALL, {}, Fractional(SMALL, sessions)), Answers(), Bounds({})), 0
     for start in range(START, START + 60, 2):
         reading = await reader.read(Window(start, start + 2))
         assert reading.harvest is not None
         rows += reading.harvest.rows
-    assert (rows, bounds.to_inclusive) == (len(sessions), None)
+    assert rows == len(sessions)
 
 
 @pytest.mark.parametrize("from_inclusive", [True, False])
@@ -121,12 +120,25 @@ async def test_a_dense_second_behind_a_window_is_not_read_with_it(from_inclusive
 async def test_dense_neighbours_are_told_apart_where_bounds_are_whole_seconds(vendor: type[Vendor]) -> None:
     """There both are beyond reach together, and the first is had by a question that ends with it."""
     sessions = [Session(key, START + key // 10 - 1) for key in range(10, 30)]
-    bounds = Bounds({"from_inclusive": True})
     source = PageSource(SMALL, {}, vendor(SMALL, sessions))
-    reading = await Reader(source, Answers(), bounds).read(Window(START, START + 2))
+    reading = await Reader(source, Answers(), Bounds({"from_inclusive": True})).read(Window(START, START + 2))
     assert reading.harvest is not None
     assert (reading.harvest.window, reading.harvest.rows) == (Window(START, START + 1), 10)
-    assert bounds.to_inclusive is (True if vendor is Vendor else None)
+
+
+async def test_whole_seconds_here_say_nothing_of_fractions_there() -> None:
+    """A batch of whole seconds, dense and told apart by that, and behind it a history of fractions."""
+    batch = [Session(10 * number, START + number // 10 - 1) for number in range(10, 30)]
+    others = [Session(10 * second + 5, START + second) for second in range(40, 60)]
+    vendor = Fractional(SMALL, [*batch, *others])
+    reader = Reader(PageSource(SMALL, {}, vendor), Answers(), Bounds({"from_inclusive": True}))
+    left, rows = [Window(START, START + 50), Window(START + 50, START + 60)], 0
+    while left:
+        reading = await reader.read(left.pop(0))
+        assert reading.gap is None
+        rows += reading.harvest.rows if reading.harvest else 0
+        left = [reading.rest, *left] if reading.rest else left
+    assert rows == len(batch) + len(others)
 
 
 async def test_a_window_is_begun_by_a_wider_answer_of_a_run_that_knew_less() -> None:
@@ -134,7 +146,7 @@ async def test_a_window_is_begun_by_a_wider_answer_of_a_run_that_knew_less() -> 
     vendor = Vendor(SMALL, [Session(1, START)])
     source, answers = PageSource(SMALL, {}, vendor), Answers()
     await source.page(answers.file(START), Question(START - 1, START + 2), 0)
-    known = Bounds({"from_inclusive": True, "to_inclusive": True})
+    known = Bounds({"from_inclusive": True})
     reading = await Reader(source, answers, known).read(Window(START, START + 2))
     assert reading.harvest is not None
     assert (reading.harvest.rows, vendor.asked) == (1, 1)

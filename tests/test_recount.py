@@ -1,19 +1,24 @@
 """The lake's side of a count: rows in files, records in quarantine, and how many more may be counted."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from harvester.api.counting import Counter
 from harvester.api.question import Bounds
 from harvester.lake.entries import Publication
 from harvester.lake.quarantine import Quarantined
 from harvester.recount import Count, Held, _narrowed
 from harvester.window import Window
+from tests.acceptance.vendor import Session, Vendor
+from tests.test_proof import SMALL, START, Fractional
 
 FILE = Window(100, 200)
 SECONDS = [100, 100, 130, 131, 150, 199]
-KNOWN = Bounds({"from_inclusive": True, "to_inclusive": False})
+SESSIONS = [Session(10 * number + tenth, START + number // 2) for number in range(8) for tenth in (0, 5)]
+KNOWN = Bounds({"from_inclusive": True})
 
 
 class Expected:
@@ -48,16 +53,18 @@ def test_a_record_without_a_time_lies_somewhere_in_its_window() -> None:
 
 
 @pytest.mark.parametrize(("api", "agrees"), [(1, False), (2, True), (4, True), (5, False)])
-def test_unknown_bounds_leave_a_margin(api: int, agrees: bool) -> None:  # noqa: FBT001
-    """The question is a second wider on both sides: what lies there may be counted, or not."""
+def test_an_unknown_bound_leaves_a_margin(api: int, agrees: bool) -> None:  # noqa: FBT001
+    """The question begins a second earlier, and what it counts on its end cannot be told: so much is open."""
     count = held().count(Window(131, 199), api, Bounds({}))
     assert (count.lake, count.margin) == (2, 2)
     assert count.agrees is agrees
 
 
-def test_a_lonely_second_is_one_whose_neighbours_hold_nothing() -> None:
-    """Not the file's first second, before which another file may hold records."""
-    assert list(held().lonely()) == [150]
+def test_a_second_may_hold_a_row_or_a_record_in_quarantine() -> None:
+    """Either may be counted with the window that ends there."""
+    lake = held(160)
+    assert [second for second in range(95, 205) if lake.holds(second)] == sorted({*SECONDS, 160})
+    assert list(lake.busy()) == [100]
 
 
 class Records:
@@ -66,7 +73,7 @@ class Records:
     def __init__(self, seconds: list[int]) -> None:
         self.seconds, self.asked = seconds, 0
 
-    async def count(self, window: Window, _bounds: Bounds) -> tuple[int, int]:
+    async def count(self, window: Window, _bounds: Bounds, _on_end: Callable[[int], bool]) -> tuple[int, int]:
         """How many lie in a window."""
         self.asked += 1
         return sum(second in window for second in self.seconds), 1
@@ -75,9 +82,9 @@ class Records:
 @pytest.mark.parametrize(
     ("news", "found", "asked"),
     [
-        ([131], Window(131, 150), 2),
+        ([131], Window(131, 151), 2),
         ([120, 199], FILE, 1),
-        ([110, 111], Window(100, 131), 1),
+        ([110, 111], Window(101, 131), 2),
     ],
 )
 async def test_a_count_that_differs_is_halved(news: list[int], found: Window, asked: int) -> None:
@@ -97,3 +104,28 @@ async def test_what_cannot_be_halved_is_left_whole() -> None:
     count = lake.count(FILE, 7, KNOWN)
     narrow = await _narrowed(api, lake, KNOWN, count, 1)  # type: ignore[arg-type]  # it only counts
     assert (narrow.window.start, narrow.api - narrow.lake) == (100, 1)
+
+
+@pytest.mark.parametrize(
+    "vendor",
+    [
+        Vendor(SMALL, SESSIONS),
+        Vendor(SMALL, SESSIONS, to_inclusive=False),
+        Vendor(SMALL, SESSIONS, from_inclusive=False),
+        Vendor(SMALL, SESSIONS, from_inclusive=False, to_inclusive=False),
+        Fractional(SMALL, SESSIONS),
+    ],
+    ids=["inclusive", "from-inclusive", "to-inclusive", "exclusive", "fractions"],
+)
+async def test_what_is_counted_on_the_end_is_taken_off(vendor: Vendor) -> None:
+    """F19: a count is that of its half-open window, whatever the bounds mean, wherever they cut a second."""
+    bounds = Bounds({"from_inclusive": vendor.from_inclusive})
+    counter = Counter(vendor, SMALL, {})
+    for start, end in (
+        (START, START + 2),
+        (START, START + 3),
+        (START + 1, START + 2),
+        (START + 2, START + 9),
+    ):
+        count, _ = await counter.count(Window(start, end), bounds, lambda _second: True)
+        assert count == sum(start <= session.second < end for session in SESSIONS), (start, end)

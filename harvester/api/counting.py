@@ -1,6 +1,6 @@
 """How many records the API counts, without fetching them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
@@ -58,11 +58,6 @@ class Counter:
         self._api = api
         self._dataset = dataset
         self._shared = shared
-
-    @property
-    def descends(self) -> bool:
-        """Whether a question can be asked from its other end."""
-        return self._dataset.descends
 
     async def total(self, question: Question) -> int:
         """The API's total of one question.
@@ -129,13 +124,21 @@ class Counter:
         return None
 
     async def _ask(self, question: Question, more: Mapping[str, str] = _NOTHING, *, count: int = 1) -> Page:
-        parameters = question.parameters(self._dataset, 0, count, with_total=True)
+        parameters = question.parameters(self._dataset, 0, count)
         _, page = await self._api.fetch(self._dataset.method, {**self._shared, **more, **parameters})
         check_zone(page)
         return page
 
-    async def count(self, window: Window, bounds: Bounds) -> tuple[int, int]:
+    async def count(
+        self, window: Window, bounds: Bounds, on_end: Callable[[int], bool] = lambda _second: False
+    ) -> tuple[int, int]:
         """How many records a window holds.
+
+        Args:
+            window: What to count.
+            bounds: What is known of the bounds of a range.
+            on_end: Whether records are known to lie in a second on which a question ends: then its share is
+                asked for, and taken off. The bound may hold it, or that part of it which has no fraction.
 
         Returns:
             The count, and in how many windows it was asked: more than one if the API refuses wide ranges.
@@ -150,6 +153,7 @@ class Counter:
             part = waiting.pop()
             try:
                 total += await self.total(bounds.question(part))
+                total -= await self.total(bounds.end(part.end)) if on_end(part.end) else 0
                 windows += 1
             except RangeTooWideError as error:
                 if part.seconds == 1:
@@ -158,41 +162,27 @@ class Counter:
         return total, windows
 
 
-async def inclusive(counter: Counter, second: int) -> tuple[bool, bool] | None:
-    """Find out whether ``from_date`` and ``to_date`` are inclusive, by two to five questions.
+async def starts_inclusive(counter: Counter, second: int) -> bool | None:
+    """Find out whether ``from_date`` is inclusive, by one question or two.
 
-    Nothing is taken for known that the API did not show: a record on a bound tells that the bound is
-    inclusive; only a record that was seen, too, can be missing on the other.
+    Nothing is taken for known that the API did not show: a record on the bound tells that it is inclusive;
+    only one that is seen when it is asked for from earlier on can be missing there.
 
     Args:
         counter: Asks.
         second: Unix time; it held records when this was last known.
 
     Returns:
-        The two answers; ``None`` if they cannot be told here, because records came or went since.
+        The answer; ``None`` if it cannot be told here, because records came or went since.
 
     Raises:
         HarvestError: The API refuses, cannot be reached or answers in another time zone.
     """
-    start = second - 1
     oldest, _ = await counter.shown(Question(second, second + 1))
-    with_from = oldest == second
-    last, alone = await counter.shown(Question(start, second, descending=counter.descends))
-    if with_from and last == start and not counter.descends:
-        # That record hides whether one of ``second`` follows it; ``from_date`` alone keeps it out.
-        start = second
-        last, alone = await counter.shown(Question(start, second))
-    with_to = last == second
-    if with_to:  # all of the second? Where the vendor keeps fractions of seconds, some of it lies beyond
-        _, after = await counter.shown(Question(second + with_from, second + 1))
-        _, whole = await counter.shown(Question(start, second + 1))
-        if alone is None or after is None or whole is None:
-            return None
-        with_to = alone + after == whole
-    if with_from or with_to:
-        return with_from, with_to
-    inside, _ = await counter.shown(Question(second - 1, second + 1))
-    return (False, False) if inside == second else None
+    if oldest == second:
+        return True
+    oldest, _ = await counter.shown(Question(second - 1, second + 1))
+    return False if oldest == second else None
 
 
 def _narrowed(window: Window, days: int | None) -> Iterator[Window]:

@@ -35,9 +35,7 @@ class Inquiry:
     api: Api
     caps: Caps
 
-    async def ask(
-        self, question: Question, offset: int, *, with_total: bool, urgent: bool
-    ) -> tuple[Answer, Page]:
+    async def ask(self, question: Question, offset: int, *, urgent: bool) -> tuple[Answer, Page]:
         """The answer at ``offset``, and what it says.
 
         Raises:
@@ -46,7 +44,7 @@ class Inquiry:
             HarvestError: The API refuses, or cannot be reached.
         """
         count = self.caps.page_size
-        parameters = question.parameters(self.dataset, offset, count, with_total=with_total)
+        parameters = question.parameters(self.dataset, offset, count)
         try:
             return await self.api.fetch(self.dataset.method, {**self.shared, **parameters}, urgent=urgent)
         except RequestError as error:
@@ -59,6 +57,6 @@ class Inquiry:
 
     async def _make_sure_of_api(self, *, urgent: bool) -> None:
         """Ask what has no record to stumble over: an API that fails everybody is not a gap of one window."""
-        parameters = _NOTHING.parameters(self.dataset, 0, 1, with_total=True)
+        parameters = _NOTHING.parameters(self.dataset, 0, 1)
         with suppress(RequestError, RangeTooWideError):  # an answer, too
             await self.api.fetch(self.dataset.method, {**self.shared, **parameters}, urgent=urgent)

@@ -116,7 +116,6 @@ class PageSource:
         question: Question,
         offset: int,
         *,
-        with_total: bool = True,
         urgent: bool = True,
     ) -> ReadPage:
         """The page at ``offset``.
@@ -125,7 +124,6 @@ class PageSource:
             file: Keeps its answer.
             question: What is asked.
             offset: Where it begins.
-            with_total: Whether to ask for the total, too.
             urgent: Whether nothing else can be asked for this window meanwhile.
 
         Raises:
@@ -145,7 +143,7 @@ class PageSource:
             page = replace(page, kept=True)
             self._check_owner(page)
         else:
-            answer, news = await self._inquiry.ask(question, offset, with_total=with_total, urgent=urgent)
+            answer, news = await self._inquiry.ask(question, offset, urgent=urgent)
             check_zone(news)
             self._check_settled(question.end)
             page = self._read(news, question)
@@ -162,34 +160,27 @@ class PageSource:
         offsets: Iterable[int],
         instead: Mapping[int, Question] = MappingProxyType({}),
     ) -> list[ReadPage]:
-        """The pages at ``offsets``, side by side; only the last is asked for its total.
+        """The pages at ``offsets``, side by side.
 
         Args:
             file: Keeps their answers.
             question: What is asked.
             offsets: Where the pages begin.
-            instead: By offset, another question to ask there, and its total.
+            instead: By offset, another question to ask there.
 
         Raises:
             ContradictionError: As ``page``, if nothing else went wrong; also that it is a ``CapError``.
             RangeTooWideError: As ``page``.
             ExceptionGroup: Of what else ``page`` raises.
         """
-        wanted = list(offsets)
         try:
             async with TaskGroup() as group:
                 tasks = [
                     group.create_task(
-                        self.page(
-                            file,
-                            instead.get(offset, question),
-                            offset,
-                            with_total=offset in (wanted[-1], *instead),
-                            urgent=False,
-                        ),
+                        self.page(file, instead.get(offset, question), offset, urgent=False),
                         name=f"page {offset}",
                     )
-                    for offset in wanted
+                    for offset in offsets
                 ]
         except ExceptionGroup as failed:
             if wide := failed.subgroup(RangeTooWideError):

@@ -134,8 +134,8 @@ def without(page: ReadPage, second: int, columns: Columns) -> ReadPage:
 def sorted_rows(batches: Iterable[pa.RecordBatch], columns: Columns, window: Window) -> list[pa.RecordBatch]:
     """The different records of the owner inside ``window``, by time, then key.
 
-    Of a record that came twice, and ran when it came once, the final one counts, whichever came first: pages
-    of a second that was read again lie in the spool behind those that they replace.
+    Of a record that came twice, and ran when it came once, the final one counts, whichever came first; else
+    the one that came last, since pages of a second that was read again lie behind those that they replace.
 
     Raises:
         ContradictionError: A record came twice with different times.
@@ -158,10 +158,11 @@ def sorted_rows(batches: Iterable[pa.RecordBatch], columns: Columns, window: Win
 
 
 def _order(table: pa.Table, columns: Columns) -> pa.Array:
-    """Where the rows are by time, then key, then what runs last."""
+    """Where the rows are by time, then key, then what runs last, then what came last first."""
     named = {"time": table[columns.time], "key": table[columns.key]}
     if columns.running is not None:
         named["running"] = pc.fill_null(table[columns.running], fill_value=False)
+    named["age"] = pa.array(range(table.num_rows, 0, -1), pa.int64())
     return pc.sort_indices(pa.table(named), sort_keys=[(name, "ascending") for name in named])
 
 

@@ -1,6 +1,6 @@
 """How one window is proven complete, without trusting any single answer.
 
-The total, asked with the first page and with the last, must equal the different records received. A window
+The total, which each page tells anew, must equal the different records received. A window
 that holds more than paging reaches is read as far as that goes, and what follows is asked at once: the
 difference of the two totals must equal the records in between, so no page is wasted. A second that even
 paging cannot cross is read on its own.
@@ -117,7 +117,7 @@ class Prover:
         tells of the other bound.
         """
         end = self._window.end
-        question = Question(end - (self._bounds.from_inclusive is False), end)
+        question = self._bounds.end(end)
         beyond = await self._first(self._window.start, question)
         if beyond.oldest != end and question.start == end:
             self._bounds.miss_start()
@@ -171,7 +171,7 @@ class Prover:
         self._source.caps.check((0, *offsets), pages)
         if longer and pages[2].total != longer.page.total:
             raise ContradictionError("the total changed before paging", expected=longer.page.total)
-        if pages[-1].total != total:
+        if any(page.total != total for place, page in enumerate(pages) if place * size not in instead):
             raise ContradictionError("the total changed while paging", expected=total)
         for offset, page in zip((0, *offsets), pages, strict=True):
             self._check(page, opening.question, min(size, total - offset))

@@ -35,14 +35,16 @@ class Question:
         only = "".join(f" {field}={value}" for field, value in self.only)
         return f"{self.start} {self.end} {offset} {order} {self.sweep}{only}"
 
-    def parameters(self, dataset: Dataset, offset: int, count: int, *, with_total: bool) -> dict[str, str]:
+    def parameters(self, dataset: Dataset, offset: int, count: int) -> dict[str, str]:
         """The page's parameters, beside those that every question of a run shares.
+
+        Every page is asked for its total, though one without comes sooner: they are asked side by side, and a
+        record that came while one of them was under way would take the place of another unseen.
 
         Args:
             dataset: Says which of them its method takes.
             offset: Records to pass over.
             count: Most records to send.
-            with_total: Whether to send the total too, if that can be chosen.
         """
         parameters = {
             "from_date": as_text(self.start),
@@ -53,31 +55,31 @@ class Question:
         if dataset.descends:
             parameters["desc_order"] = "true" if self.descending else "false"
         if dataset.asks_total:
-            parameters["with_total_count"] = "true" if with_total else "false"
+            parameters["with_total_count"] = "true"
         return parameters | {dataset.filters[field].parameter: value for field, value in self.only}
 
 
 class Bounds:
-    """Learns whether ``from_date`` and ``to_date`` are inclusive; the vendor does not say.
+    """Learns whether ``from_date`` is inclusive; the vendor says so of neither bound.
 
-    Until it is known that a bound belongs to the range, one second more is asked at that end: right if it
-    does not, and a few records too many, which are cut away, if it does. A record on ``to_date`` is no proof:
-    the vendor may keep fractions of a second that it does not show, and then others of its second are beyond.
+    Until it is known that it belongs to the range, one second more is asked there: right if it does not, and
+    a few records too many, which are cut away, if it does. Beyond the end one second more is asked always:
+    even a record on ``to_date`` is no proof that it belongs to the range with all others of its second, since
+    the vendor may keep fractions of seconds that it does not show, and use them in some years only.
 
     Attributes:
         from_inclusive: Whether a record on ``from_date`` belongs to the answer; ``None`` if it is not known.
-        to_inclusive: Whether all records of the second ``to_date`` do; likewise.
     """
 
     def __init__(self, known: Mapping[str, object]) -> None:
         """Start from what earlier runs learned (``facts``)."""
-        self.from_inclusive = _truth(known.get("from_inclusive"))
-        self.to_inclusive = _truth(known.get("to_inclusive"))
+        told = known.get("from_inclusive")
+        self.from_inclusive = told if isinstance(told, bool) else None
 
     @property
     def facts(self) -> dict[str, bool | None]:
         """What is known, for the next run."""
-        return {"from_inclusive": self.from_inclusive, "to_inclusive": self.to_inclusive}
+        return {"from_inclusive": self.from_inclusive}
 
     def question(self, window: Window) -> Question:
         """The narrowest question that surely holds ``window``."""
@@ -90,12 +92,15 @@ class Bounds:
         may as well be that of a part of the window: its answers would prove the window without the rest.
         """
         for start in (window.start, window.start - 1)[not self.from_inclusive :]:
-            for end in (window.end - 1, window.end)[not self.to_inclusive :]:
-                yield Question(start, end)
+            yield Question(start, window.end)
 
     def second(self, second: int) -> Question:
         """The question for one second."""
         return self.question(Window(second, second + 1))
+
+    def end(self, second: int) -> Question:
+        """The question for what the question of a window that ends at ``second`` holds beyond it."""
+        return Question(second - (self.from_inclusive is False), second)
 
     def observe(self, question: Question, oldest: int) -> None:
         """Learn from the oldest second of an answer."""
@@ -104,7 +109,3 @@ class Bounds:
     def miss_start(self) -> None:
         """Learn that a record which is known to lie on ``from_date`` did not come."""
         self.from_inclusive = False
-
-
-def _truth(known: object) -> bool | None:
-    return known if isinstance(known, bool) else None

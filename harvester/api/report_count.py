@@ -1,6 +1,6 @@
 """Proves a report: its records against a count that the API is asked for separately."""
 
-from harvester.api.counting import Counter, inclusive
+from harvester.api.counting import Counter, starts_inclusive
 from harvester.api.pages import ContradictionError
 from harvester.api.question import Bounds, Question
 from harvester.api.report_answers import Listed
@@ -16,8 +16,8 @@ async def check_count(
 
     It is asked for a little more than the window, from one second without a record to another, as the report
     shows them: then it does not matter whether the bounds belong to it. Where no second nearby is without a
-    record, the API must show first whether they do: were every reading accepted, a record that the report
-    does not hold could be taken for one on a bound.
+    record, the API must show first whether it begins with ``from_date``, and what it counts on ``to_date`` is
+    taken off: were every reading accepted, a record that the report lacks could be taken for one there.
 
     Args:
         counter: Asks.
@@ -36,12 +36,11 @@ async def check_count(
     first = next((s for s in range(window.start - 1, asked.start, -1) if s not in near), window.start - 1)
     last = next((s for s in range(window.end, asked.end) if s not in near), window.end)
     on_first, on_last = (text.count(Window(second, second + 1), unplaced=False) for second in (first, last))
-    if (on_first and bounds.from_inclusive is None) or (on_last and bounds.to_inclusive is None):
+    if (on_first or on_last) and bounds.from_inclusive is None:
         await _learn(counter, bounds, *([first] if on_first else []), *([last] if on_last else []))
-    received = text.count(Window(first + 1, last))
-    received += on_first if bounds.from_inclusive else 0
-    received += on_last if bounds.to_inclusive else 0
+    received = text.count(Window(first + 1, last)) + (on_first if bounds.from_inclusive else 0)
     total = await counter.total(Question(first, last))
+    total -= await counter.total(bounds.end(last)) if on_last else 0
     if total == received:
         return
     is_cut = listed is not None and (listed.total or 0) > (listed.records or 0) and received < total
@@ -52,8 +51,8 @@ async def check_count(
 
 async def _learn(counter: Counter, bounds: Bounds, *seconds: int) -> None:
     for second in seconds:
-        found = await inclusive(counter, second)
+        found = await starts_inclusive(counter, second)
         if found is not None:
-            bounds.from_inclusive, bounds.to_inclusive = found
+            bounds.from_inclusive = found
             return
     raise ContradictionError("the API does not show the records that the report holds on the bounds")

@@ -70,16 +70,19 @@ class SecondReader:
         """
         # What else they hold answered another question; counted here, it would hide what is missing.
         known = [only(page, second, self.source.columns) for page in known]
+        question = self.bounds.second(second)
         while True:
-            question = self.bounds.second(second)
             try:
                 pages = await self._read(second, question, known)
             except BeyondReachError as error:
                 # A neighbour's records may have taken the place of this second's: is there a narrower way?
-                is_new = self.bounds.second(second) != question
-                if is_new or await self._is_held(question, second, error):
-                    continue
-                raise
+                narrower = replace(self.bounds.second(second), end=question.end)
+                if narrower == question:
+                    if not await self._is_held(question, second, error):
+                        raise
+                    narrower = replace(question, end=second)
+                question = narrower
+                continue
             # Counted, but cut away later by its time, such a record would be lost without a word.
             if any(not page.lies_in(question.start, question.end) for page in pages):
                 raise ContradictionError("records came that were not asked for")
@@ -95,7 +98,7 @@ class SecondReader:
         if total < self.source.crossable:
             return await self._swept(question, first, known)
         parts = await self._narrowed(question, first, known, self.source.narrowing)
-        last = await self.source.page(self.file, replace(question, sweep=1), 0)
+        last = await self.source.page(self.file, replace(question, sweep=_SWEEPS), 0)
         pages = [*parts.pages, last]
         received = distinct(pages, self.source.columns)
         # Of what no filter tells apart the ends may meet, but not overlap: no page shows that they do.
@@ -107,18 +110,17 @@ class SecondReader:
         return pages
 
     async def _is_held(self, question: Question, second: int, error: BeyondReachError) -> bool:
-        """Learn whether a question up to the second holds all of it, as it does if bounds are whole seconds.
+        """Whether a question up to the second holds all of it, as it does if its records have no fractions.
 
-        Then its count, and the next second's, are the total of both.
+        Then its count, and the next second's, are the total of both. Of other seconds that says nothing.
         """
-        if self.bounds.to_inclusive is not None:
+        if question.end == second:
             return False
         alone = await self.source.page(self.file, replace(question, end=second), 0)
         following = Question(second + (self.bounds.from_inclusive is not False), second + 1)
         after = await self.source.page(self.file, following, 0)
         counts = alone.total or 0, after.total or 0
-        self.bounds.to_inclusive = counts[0] > 0 and sum(counts) == error.expected
-        return self.bounds.to_inclusive
+        return counts[0] > 0 and sum(counts) == error.expected
 
     async def _swept(
         self, question: Question, first: ReadPage, known: Sequence[ReadPage] = ()
@@ -161,13 +163,11 @@ class SecondReader:
         return bool(keys.slice(offset, self.source.page_size).combine_chunks().equals(page.batch[key]))
 
     def _agrees(self, page: ReadPage, total: int, offset: int) -> bool:
-        """Whether a page is as long as ``total`` says, and counts no other.
+        """Whether a page is as long as ``total`` says, and tells the same.
 
         In an order that changes with every request, records that came before may fill what should be empty.
         """
-        return page.total in {total, None} and page.count == max(
-            0, min(self.source.page_size, total - offset)
-        )
+        return page.total == total and page.count == max(0, min(self.source.page_size, total - offset))
 
     async def _narrowed(
         self, question: Question, first: ReadPage, known: Sequence[ReadPage], fields: Sequence[str]

@@ -18,16 +18,7 @@ def print_summary(report: Report, job: Job, *, as_json: bool) -> None:
         content = {"name": job.name, **report.as_json()}
         click.echo(orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
         return
-    if report.settled is None:
-        click.echo(f"Nothing to do: nothing of {report.asked} is older than the settle lag yet.")
-    elif report.covered:
-        click.echo(
-            f"Nothing to do: {job.lake} already holds {report.settled} of {job.name!r}, proven and published;"
-            " the API was asked for nothing."
-        )
-    else:
-        Console(highlight=False).print(_table(report, job))
-        _print_gaps(report)
+    _print_outcome(report, job)
     if report.settled is not None and report.settled.end < report.asked.end:
         click.echo(f"The end of the range is not settled yet: harvested up to {report.settled}.")
     for window in report.running[:_MOST_GAPS]:
@@ -44,6 +35,26 @@ def print_summary(report: Report, job: Job, *, as_json: bool) -> None:
         )
     for key, times in report.unknown:
         click.echo(f"Unknown field {key!r} came {count(times)} times; kept in the column 'extra'.")
+
+
+def _print_outcome(report: Report, job: Job) -> None:
+    if report.settled is None:
+        click.echo(f"Nothing to do: nothing of {report.asked} is older than the settle lag yet.")
+    elif report.covered:
+        proven = ", proven and published" if report.is_whole else ""
+        click.echo(
+            f"Nothing to do: {job.lake} already holds {report.settled} of {job.name!r}{proven};"
+            " the API was asked for nothing."
+        )
+    else:
+        Console(highlight=False).print(_table(report, job))
+        _print_gaps(report)
+    if report.doubted:
+        count_of, first = count(len(report.doubted)), report.doubted[0]
+        click.echo(
+            f"{count_of} spans of it, from {first} on, are known to be wrong: see harvester status;"
+            " harvester repair reads them anew."
+        )
 
 
 def _table(report: Report, job: Job) -> Table:

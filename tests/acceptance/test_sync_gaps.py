@@ -48,6 +48,24 @@ async def test_a_gap_in_published_seconds_stays_until_it_is_read(tmp_path: Path)
         assert it.verdict(SPAN) == exact(account.total)
 
 
+async def test_what_is_wrong_in_published_history_is_read_once_the_api_can(tmp_path: Path) -> None:
+    """P1, P10: the look-back has passed over a gap while the API failed; the next start reads it."""
+    crowd = SPRING + 6 * HOUR
+    sessions = [Living(second, second) for second in range(SPAN.start, SPAN.end, HOUR)]
+    account = LivingAccount([*sessions, *(Living(10**12 + key, crowd) for key in range(30))], BEGINS)
+    async with watched(tmp_path, account, BEGINS, page_size=2) as it:
+        await it.once(it.job(SPRING))
+        record = dict(next(account.sessions(crowd, crowd + 1)))
+        account.replace({**record, "duration": 61})
+        await asyncio.sleep(HOUR)
+        weak = it.job(SPRING, dataset=replace(CALLS, page_size=2, max_offset=6))
+        assert len((await it.once(weak, look_back=REREAD)).gaps) == 1
+        await asyncio.sleep(5 * DAY)
+        assert len((await it.once(weak)).gaps) == 1
+        assert (await it.once(it.job(SPRING))).gaps == ()
+        assert it.verdict(SPAN) == exact(account.total)
+
+
 def crowded(*special: Living, end: int = SPAN.end, until: float = inf) -> LivingAccount:
     """A session every two hours, and until then more in one second than paging reaches."""
     plain = [Living(second, second, appears=second) for second in range(SPAN.start, end, 2 * HOUR)]

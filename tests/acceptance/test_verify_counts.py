@@ -14,7 +14,7 @@ from harvester.lake.entries import Suspect
 from harvester.lake.ledger import Ledger
 from harvester.lake.recover import rebuild
 from harvester.lake.spool import Spool
-from harvester.window import Window
+from harvester.window import Window, merged
 from tests.acceptance.harness import DAY, bench
 from tests.acceptance.oracle import exact
 from tests.acceptance.verifying import END, START, history, record, repair, verify
@@ -43,6 +43,9 @@ async def test_the_api_is_asked_again(tmp_path: Path, from_inclusive: bool, to_i
         assert [count.window.start for count in result.differing] == [START, START + DAY, END]
         assert (await verify(it)).is_sound, "an offline look does not forget what the API said"
         it.emulator.reset()
+        again = await it.harvest(START, END + DAY)
+        assert (again.outcome, again.requests) == ("gaps", 0), "it is not called complete"
+        assert again.doubted == merged(count.window for count in result.differing)
         report = await repair(it)
         assert report is not None
         assert (report.outcome, report.partitions) == ("complete", 3)
@@ -69,16 +72,24 @@ async def test_unknown_bounds_are_learned(tmp_path: Path, from_inclusive: bool, 
         assert len(it.emulator.requests) <= 4 + 3 * 3
 
 
-async def test_bounds_that_stay_unknown_leave_a_margin(tmp_path: Path) -> None:
-    """Records in each second, so no place tells: a count may be higher by the records on its ends."""
+@pytest.mark.parametrize("from_inclusive", [True, False])
+@pytest.mark.parametrize("to_inclusive", [True, False])
+async def test_counts_are_exact_where_every_second_holds_records(
+    tmp_path: Path,
+    from_inclusive: bool,  # noqa: FBT001
+    to_inclusive: bool,  # noqa: FBT001
+) -> None:
+    """P1: what came late is not taken for records on the bounds, whatever these mean."""
     seconds = [START + DAY + second for second in range(-60, 60)]
     account = ListedAccount(record(number, second) for number, second in enumerate(seconds, start=1))
-    async with bench(tmp_path, account, Behaviour(from_inclusive=True)) as it:
+    behaviour = Behaviour(from_inclusive=from_inclusive, to_inclusive=to_inclusive)
+    async with bench(tmp_path, account, behaviour) as it:
         await it.harvest(START, END)
         _forget_facts(it.folder)
-        result = await verify(it, against_api=True)
-        assert result.is_sound
-        assert [(count.api - count.lake, count.margin) for count in result.counts] == [(1, 1), (1, 1), (0, 0)]
+        assert (await verify(it, against_api=True)).is_sound
+        account.add(record(999, START + DAY - 30))
+        (late,) = (await verify(it, against_api=True)).differing
+        assert (late.window.start, late.api - late.lake, late.margin) == (START, 1, 0)
 
 
 def _forget_facts(folder: Path) -> None:

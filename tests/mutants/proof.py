@@ -4,13 +4,49 @@ from tests.mutants.mutant import Edit, Mutant
 
 _API = "harvester/api"
 
+_TOTALS_DIFFER = (
+    "if any(page.total != total for place, page in enumerate(pages) if place * size not in instead):"
+)
+
 PROOF = (
     Mutant(
         "no-second-count",
-        "the total is not compared with the one that comes with the last page",
-        (Edit(f"{_API}/proof.py", "if pages[-1].total != total:", "if False:"),),
+        "the total is not compared with those that come with the other pages",
+        (Edit(f"{_API}/proof.py", _TOTALS_DIFFER, "if False:"),),
         (
             "tests/acceptance/test_second_count.py::test_a_session_that_slips_through_between_two_pages_is_missed",
+        ),
+    ),
+    Mutant(
+        "middle-totals-ignored",
+        "of the pages that are asked side by side only the last one tells whether the total changed",
+        (Edit(f"{_API}/proof.py", _TOTALS_DIFFER, "if pages[-1].total != total:"),),
+        ("tests/acceptance/test_second_count.py::test_a_page_that_is_asked_again_after_the_last_one",),
+    ),
+    Mutant(
+        "end-counted-along",
+        "what is counted on the end of a span is taken for its own",
+        (Edit("harvester/api/counting.py", "if on_end(part.end) else 0", "if False else 0"),),
+        ("tests/test_recount.py::test_what_is_counted_on_the_end_is_taken_off",),
+    ),
+    Mutant(
+        "doubts-forgotten",
+        "a range is called complete of which seconds are known to be wrong since they were published",
+        (
+            Edit(
+                "harvester/report.py",
+                "(self.gaps or self.doubted or self.refused)",
+                "(self.gaps or self.refused)",
+            ),
+        ),
+        ("tests/acceptance/test_verify_counts.py::test_the_api_is_asked_again",),
+    ),
+    Mutant(
+        "history-left-wrong",
+        "`sync` fills what is missing in the history, and leaves what is wrong in it",
+        (Edit("harvester/todo.py", "scopes = (missing, doubted)", "scopes = (missing,)"),),
+        (
+            "tests/acceptance/test_sync_gaps.py::test_what_is_wrong_in_published_history_is_read_once_the_api_can",
         ),
     ),
     Mutant(
@@ -121,7 +157,7 @@ PROOF = (
     Mutant(
         "interrupted-called-complete",
         "a run that was stopped early says that it is complete",
-        (Edit("harvester/harvest.py", '"interrupted" if self._stopped else "complete"', '"complete"'),),
+        (Edit("harvester/report.py", '"interrupted" if stopped and not gaps else ', ""),),
         ("tests/acceptance/test_resume.py::test_the_first_signal_drains",),
     ),
     Mutant(
@@ -192,8 +228,8 @@ PROOF = (
         (
             Edit(
                 f"{_API}/question.py",
-                "(window.end - 1, window.end)[not self.to_inclusive :]",
-                "(window.end - 1, window.end)",
+                "yield Question(start, window.end)",
+                "yield from (Question(start, window.end - 1), Question(start, window.end))",
             ),
         ),
         ("tests/test_proof.py::test_a_window_is_not_begun_by_an_answer_about_a_part_of_it",),
@@ -205,7 +241,13 @@ PROOF = (
             Edit(
                 f"{_API}/question.py",
                 "    def miss_start",
-                "    def see_end(self) -> None:\n        self.to_inclusive = True\n\n    def miss_start",
+                "    seen = False\n\n    def see_end(self) -> None:\n        self.seen = True\n\n"
+                "    def miss_start",
+            ),
+            Edit(
+                f"{_API}/question.py",
+                "yield Question(start, window.end)",
+                "yield Question(start, window.end - self.seen)",
             ),
             Edit(
                 f"{_API}/proof.py",
