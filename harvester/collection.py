@@ -20,6 +20,7 @@ from harvester.task_group import TaskGroup
 
 _EARLY = "fetched while its call still ran"
 _NO_MORE = "fetched while its call still ran, and gone since"
+_GONE_EARLY = "gone while its call still ran"
 _UNFINISHED = "they were not finished when their calls were read last; harvester sync reads these anew"
 
 
@@ -98,7 +99,7 @@ class Collection:
             if entry.reason == _EARLY and not item.runs:
                 return False  # a beginning must not be kept for the whole
             self.tally.held += 1
-        elif entry.status == GONE and not self.again:
+        elif entry.status == GONE and not self.again and not _may_be_there_now(entry, item):
             self.tally.known_gone += 1
         else:
             return False
@@ -194,7 +195,7 @@ class Collection:
             url=plain(item.url),
             status=GONE if fetched.gone else FAILED,
             http_status=fetched.status,
-            reason=fetched.reason,
+            reason=_GONE_EARLY if fetched.gone and item.runs else fetched.reason,
             fetched_at=int(self.now()),
         )
 
@@ -207,6 +208,11 @@ class Collection:
                 self.tally.gone += 1
             case _:
                 self.tally.failed.append(entry)
+
+
+def _may_be_there_now(entry: Entry, item: Attachment) -> bool:
+    """Whether that a file was gone says nothing any more: its call has ended since, or it lies elsewhere."""
+    return (entry.reason == _GONE_EARLY and not item.runs) or entry.url != plain(item.url)
 
 
 def _failed(entry: Entry | None) -> bool:

@@ -143,4 +143,16 @@ FILES = (
         ),
         (f"{_TESTS}.py::test_flat_tables_that_do_not_belong_together_are_refused",),
     ),
+    Mutant(
+        "gone-for-good",
+        "what was gone while its call ran is never asked for when that has ended",
+        (
+            Edit(
+                "harvester/collection.py",
+                "    return (entry.reason == _GONE_EARLY and not item.runs) or ",
+                "    return ",
+            ),
+        ),
+        (f"{_TESTS}_later.py::test_a_recording_that_a_running_call_did_not_have_is_stored",),
+    ),
 )
