@@ -103,7 +103,7 @@ class Recordings:
         self._stopped = True
 
     async def _do(self, day: Day, shelf: Shelf, collection: Collection, deletion: Deletion) -> None:
-        before = {} if shelf.journal.exists() else shelf.listed()
+        before = [] if shelf.journal.exists() else shelf.rows()
         known = shelf.entries(deletion.audit)
         try:
             await collection.collect(day, shelf, known)
@@ -111,7 +111,7 @@ class Recordings:
                 await deletion.delete(day, known)
         finally:
             # Also when something failed: what was stored until then is worth being listed.
-            if known != before:
+            if list(known.values()) != before:
                 shelf.publish(known.values(), collection.database)
         self.tally.days += 1
         _log.info("day done", day=day.label, settled=self.tally.settled, failed=len(self.tally.failed))
