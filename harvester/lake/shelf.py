@@ -7,8 +7,8 @@
     <lake>/_harvester/recordings/2024-05-29.jsonl               what is not in the manifest yet
     <lake>/_harvester/recordings/partial/…                      files being received
 
-Where accounts are kept apart, each has a folder ``account_id=4714488`` below both ``recordings``: keys and
-numbers are unique within an account only.
+Where accounts are kept apart, each has a folder ``account_id=4714488`` below both ``recordings``, as has a
+child whose calls alone were harvested by filter: keys and numbers are unique within an account only.
 
 Readers that glob ``**/*.parquet`` see manifests alone, for no file ends so; those that take all of a folder
 pass over names that begin with ``_``.
