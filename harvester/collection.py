@@ -20,6 +20,8 @@ from harvester.task_group import TaskGroup
 
 _EARLY = "fetched while its call still ran"
 _NO_MORE = "fetched while its call still ran, and gone since"
+_GONE_EARLY = "gone while its call still ran"
+_MOVED = "fetched from where it lay before, and gone from where the history says that it lies now"
 _UNFINISHED = "they were not finished when their calls were read last; harvester sync reads these anew"
 
 
@@ -95,10 +97,10 @@ class Collection:
         elif entry is None:
             return False
         elif shelf.lies_there(entry):
-            if entry.reason == _EARLY and not item.runs:
-                return False  # a beginning must not be kept for the whole
+            if (entry.reason == _EARLY and not item.runs) or _has_moved(entry, item):
+                return False  # a beginning must not be kept for the whole, nor what was for what is
             self.tally.held += 1
-        elif entry.status == GONE and not self.again:
+        elif entry.status == GONE and not self.again and not _may_be_there_now(entry, item):
             self.tally.known_gone += 1
         else:
             return False
@@ -128,7 +130,10 @@ class Collection:
             fetched = Fetched(None, whole=True) if begun.is_whole else None
             fetched = fetched or await self.downloader.fetch(route, begun, failed_before=failed_before)
             if fetched.whole:
-                known[item.identity] = await self._kept(item, begun, shelf, notes)
+                before, entry = known.get(item.identity), await self._kept(item, begun, shelf, notes)
+                known[item.identity] = entry
+                if before is not None:
+                    shelf.drop(before, entry)
             elif fetched.left:
                 self._leave(fetched.reason)
             else:
@@ -156,13 +161,13 @@ class Collection:
         return entry
 
     def _missed(self, item: Attachment, shelf: Shelf, known: Entries, notes: Notes, fetched: Fetched) -> None:
-        """Write down that a file could not be had; what was had while its call ran is better than nothing."""
+        """Write down that a file could not be had; what was had before is better than nothing."""
         entry, before = self._without_file(item, fetched), known.get(item.identity)
         self._count(entry)
         if before is not None and shelf.lies_there(before):
             if not fetched.gone:
                 return
-            entry = replace(before, reason=_NO_MORE)
+            entry = replace(before, url=entry.url, reason=_reason_now(before, item))
         known[item.identity] = self._noted(notes, entry)
 
     def _noted(self, notes: Notes, entry: Entry) -> Entry:
@@ -194,7 +199,7 @@ class Collection:
             url=plain(item.url),
             status=GONE if fetched.gone else FAILED,
             http_status=fetched.status,
-            reason=fetched.reason,
+            reason=_GONE_EARLY if fetched.gone and item.runs else fetched.reason,
             fetched_at=int(self.now()),
         )
 
@@ -207,6 +212,23 @@ class Collection:
                 self.tally.gone += 1
             case _:
                 self.tally.failed.append(entry)
+
+
+def _has_moved(entry: Entry, item: Attachment) -> bool:
+    """Whether what is stored may not be what the history means now; a number says that it is."""
+    return item.record_id is None and entry.url != plain(item.url)
+
+
+def _reason_now(before: Entry, item: Attachment) -> str:
+    """Why what was stored before may not be all of a file that is gone now."""
+    if before.reason not in {_EARLY, _NO_MORE}:
+        return _MOVED
+    return _EARLY if item.runs else _NO_MORE
+
+
+def _may_be_there_now(entry: Entry, item: Attachment) -> bool:
+    """Whether that a file was gone says nothing any more: its call has ended since, or it lies elsewhere."""
+    return (entry.reason == _GONE_EARLY and not item.runs) or entry.url != plain(item.url)
 
 
 def _failed(entry: Entry | None) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harvester.account import Account
 from harvester.config import VENDOR, Job
 from harvester.datasets import DATASETS
 from harvester.errors import ConfigError
@@ -85,6 +86,29 @@ class Order:
                     f" out with --what {others or 'logs'}"
                 )
         return links
+
+    def account(self, identity: Mapping[str, Any]) -> Account | None:
+        """Whose shelf the files have: a child's, if accounts are kept apart or by filters it alone is meant.
+
+        Keys and numbers are unique within an account only.
+
+        Raises:
+            ConfigError: Files of a child are to be deleted, and only its parent's name would be asked with.
+        """
+        account, dataset = Account.of_identity(identity), DATASETS[str(identity["dataset"])]
+        children = dataset.children
+        if account is not None or children is None:
+            return account
+        said = {item.parameter: str(identity.get(name, "")) for name, item in dataset.filters.items()}
+        child = said[children.named]
+        if said[children.only] != "true" or not child.isdecimal():
+            return None
+        if self.delete:
+            raise ConfigError(
+                f"{self.name!r} is of the child account {child}, and --delete-after would ask in its parent's"
+                " name, where the same number may be another recording: harvest it with --accounts"
+            )
+        return Account(int(child), is_child=True)
 
     def job(self, identity: Mapping[str, Any], *, rate: float | None, concurrency: int) -> Job:
         """How to ask, for files or for deletions, for the dataset that was started with ``identity``.

@@ -26,6 +26,7 @@ from harvester.lake.ledger import Ledger, chosen
 from harvester.lake.opening import entered, has_begun
 from harvester.lake.publish import recover
 from harvester.lake.shelf import Shelf, tidy
+from harvester.lake.takeover import take_over
 from harvester.links import TABLE
 from harvester.order import Order
 from harvester.tally import FilesReport, Tally
@@ -83,18 +84,22 @@ class Recordings:
             identity = ledger.identity() or {}
             links = order.links(identity)
             ledger.claim(self._credentials.account_id, identity, started)
-            table = named(TABLE, Account.of_identity(identity))
+            account = order.account(identity)
+            table = named(TABLE, account)
             for name in (order.name, table):  # what a crash left in the middle
                 recover(Layout(order.lake, name), Catalog(database, name))
             tidy(order.lake)
             collection = await self._collection(stack, database, routes, identity)
-            deletion = await self._deletion(stack, database, identity)
+            deletion = await self._deletion(stack, database, identity, account)
             dataset, flat = DATASETS[identity["dataset"]], identity.get("tables") == "flat"
             for window in self._windows(catalog):
                 for day in days(order.lake, catalog, dataset, links, window, flat=flat):
                     if self._stopped:
                         break
                     shelf = Shelf(order.lake, day.label, dataset.key, table)
+                    if Account.of_identity(identity) != account:
+                        shared = Shelf(order.lake, day.label, dataset.key)
+                        take_over(day, shelf, shared, deletion.audit, database)
                     await self._do(day, shelf, collection, deletion)
         return FilesReport.of(self.tally, self.meter, seconds=self._now() - started, stopped=self._stopped)
 
@@ -103,7 +108,7 @@ class Recordings:
         self._stopped = True
 
     async def _do(self, day: Day, shelf: Shelf, collection: Collection, deletion: Deletion) -> None:
-        before = {} if shelf.journal.exists() else shelf.listed()
+        before = [] if shelf.journal.exists() else shelf.rows()
         known = shelf.entries(deletion.audit)
         try:
             await collection.collect(day, shelf, known)
@@ -111,7 +116,7 @@ class Recordings:
                 await deletion.delete(day, known)
         finally:
             # Also when something failed: what was stored until then is worth being listed.
-            if known != before:
+            if list(known.values()) != before:
                 shelf.publish(known.values(), collection.database)
         self.tally.days += 1
         _log.info("day done", day=day.label, settled=self.tally.settled, failed=len(self.tally.failed))
@@ -135,10 +140,14 @@ class Recordings:
         )
 
     async def _deletion(
-        self, stack: AsyncExitStack, database: Database, identity: Mapping[str, Any]
+        self,
+        stack: AsyncExitStack,
+        database: Database,
+        identity: Mapping[str, Any],
+        account: Account | None,
     ) -> Deletion:
         order, client = self._order, None
-        audit, account = Audit.of(order.lake), Account.of_identity(identity)
+        audit = Audit.of(order.lake)
         account_id = account.id if account else None
         unknown = audit.unknown(account_id)
         self.tally.unknown = len(unknown)

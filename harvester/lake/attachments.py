@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from harvester.datasets import Dataset
 from harvester.lake.catalog import Catalog
 from harvester.lake.linked import linked
-from harvester.links import RECORD, Link
+from harvester.links import LOG, RECORD, Link
 from harvester.window import Window
 
 _DAY = 86_400
@@ -26,7 +26,8 @@ class Identity:
     Attributes:
         key: Of the record that links to it.
         kind: ``record``, ``log`` or ``transcript``.
-        mark: The recording's id; else what is left of the URL without its query, hashed.
+        mark: The recording's id; else what is left of the URL without its query, hashed. Empty for a log: a
+            record has one, wherever it lies.
     """
 
     key: int
@@ -36,11 +37,13 @@ class Identity:
     @classmethod
     def of(cls, key: int, kind: str, record_id: int | None, url: str) -> "Identity":
         """The identity of a file, by the recording's id if it has one."""
-        digest = hashlib.sha256(plain(url).encode()).hexdigest()[:12]
-        return cls(key, kind, str(record_id) if record_id is not None else digest)
+        if record_id is not None:
+            return cls(key, kind, str(record_id))
+        digest = "" if kind == LOG else hashlib.sha256(plain(url).encode()).hexdigest()[:12]
+        return cls(key, kind, digest)
 
     def __str__(self) -> str:
-        return f"{self.key}-{self.kind}-{self.mark}"
+        return f"{self.key}-{self.kind}" + (f"-{self.mark}" if self.mark else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,8 @@ _TYPES = {
 }
 
 
-def read(path: Path, key: str) -> Entries:
-    """The rows of a manifest.
+def read(path: Path, key: str) -> list[Entry]:
+    """The rows of a manifest; of several of one file, as of a log that moved, the last one counts.
 
     Args:
         path: The file.
@@ -111,7 +111,7 @@ def read(path: Path, key: str) -> Entries:
         raise LakeError(
             f"{path} is damaged; move it away, and the files of that day are asked for again"
         ) from error
-    return {entry.identity: entry for entry in entries}
+    return sorted(entries, key=lambda entry: (entry.status == STORED, entry.fetched_at))
 
 
 def write(path: Path, entries: Iterable[Entry], key: str) -> Path:

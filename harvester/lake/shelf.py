@@ -7,14 +7,14 @@
     <lake>/_harvester/recordings/2024-05-29.jsonl               what is not in the manifest yet
     <lake>/_harvester/recordings/partial/…                      files being received
 
-Where accounts are kept apart, each has a folder ``account_id=4714488`` below both ``recordings``: keys and
-numbers are unique within an account only.
+Where accounts are kept apart, each has a folder ``account_id=4714488`` below both ``recordings``, as has a
+child whose calls alone were harvested by filter: keys and numbers are unique within an account only.
 
 Readers that glob ``**/*.parquet`` see manifests alone, for no file ends so; those that take all of a folder
 pass over names that begin with ``_``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -111,6 +111,16 @@ class Shelf:
         """
         make_folders(self.root, (self.files, self.partials, self.layout.tmp))
 
+    def rows(self) -> Sequence[Entry]:
+        """The rows of the manifest, in the order of ``listed``.
+
+        Raises:
+            OSError: It cannot be read.
+            LakeError: It is damaged.
+        """
+        manifest = self.folder / MANIFEST
+        return read(manifest, self.key) if manifest.exists() else []
+
     def listed(self) -> Entries:
         """What the manifest says.
 
@@ -118,8 +128,7 @@ class Shelf:
             OSError: It cannot be read.
             LakeError: It is damaged.
         """
-        manifest = self.folder / MANIFEST
-        return read(manifest, self.key) if manifest.exists() else {}
+        return {entry.identity: entry for entry in self.rows()}
 
     def entries(self, audit: Audit) -> Entries:
         """All that is known: of the manifest, of what a run that was killed left beside it, of ``audit``.
@@ -183,6 +192,15 @@ class Shelf:
         """
         partial.replace(target)
         sync_folder(target.parent)
+
+    def drop(self, old: Entry, new: Entry) -> None:
+        """Remove a file that another has taken the place of, if that has another name.
+
+        Raises:
+            OSError: The disk refuses it.
+        """
+        if old.path is not None and old.path != new.path:
+            (self.files / PurePosixPath(old.path).name).unlink(missing_ok=True)
 
     def lies_there(self, entry: Entry) -> bool:
         """Whether a stored file is where it should be, and as large."""

@@ -95,7 +95,7 @@ def check_files(case: Case) -> int:
     assert lying <= known
     for asked in remembered(case, "removed"):
         assert asked["intended"], "written down before it was asked for"
-        mine = [path for path in lying if f"/{asked['number'] // 10}-" in path and "-log-" not in path]
+        mine = [path for path in lying if f"/{asked['number'] // 10}-" in path and "-log." not in path]
         assert len(mine) == (1 if asked["number"] == 10 else 2), (
             "the recording and its transcript are on disk"
         )

@@ -62,4 +62,12 @@ def test_files_are_told_apart_by_number_or_by_place() -> None:
     assert one == Identity.of(1, "record", None, "https://host/a?sign=2")
     assert one != Identity.of(1, "record", None, "https://host/b?sign=1")
     assert str(Identity.of(1, "record", 7, "https://host/../../a")) == "1-record-7"
-    assert "/" not in str(Identity.of(1, "log", None, "https://host/../../a"))
+    assert "/" not in str(Identity.of(1, "record", None, "https://host/../../a"))
+
+
+def test_a_call_has_one_log() -> None:
+    """Wherever it lies."""
+    one = Identity.of(1, "log", None, "https://host/a")
+    assert one == Identity.of(1, "log", None, "https://other/b")
+    assert one != Identity.of(2, "log", None, "https://host/a")
+    assert str(one) == "1-log"

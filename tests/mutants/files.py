@@ -143,4 +143,28 @@ FILES = (
         ),
         (f"{_TESTS}_damage.py::test_flat_tables_that_do_not_belong_together_are_refused",),
     ),
+    Mutant(
+        "one-shelf-for-two",
+        "what its parent has is held for what a child has under the same number",
+        (Edit("harvester/order.py", "return Account(int(child), is_child=True)", "return None"),),
+        (f"{_TESTS}_filtered.py::test_a_child_had_by_filter_has_a_shelf_of_its_own",),
+    ),
+    Mutant(
+        "log-listed-twice",
+        "a log that moved is listed twice",
+        (Edit("harvester/lake/attachments.py", '"" if kind == LOG else ', ""),),
+        (f"{_TESTS}_later.py::test_of_a_log_that_moved_the_newest_is_stored_once",),
+    ),
+    Mutant(
+        "gone-for-good",
+        "what was gone while its call ran is never asked for when that has ended",
+        (
+            Edit(
+                "harvester/collection.py",
+                "    return (entry.reason == _GONE_EARLY and not item.runs) or ",
+                "    return ",
+            ),
+        ),
+        (f"{_TESTS}_later.py::test_a_recording_that_a_running_call_did_not_have_is_stored",),
+    ),
 )
