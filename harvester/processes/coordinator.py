@@ -172,8 +172,12 @@ class Coordinator:
             self._figures[number] = figures
             self._finished.add(number)
 
+        def fail(error: BaseException, figures: Figures) -> NoReturn:
+            self._figures[number] = figures  # what it asked is told, whatever came of it
+            raise error
+
         calls: Mapping[str, Callable[..., Any]]
-        calls = {**self._calls, "order": begin, "next": follow, "finish": finish, "fail": _fail}
+        calls = {**self._calls, "order": begin, "next": follow, "finish": finish, "fail": fail}
         calls["freeze"] = partial(self._freeze, number)
         try:
             while (call := await receive(reader)) is not None:
@@ -206,7 +210,3 @@ class Coordinator:
 
     def _send(self, number: int, *message: object) -> None:
         self._lines[number].write(packed(message))
-
-
-def _fail(error: BaseException) -> NoReturn:
-    raise error

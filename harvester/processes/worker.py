@@ -175,7 +175,7 @@ async def _main(call: Caller, line: socket.socket) -> int:
     try:
         await worker.run(reader)
     except Exception as error:  # noqa: BLE001  (the one place: every failure is the coordinator's to tell)
-        call("fail", _tellable(first_failure(error)))
+        call("fail", _tellable(first_failure(error)), worker.figures)
         return 1
     return 0
 

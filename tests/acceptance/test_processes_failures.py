@@ -8,6 +8,7 @@ import pytest
 from harvester.api.pacing import Pace
 from harvester.emulator import Fault, Faults, SyntheticAccount
 from harvester.errors import UnavailableError, first_failure
+from tests.acceptance.family import ACCOUNTS, CHILD, behaving, histories, home
 from tests.acceptance.harness import DAY, SPRING, Bench, bench
 
 START, END = SPRING - 4 * DAY, SPRING
@@ -39,3 +40,11 @@ async def test_a_pause_that_ends_a_run_of_several_processes_is_kept_by_the_next(
         it.emulator.faults = Faults()
         assert "asked for a pause, of which 3" in await _failure(it, pace, "two", processes)
         assert len(it.emulator.requests) == asked
+
+
+async def test_what_a_refused_run_of_several_processes_asked_is_told(tmp_path: Path) -> None:
+    """The report of a child that is refused counts what the process asked that was told so."""
+    async with home(tmp_path, histories(), behaving(refused_children=frozenset({CHILD}))) as it:
+        (report,) = await it.harvest(ACCOUNTS[1], processes=2, concurrency=4)
+        assert f"account {CHILD} is refused" in report.refused
+        assert 0 < report.requests <= len(it.bench.emulator.requests)
