@@ -151,20 +151,20 @@ class Service:
         self._settings.health.tell(self._health)
         for item in done.values():
             self._settings.tell(item)
-        self._judge(syncs)
+        self._judge(syncs, last=False)
         await self._fill([sync for sync in syncs if sync.job.name in done], due)
         if due is None:
-            self._judge(syncs)
+            self._judge(syncs, last=True)
             self._stopping.set()
         with suppress(TimeoutError):
             async with asyncio.timeout_at(due):
                 await self._stopping.wait()
 
-    def _judge(self, syncs: Sequence[Sync]) -> None:
-        """End, if no other round would help."""
+    def _judge(self, syncs: Sequence[Sync], *, last: bool) -> None:
+        """End, if no other round would help, or this was the last: other datasets have had their share."""
         failures = list(self._failed.values())
         hopeless = len(failures) == len(syncs) and all(isinstance(error, _REFUSALS) for error in failures)
-        if failures and (hopeless or self._settings.every is None):
+        if failures and (hopeless or last):
             raise failures[0]
 
     async def _fill(self, syncs: Sequence[Sync], due: float | None) -> None:
