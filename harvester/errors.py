@@ -35,7 +35,11 @@ class LedgerDamagedError(LakeError):
         )
 
 
-class FileDamagedError(LakeError):
+class DatasetError(LakeError):
+    """One dataset cannot be served so: it was started otherwise, or a file of it is damaged; others may."""
+
+
+class FileDamagedError(DatasetError):
     """A file of the lake is not what was published; its seconds can be read anew."""
 
     def __init__(self, path: Path) -> None:
@@ -162,6 +166,11 @@ class WorkerLostError(HarvestError):
         """Say how: ``code`` is its exit code, or the negative number of the signal that ended it."""
         how = f"signal {-code} (is there enough memory?)" if code < 0 else f"exit code {code}"
         super().__init__(f"a worker process was ended by {how}; what is published stays, run again to go on")
+
+
+def is_of_all(failure: BaseException) -> bool:
+    """Whether no other dataset of the lake can be served either: lake, command or key file are at fault."""
+    return isinstance(failure, ConfigError | LakeLockedError) and not isinstance(failure, DatasetError)
 
 
 def first_failure(error: BaseException) -> BaseException:

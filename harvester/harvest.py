@@ -189,7 +189,8 @@ class Backfill:
                 yield work
             return
         order = Order(self._job, self._credentials, self._layout, catalog.epoch)
-        yield Coordinator(order, ledger, catalog, parts, processes=self._processes, lock=database.lock)
+        several, pace = self._processes, self._pace
+        yield Coordinator(order, ledger, catalog, parts, processes=several, lock=database.lock, pace=pace)
 
     @asynccontextmanager
     async def _alone(self, ledger: Ledger, catalog: Catalog, whole: Stretch) -> AsyncIterator[Crew]:

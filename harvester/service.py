@@ -22,14 +22,14 @@ from harvester.api.credentials import Credentials
 from harvester.api.pacing import Pace
 from harvester.config import Job
 from harvester.errors import (
-    ConfigError,
+    DatasetError,
     HarvestError,
-    LakeLockedError,
     RefusedError,
     RequestError,
     TokenError,
     ZoneError,
     first_failure,
+    is_of_all,
 )
 from harvester.health import Health, HealthFile
 from harvester.lake.database import Database
@@ -44,8 +44,8 @@ Done = TypeVar("Done")
 
 _log = structlog.get_logger()
 _JITTER = 0.1  # of the interval, either way: services that were started together do not ask together for ever
-_REFUSALS = (RefusedError, TokenError, ZoneError, RequestError)  # perhaps of one dataset only
-_FATAL = (ConfigError, LakeLockedError)  # of the lake, or of the process
+# No later round mends them, and perhaps they are of one dataset only.
+_REFUSALS = (RefusedError, TokenError, ZoneError, RequestError, DatasetError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,20 +151,20 @@ class Service:
         self._settings.health.tell(self._health)
         for item in done.values():
             self._settings.tell(item)
-        self._judge(syncs)
+        self._judge(syncs, last=False)
         await self._fill([sync for sync in syncs if sync.job.name in done], due)
         if due is None:
-            self._judge(syncs)
+            self._judge(syncs, last=True)
             self._stopping.set()
         with suppress(TimeoutError):
             async with asyncio.timeout_at(due):
                 await self._stopping.wait()
 
-    def _judge(self, syncs: Sequence[Sync]) -> None:
-        """End, if no other round would help."""
+    def _judge(self, syncs: Sequence[Sync], *, last: bool) -> None:
+        """End, if no other round would help, or this was the last: other datasets have had their share."""
         failures = list(self._failed.values())
         hopeless = len(failures) == len(syncs) and all(isinstance(error, _REFUSALS) for error in failures)
-        if failures and (hopeless or self._settings.every is None):
+        if failures and (hopeless or last):
             raise failures[0]
 
     async def _fill(self, syncs: Sequence[Sync], due: float | None) -> None:
@@ -183,6 +183,9 @@ class Service:
                 _log.info("history", dataset=sync.job.name, window=str(report.asked), rows=report.rows)
                 self._health = self._health.seen({sync.job.name: sync.look()}, self._failed)
                 self._settings.health.tell(self._health)
+        if self._failed:
+            self._health = self._health.seen({}, self._failed)
+            self._settings.health.tell(self._health)
 
     async def _tried(self, sync: Sync, work: Callable[[], Awaitable[Done]]) -> Done | None:
         """What came of it; ``None`` if it failed and another round may do better."""
@@ -191,7 +194,7 @@ class Service:
             return await work()
         except (HarvestError, OSError, ExceptionGroup) as error:
             failure = first_failure(error)
-            if isinstance(failure, _FATAL) or not isinstance(failure, HarvestError | OSError):
+            if is_of_all(failure) or not isinstance(failure, HarvestError | OSError):
                 raise
             _log.warning("failed", dataset=sync.job.name, reason=str(failure))
             self._failed[sync.job.name] = failure

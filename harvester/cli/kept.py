@@ -40,7 +40,10 @@ def kept_jobs(values: Mapping[str, Any], start: int | None, settings: Mapping[st
     whose = accounts(values, asking)
     meant = held if values["accounts"] is None else _of_accounts(held, values["accounts"], whose)
     jobs = [_job(held, item.name, item.identity, start, settings) for item in meant]
-    jobs += _joining(held, whose, start, settings)
+    if name is None or apart(name)[1] is None:  # else one account is meant, and nobody joins it
+        jobs += _joining(held, whose, start, settings)
+    if held and not jobs:
+        raise ConfigError(f"--accounts leaves out {name!r}, which --name means: leave out one of the two")
     return jobs or each(_begun(name, dataset, start, settings), whose)
 
 

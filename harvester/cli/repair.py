@@ -1,6 +1,7 @@
 """``harvester repair``: what is missing or wrong in a lake, and nothing else."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from harvester.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from harvester.api.credentials import Credentials
     from harvester.api.pacing import Pace
     from harvester.config import Job
 
@@ -66,7 +68,8 @@ def command(
     \b
     Exit codes: as of backfill; 3 if gaps are left.
     """  # noqa: D301  (\b keeps click from joining the lines)
-    import asyncio
+    from harvester.cli.key_file import credentials_of
+    from harvester.cli.several import one_after_the_other
 
     settings = api_settings(values) | {"lake": lake, "allow_gaps": allow_gaps, "keep_raw": keep_raw}
     settings["number_key"] = number_key(values["hash_numbers"])
@@ -76,8 +79,9 @@ def command(
             f"Nothing to repair: {lake} has no gap, and verify has found nothing that can be read anew.",
             err=as_json,
         )
-    whole = asyncio.run(_mend_all(jobs, as_json=as_json))
-    click.get_current_context().exit(ExitCode.COMPLETE if whole else ExitCode.GAPS)
+        return
+    work = functools.partial(_mend, credentials=credentials_of(jobs[0].credentials), as_json=as_json)
+    click.get_current_context().exit(one_after_the_other(jobs, work, ends=_ends))
 
 
 def _jobs(lake: Path, name: str | None, settings: dict[str, Any]) -> Iterator["Job"]:
@@ -91,29 +95,27 @@ def _jobs(lake: Path, name: str | None, settings: dict[str, Any]) -> Iterator["J
             yield kept_job(holding.name, holding.identity, window, settings)
 
 
-async def _mend_all(jobs: Sequence["Job"], *, as_json: bool) -> bool:
-    """Repair one dataset after the other, within one budget; returns whether nothing is left."""
-    from harvester.api.pacing import Pace
+def _ends(failure: BaseException) -> bool:
+    """Whether it would keep any other dataset from being repaired, too: lake, key file, disk or a defect."""
+    from harvester.errors import HarvestError, is_of_all
 
-    pace = Pace.of(job.budget for job in jobs)
-    return all([await _mend(job, pace, as_json=as_json) for job in jobs])
+    return is_of_all(failure) or not isinstance(failure, HarvestError)
 
 
-async def _mend(job: "Job", pace: "Pace", *, as_json: bool) -> bool:
-    """Repair one dataset; returns whether nothing is left."""
-    from harvester.api.credentials import load_credentials
+async def _mend(order: "Job", pace: "Pace", *, credentials: "Credentials", as_json: bool) -> int:
+    """Repair one dataset; returns its exit code."""
     from harvester.cli.display import Display
     from harvester.cli.summary import print_summary
     from harvester.cli.supervise import supervise
     from harvester.harvest import Backfill
     from harvester.todo import damaged
 
-    ctx = click.get_current_context()
-    backfill = Backfill(job, load_credentials(job.credentials)[0], scope=damaged, pace=pace)
-    display = Display(job, backfill.snapshot, quiet=ctx.params["quiet"])
+    backfill = Backfill(order, credentials, scope=damaged, pace=pace)
+    quiet = click.get_current_context().params["quiet"]
+    display = Display(order, backfill.snapshot, quiet=quiet)
     report, signals = await supervise(backfill, display)
     if report is not None:
-        print_summary(report, job, as_json=as_json)
+        print_summary(report, order, as_json=as_json)
     if signals:
-        ctx.exit(ExitCode.SIGNAL + signals[0])
-    return report is None or report.is_whole
+        return ExitCode.SIGNAL + signals[0]
+    return ExitCode.COMPLETE if report is None or report.is_whole else ExitCode.GAPS

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from harvester.account import apart
-from harvester.errors import LakeError
+from harvester.errors import DatasetError, LakeError
 
 # What an identity does not say because it is as usual: it need not change when an option is new.
 _UNSAID: Mapping[str, object] = MappingProxyType({"tables": "nested"})
@@ -14,7 +14,7 @@ def compare(name: str, kept: Mapping[str, object], asked: Mapping[str, object]) 
     """Refuse to go on with a dataset otherwise than it was started.
 
     Raises:
-        LakeError: ``asked`` is not what was ``kept``.
+        DatasetError: ``asked`` is not what was ``kept``.
     """
     kept, asked = {**_UNSAID, **kept}, {**_UNSAID, **asked}
     differences = [
@@ -23,7 +23,7 @@ def compare(name: str, kept: Mapping[str, object], asked: Mapping[str, object]) 
         if kept.get(option) != asked.get(option)
     ]
     if differences:
-        raise LakeError(
+        raise DatasetError(
             f"the dataset {name!r} of this lake was started otherwise: {'; '.join(differences)}."
             " Give another --lake, or another --name in this one"
         )

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 import structlog
 
+from harvester.api.pacing import Pace
 from harvester.config import Job
 from harvester.errors import ConfigError, WorkerLostError
 from harvester.lake import quarantine
@@ -71,6 +72,7 @@ class Coordinator:
         *,
         processes: int,
         lock: int | None,
+        pace: Pace | None = None,
     ) -> None:
         """Prepare; no process is started yet.
 
@@ -81,11 +83,14 @@ class Coordinator:
             stretches: What is to be harvested, oldest first.
             processes: How many workers, at most.
             lock: The file descriptor by which the lake is owned; the workers hold it, too.
+            pace: Of whoever runs one after the other: what is left of its pause is kept, and a pause that a
+                worker is asked for is known to the next run.
         """
         self._order = order
         self._stretches = deque(stretches)
         self._processes = min(processes, len(stretches))
         self._lock = lock
+        self._pace = pace or Pace(None)
         self._figures: dict[int, Figures] = {}
         self._finished: set[int] = set()  # workers that have done all they took
         self._lines: dict[int, asyncio.StreamWriter] = {}
@@ -157,7 +162,8 @@ class Coordinator:
         def begin() -> Order:
             share, more = divmod(job.concurrency, self._processes)
             part = replace(job, concurrency=share + (number < more), memory=job.memory // self._processes)
-            return replace(self._order, job=part, run=run, level=_log.get_effective_level())
+            level, pause = _log.get_effective_level(), self._pace.rest
+            return replace(self._order, job=part, run=run, level=level, pause=pause)
 
         def follow() -> Stretch | None:
             return self._stretches.popleft() if self._stretches else None
@@ -166,8 +172,13 @@ class Coordinator:
             self._figures[number] = figures
             self._finished.add(number)
 
+        def fail(error: BaseException, figures: Figures) -> NoReturn:
+            self._figures[number] = figures  # what it asked is told, whatever came of it
+            raise error
+
         calls: Mapping[str, Callable[..., Any]]
-        calls = {**self._calls, "order": begin, "next": follow, "finish": finish, "fail": _fail}
+        calls = {**self._calls, "order": begin, "next": follow, "finish": finish, "fail": fail}
+        calls["freeze"] = partial(self._freeze, number)
         try:
             while (call := await receive(reader)) is not None:
                 name, arguments, named = call
@@ -182,9 +193,6 @@ class Coordinator:
                     dealers[door].want(count)
                 case ("used", door, count):
                     dealers[door].used(count)
-                case ("freeze", *pause):
-                    for other in self._lines.keys() - {number}:
-                        self._send(other, "freeze", *pause)
                 case ("figures", figures):
                     if number not in self._finished:  # they may arrive later than the last ones
                         self._figures[number] = figures
@@ -193,9 +201,12 @@ class Coordinator:
                 case _:  # pragma: no cover  (both ends are of one version)
                     raise ValueError(message)
 
+    def _freeze(self, number: int, seconds: float, ago: float | None) -> None:
+        """Have all others keep the pause that a worker was asked for, and whoever asks after this run."""
+        since = None if ago is None else asyncio.get_running_loop().time() - ago
+        self._pace.freeze(seconds, since=since)
+        for other in self._lines.keys() - {number}:
+            self._send(other, "freeze", seconds, ago)
+
     def _send(self, number: int, *message: object) -> None:
         self._lines[number].write(packed(message))
-
-
-def _fail(error: BaseException) -> NoReturn:
-    raise error

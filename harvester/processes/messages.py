@@ -43,6 +43,7 @@ class Order:
         epoch: Of the owner of the lake.
         run: The run's number in the ledger; 0 before it has one.
         level: The least that is logged, as a number of ``logging``.
+        pause: Seconds that are left of a pause which the API asked for before.
     """
 
     job: Job
@@ -51,6 +52,7 @@ class Order:
     epoch: int
     run: int = 0
     level: int = 0
+    pause: float = 0.0
 
 
 class _Pickler(pickle.Pickler):

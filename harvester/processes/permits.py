@@ -141,10 +141,18 @@ class RemoteDoor:
 class SharedPace(Pace):
     """The pace of a worker: its permits come from the coordinator, its pauses are everybody's."""
 
-    def __init__(self, send: Callable[..., None], *, limited: bool) -> None:
-        """Speak to the coordinator by ``send``; unless ``limited`` no permits are needed."""
+    def __init__(
+        self, send: Callable[..., None], tell: Callable[[float, float | None], object], *, limited: bool
+    ) -> None:
+        """Prepare to let pass.
+
+        Args:
+            send: Speaks of permits to the coordinator.
+            tell: Has it know of a pause of so many seconds, which began so many ago, if it began earlier.
+            limited: Whether permits are needed.
+        """
         super().__init__(None)
-        self._send = send
+        self._tell = tell
         self._doors = {
             name: RemoteDoor(partial(send, "want", name), partial(send, "used", name)) for name in DOORS
         }
@@ -159,7 +167,7 @@ class SharedPace(Pace):
         """Let nobody pass for so many seconds, in no process."""
         super().freeze(seconds, since=since)
         now = asyncio.get_running_loop().time()
-        self._send("freeze", seconds, None if since is None else now - since)
+        self._tell(seconds, None if since is None else now - since)
 
     def frozen(self, seconds: float, ago: float | None) -> None:
         """Another process asks for a pause, which began so many seconds ago, if it began earlier."""

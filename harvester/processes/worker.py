@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any, NoReturn
 
 import structlog
@@ -40,7 +41,10 @@ class Worker:
         self._order = order
         self._call = call
         self._line = line
-        self._pace = SharedPace(self._send, limited=order.job.budget is not None)
+        # A pause is told as a failure is, and so before it: the request that was told of it may be the last.
+        tell = partial(call, "freeze")
+        self._pace = SharedPace(self._send, tell, limited=order.job.budget is not None)
+        self._pace.frozen(order.pause, None)
         self._meter = Meter()
         self._done = Figures()
         self._works: list[Work] = []  # what it is at
@@ -171,7 +175,7 @@ async def _main(call: Caller, line: socket.socket) -> int:
     try:
         await worker.run(reader)
     except Exception as error:  # noqa: BLE001  (the one place: every failure is the coordinator's to tell)
-        call("fail", _tellable(first_failure(error)))
+        call("fail", _tellable(first_failure(error)), worker.figures)
         return 1
     return 0
 

@@ -211,3 +211,20 @@ def test_a_lake_may_begin_with_sync(tmp_path: Path) -> None:
         assert rows(tmp_path) == dict(zip(NAMES, (120, 40, 20), strict=True))
         together = command(served, tmp_path, "backfill", *DAYS, "--name", "sales")
         assert main(together) == ExitCode.USAGE
+
+
+def test_sync_of_one_named_account_leaves_the_others_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody else is brought up to date, or joins, whomever ``--accounts`` means; it must mean that one."""
+    with served_beside(tmp_path, emulator()) as served:
+        held = ("--accounts", f"{PARENT},{CHILD}")
+        assert main(command(served, tmp_path, "backfill", *DAYS, *held)) == ExitCode.COMPLETE
+        capsys.readouterr()
+        order = command(served, tmp_path, "sync", "--name", NAMES[1], "--json")
+        assert main([*order, *ALL]) == ExitCode.COMPLETE
+        assert [one["name"] for one in told(capsys.readouterr().out)] == [NAMES[1]]
+        assert rows(tmp_path) == dict(zip(NAMES, (120, 40), strict=False))
+        assert main([*order, "--accounts", str(OTHER)]) == ExitCode.USAGE
+        assert f"--accounts leaves out {NAMES[1]!r}" in capsys.readouterr().err
+        assert rows(tmp_path) == dict(zip(NAMES, (120, 40), strict=False))

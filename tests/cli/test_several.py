@@ -10,6 +10,7 @@ from harvester.cli.exit_codes import ExitCode
 from harvester.cli.supervise import supervise
 from harvester.config import Job
 from harvester.datasets import CALLS
+from harvester.errors import LakeLockedError, first_failure
 from harvester.window import Window
 from tests.cli.test_supervise import Deed, Screen, Work, fail, kill
 
@@ -26,7 +27,7 @@ async def _code(*deeds: Deed) -> tuple[int, list[str]]:
         _, signals = await supervise(Work(*deeds if job is JOB else ()), Screen())
         return ExitCode.SIGNAL + signals[0] if signals else ExitCode.COMPLETE
 
-    return await several._in_turn(JOBS, work), begun
+    return await several._in_turn(JOBS, work, lambda failure: isinstance(failure, LakeLockedError)), begun
 
 
 async def test_a_failure_is_the_jobs_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,3 +45,14 @@ async def test_a_signal_ends_all_jobs_also_if_one_fails_after_it(capsys: pytest.
     """The failure is told, and does not make the signal forgotten."""
     assert await _code(kill(SIGTERM), fail) == (ExitCode.SIGNAL + SIGTERM, ["one"])
     assert "No space left" in capsys.readouterr().err
+
+
+async def test_what_is_everybodys_ends_all_jobs() -> None:
+    """It is raised, and told once by whoever explains failures."""
+
+    def locked() -> None:
+        raise LakeLockedError("another run owns the lake")
+
+    with pytest.raises(ExceptionGroup) as failure:
+        await _code(locked)
+    assert isinstance(first_failure(failure.value), LakeLockedError)

@@ -29,8 +29,8 @@ ACCOUNTS = (
         (
             Edit(
                 "harvester/cli/several.py",
-                "await _code(job, work, pace)",
-                "await _code(job, work, Pace(job.budget))",
+                "await _code(job, work, pace, ends)",
+                "await _code(job, work, Pace(job.budget), ends)",
             ),
         ),
         (f"{_TESTS}.py::test_one_budget_serves_all",),

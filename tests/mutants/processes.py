@@ -4,6 +4,7 @@ from tests.mutants.mutant import Edit, Mutant
 
 _PROCESSES = "harvester/processes"
 _BUDGET = "tests/processes/test_permits.py::test_the_budget_holds_however_late_a_permit_is"
+_KEPT = "test_a_pause_that_ends_a_run_of_several_processes_is_kept_by_the_next"
 _ALONE = "test_a_worker_without_coordinator_ends_and_keeps_the_lake_until_then"
 
 PROCESSES = (
@@ -44,6 +45,12 @@ PROCESSES = (
         "a pause that the API asks for stops the process that was told, and no other",
         (Edit(f"{_PROCESSES}/coordinator.py", "in self._lines.keys() - {number}:", "in ():"),),
         ("tests/acceptance/test_processes.py::test_a_pause_stops_all_processes",),
+    ),
+    Mutant(
+        "pause-of-one-run",
+        "a pause that ends a run of several processes is not known to the next dataset's or account's run",
+        (Edit(f"{_PROCESSES}/coordinator.py", "        self._pace.freeze(seconds, since=since)\n", ""),),
+        (f"tests/acceptance/test_processes_failures.py::{_KEPT}[1]",),
     ),
     Mutant(
         "orphan-publishes",

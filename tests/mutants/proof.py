@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Edit, Mutant
 
 _API = "harvester/api"
+_FILLED = "test_the_history_is_filled_though_another_dataset_is_refused"
 
 _TOTALS_DIFFER = (
     "if any(page.total != total for place, page in enumerate(pages) if place * size not in instead):"
@@ -323,5 +324,11 @@ PROOF = (
             ),
         ),
         ("tests/test_proof.py::test_of_a_record_that_came_while_it_ran_and_after_the_final_one_counts",),
+    ),
+    Mutant(
+        "unfilled-beside-refused",
+        "one round of `sync` fills no history in a lake of which one dataset is refused",
+        (Edit("harvester/service.py", "last=False)", "last=due is None)"),),
+        (f"tests/acceptance/test_service_several.py::{_FILLED}[refused last]",),
     ),
 )

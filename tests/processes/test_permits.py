@@ -152,10 +152,11 @@ async def test_a_worker_that_is_gone_keeps_no_permit() -> None:
 async def test_a_pause_is_everybodys() -> None:
     """P7: one worker is asked to wait; the others wait as long, and count it as a pause."""
     told = list[tuple[object, ...]]()
-    one, other = SharedPace(lambda *what: told.append(what), limited=False), SharedPace(print, limited=False)
+    one = SharedPace(print, lambda *what: told.append(what), limited=False)
+    other = SharedPace(print, print, limited=False)
     await asyncio.sleep(5)
     one.freeze(7.0, since=3.0)
-    assert told == [("freeze", 7.0, pytest.approx(2.0))]
+    assert told == [(7.0, pytest.approx(2.0))]
     other.frozen(7.0, 2.0)
     await other.leave()
     assert _now() == pytest.approx(12)
@@ -164,7 +165,7 @@ async def test_a_pause_is_everybodys() -> None:
 
 async def test_a_pause_that_begins_while_permits_are_on_their_way() -> None:
     """A permit that arrives during a pause is given up, and another one asked for after it."""
-    pace = SharedPace(lambda *what: told.append(what), limited=True)
+    pace = SharedPace(lambda *what: told.append(what), print, limited=True)
     told = list[tuple[object, ...]]()
     async with asyncio.TaskGroup() as group:
         leaving = group.create_task(pace.leave())
