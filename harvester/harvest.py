@@ -72,7 +72,7 @@ class Backfill:
             random: Spreads retries; seeded by the system if ``None``.
             pace: Of whoever runs one after the other; the job's own budget if ``None``.
             processes: How many are to work side by side; more than one have clocks, chance and pace of
-                their own.
+                their own, but share its pauses.
 
         Raises:
             ConfigError: The job is none for several processes.
