@@ -89,7 +89,7 @@ class Text:
                 f"the report has no column for {owner.field}, so it cannot be told whose its records are:"
                 " leave out --accounts, or --via reports"
             )
-        return any(owner.check(page.batch) for page in self.pages)
+        return any(owner.check(page.batch, (item.raw for item in page.quarantined)) for page in self.pages)
 
     def seconds(self, after: int, before: int) -> set[int]:
         """Seconds between the two that hold a record."""

@@ -1,13 +1,20 @@
 """What answers may hold where accounts are kept apart: nothing, misfits, and records of others."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import duckdb
+import pytest
+
+from harvester.account import named
 from harvester.datasets import CALLS
+from harvester.emulator import Family, ListedAccount
+from harvester.emulator.render import Entry, Parts
 from harvester.window import as_text
 from tests.acceptance.family import (
     ACCOUNTS,
     CHILD,
+    OTHER,
     PARENT,
     START,
     behaving,
@@ -15,6 +22,21 @@ from tests.acceptance.family import (
     listed,
 )
 from tests.acceptance.oracle import exact
+
+
+class Stamped(ListedAccount):
+    """Its session 4 says something else of its account."""
+
+    said = b""
+
+    def render(self, entries: Sequence[Entry], parts: Parts) -> list[bytes]:
+        """As the history, but for that."""
+        own = f'"account_id":{self.account_id}'.encode()
+        return [
+            raw.replace(own, b'"account_id":' + self.said) if b'_history_id":4,' in raw else raw
+            for raw in super().render(entries, parts)
+        ]
+
 
 BARE: Mapping[str, bool] = {"records": False, "resources": False}
 
@@ -43,3 +65,32 @@ async def test_a_second_whose_order_changes_is_proven(tmp_path: Path) -> None:
     async with home(tmp_path, family, behaving(order="shuffled", includes_children=True)) as it:
         await it.harvest(*ACCOUNTS[:2])
         assert [it.verdict(account) for account in ACCOUNTS[:2]] == [exact(120)] * 2
+
+
+@pytest.mark.parametrize(
+    "said", [b'"n/a"', b'""', b"4714487.0", b"1180591620717411303424", b'{"id":4714487}'], ids=bytes.decode
+)
+async def test_an_account_that_cannot_be_read_is_not_somebody_elses(tmp_path: Path, said: bytes) -> None:
+    """P3: a record whose ``account_id`` itself does not fit is in its owner's quarantine, not lost."""
+    members = [Stamped(calls(account, 5), account_id=account) for account in (PARENT, CHILD)]
+    for member in members:
+        member.said = said
+    async with home(tmp_path, Family(*members)) as it:
+        reports = await it.harvest(*ACCOUNTS[:2])
+        assert [(report.rows, report.quarantined) for report in reports] == [(4, 1)] * 2
+        for account in ACCOUNTS[:2]:
+            folder = tmp_path / "lake/_harvester/quarantine" / named("calls", account)
+            (line,) = duckdb.execute(f"SELECT key, text FROM read_json('{folder}/*.jsonl')").fetchall()
+            assert line[0] == 4
+            assert f'"account_id":{said.decode()}' in line[1]
+        assert all(result.is_sound for result in (await it.verify()).values())
+
+
+async def test_a_misfit_of_somebody_else_is_not_a_childs(tmp_path: Path) -> None:
+    """An answer for a child whose only foreign record does not fit is refused as a whole, too."""
+    odd = Stamped([*calls(CHILD, 3), calls(CHILD, 4)[3] | {"rule_name": 7}], account_id=CHILD)
+    odd.said = str(OTHER).encode()
+    async with home(tmp_path, Family(ListedAccount(account_id=PARENT), odd)) as it:
+        (report,) = await it.harvest(ACCOUNTS[1])
+        assert f"records of {OTHER}" in report.refused
+        assert (report.rows, report.quarantined) == (0, 0)
