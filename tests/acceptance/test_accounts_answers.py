@@ -94,3 +94,34 @@ async def test_a_misfit_of_somebody_else_is_not_a_childs(tmp_path: Path) -> None
         (report,) = await it.harvest(ACCOUNTS[1])
         assert f"records of {OTHER}" in report.refused
         assert (report.rows, report.quarantined) == (0, 0)
+
+
+@pytest.mark.parametrize("same_ids", [False, True], ids=["ids-differ", "ids-alike"])
+@pytest.mark.parametrize("misfit_of", [None, PARENT, CHILD], ids=["fitting", "own-misfit", "childs-misfit"])
+async def test_a_report_that_holds_the_childrens_records_is_proven(
+    tmp_path: Path, misfit_of: int | None, *, same_ids: bool
+) -> None:
+    """By the owner's alone: a child's misfit is not counted, and sessions of two accounts are two."""
+
+    def history(account_id: int, first: int) -> list[dict[str, object]]:
+        sound = [
+            record | {CALLS.key: first + number, "calls": [{"call_id": account_id + number}]}
+            for number, record in enumerate(calls(account_id, 3))
+        ]
+        odd = sound[0] | {CALLS.key: first + 9, "user_id": "nobody"}
+        return [*sound, odd] if misfit_of == account_id else sound
+
+    family, _ = listed({PARENT: history(PARENT, 1), CHILD: history(CHILD, 1 if same_ids else 101)})
+    async with home(tmp_path, family, behaving(includes_children=True)) as it:
+        reports = await it.harvest(*ACCOUNTS[:2], via="reports", switches=BARE)
+        assert [report.outcome for report in reports] == ["complete"] * 2
+        kept = [int(misfit_of == account.id) for account in ACCOUNTS[:2]]
+        assert [(report.rows, report.quarantined) for report in reports] == [(3, number) for number in kept]
+        for account in ACCOUNTS[:2]:
+            files = f"{tmp_path}/lake/{named('calls', account)}/**/*.parquet"
+            rows = duckdb.execute(
+                f"SELECT account_id, [call.call_id FOR call IN calls] FROM"
+                f" read_parquet('{files}', hive_partitioning = false) ORDER BY {CALLS.key}"
+            ).fetchall()
+            assert rows == [(account.id, [account.id + number]) for number in range(3)]
+        assert all(result.is_sound for result in (await it.verify()).values())
