@@ -3,6 +3,8 @@
 import asyncio
 import hmac
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,14 @@ from harvester.api.credentials import load_credentials
 from harvester.cli.repair import _jobs
 from harvester.config import Job
 from harvester.emulator import ListedAccount
+from harvester.emulator.render import Entry, Parts
 from harvester.errors import ConfigError, LakeError
 from harvester.harvest import Backfill
 from harvester.inspection import damages, holdings
 from harvester.number_key import NumberKey
 from harvester.todo import damaged
 from harvester.verification import Verify
-from harvester.window import as_text
+from harvester.window import Window, as_text
 from tests.acceptance.harness import DAY, SPRING, bench
 from tests.acceptance.test_resume import SLOW
 
@@ -53,6 +56,17 @@ def _record(row: int, second: int) -> dict[str, object]:
         "log_file_url": "https://store/log?sign=x",
         "calls": [call | {"peer_number": _number(row)}],
     }
+
+
+class _Keyless(ListedAccount):
+    """Its sessions come without their key, so that their bytes alone tell them apart."""
+
+    def render(self, entries: Sequence[Entry], parts: Parts) -> list[bytes]:
+        """As the history, but for that."""
+        return [
+            re.sub(rb'(?<="call_session_history_id":)\d+', b"null", raw)
+            for raw in super().render(entries, parts)
+        ]
 
 
 def _rows(lake: Path) -> list[tuple[Any, ...]]:
@@ -148,6 +162,32 @@ async def test_repair_hides_as_the_backfill_did(tmp_path: Path) -> None:
         assert _rows(lake) == _expected()
         assert _traces(lake) == []
         assert (await Verify(lake=lake).run())[0].is_sound
+
+
+async def test_records_that_differ_in_what_is_hidden_are_as_many(tmp_path: Path) -> None:
+    """Two without a key that differ in a link alone look alike in quarantine, and the API's counts agree."""
+    link = "https://store/{}?sign=x"
+    records = [
+        {"call_session_history_id": key, "start_date": as_text(START), "log_file_url": link.format(key)}
+        for key in (1, 2)
+    ]
+    async with bench(tmp_path, _Keyless(records)) as it:
+        report = await it.harvest(START, END, **HIDING)
+        assert (report.outcome, report.rows, report.quarantined) == ("complete", 0, 2)
+        lake, credentials = tmp_path / "lake", load_credentials(tmp_path / "key.json")[0]
+        first, second = duckdb.execute(
+            f"SELECT text FROM read_json('{lake}/_harvester/quarantine/calls/*.jsonl')"
+        ).fetchall()
+        assert first == second
+
+        def job(name: str, identity: Mapping[str, Any], window: Window) -> Job:
+            settings = {"credentials": tmp_path / "key.json", "endpoint": it.endpoint, "rate": None, **HIDING}
+            del settings["redact_urls"]
+            return Job.of_identity(identity, name=name, window=window, lake=lake, **settings)
+
+        (result,) = await Verify(lake=lake, job=job, credentials=credentials).run()
+        assert [count.api for count in result.counts] == [2]
+        assert result.is_sound
 
 
 @pytest.mark.parametrize(
