@@ -12,9 +12,10 @@ import duckdb
 import pytest
 
 from harvester.api.credentials import load_credentials
+from harvester.cli.main import main
 from harvester.cli.repair import _jobs
 from harvester.config import Job
-from harvester.emulator import ListedAccount
+from harvester.emulator import Behaviour, Fault, Faults, ListedAccount
 from harvester.emulator.render import Entry, Parts
 from harvester.errors import ConfigError, LakeError
 from harvester.harvest import Backfill
@@ -23,7 +24,7 @@ from harvester.number_key import NumberKey
 from harvester.todo import damaged
 from harvester.verification import Verify
 from harvester.window import Window, as_text
-from tests.acceptance.harness import DAY, SPRING, bench
+from tests.acceptance.harness import DAY, SPRING, bench, small_bench
 from tests.acceptance.test_resume import SLOW
 
 START, END = SPRING - 2 * DAY, SPRING
@@ -188,6 +189,33 @@ async def test_records_that_differ_in_what_is_hidden_are_as_many(tmp_path: Path)
         (result,) = await Verify(lake=lake, job=job, credentials=credentials).run()
         assert [count.api for count in result.counts] == [2]
         assert result.is_sound
+
+
+def test_what_recover_sets_aside_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Answers in a spool that nobody knows stay as received when all else is hidden: recover says so."""
+    lake = tmp_path / "lake"
+
+    async def interrupted() -> None:
+        async with small_bench(tmp_path, _account(), Behaviour(gzip=False)) as it:
+            await it.harvest(START, START + DAY, **HIDING)
+            behind = Fault("error_code", share=1.0, code=104, when=lambda asked: asked["offset"] != "0")
+            it.emulator.faults = Faults((behind,))
+            with pytest.raises(ExceptionGroup):
+                await it.harvest(START, END, **HIDING)
+
+    asyncio.run(interrupted())
+    for _ in range(2):
+        (lake / "_harvester/ledger.sqlite").unlink()
+        assert main(["recover", "--lake", str(lake)]) == 0
+        (spool,) = (lake / "_harvester").glob("before-recover-*/spool")
+        assert {path.relative_to(spool).parts[0] for path in _traces(lake)} == {"calls"}
+        told = capsys.readouterr().out
+        assert f"{spool} holds answers as received, with all that the lake hides" in told
+    for path in _traces(lake):
+        path.unlink()
+    (lake / "_harvester/ledger.sqlite").unlink()
+    assert main(["recover", "--lake", str(lake)]) == 0
+    assert "as received" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
