@@ -73,10 +73,13 @@ class Owner:
             whose = orjson.loads(raw[span]) if span else None
         except orjson.JSONDecodeError:
             return None
-        if whose is None:
-            return None
-        is_id = re.fullmatch(DIGITS, text := str(whose)) and abs(int(text)) < _BEYOND
-        return int(text) if is_id else text
+        return None if whose is None else account_of(whose)
 
     def _foreign(self, rows: Rows) -> pa.Array | pa.ChunkedArray:
         return pc.fill_null(pc.not_equal(rows[self.field], self.account_id), fill_value=False)
+
+
+def account_of(said: object) -> int | str:
+    """The account that a value names, which some histories write as text; the text if it is no id."""
+    text = str(said)
+    return int(text) if re.fullmatch(DIGITS, text) and abs(int(text)) < _BEYOND else text

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from harvester.account import named
-from harvester.datasets import CALLS
+from harvester.datasets import CALLS, TRANSACTIONS
 from harvester.emulator import Family, ListedAccount
 from harvester.emulator.render import Entry, Parts
 from harvester.window import as_text
@@ -125,3 +125,24 @@ async def test_a_report_that_holds_the_childrens_records_is_proven(
             ).fetchall()
             assert rows == [(account.id, [account.id + number]) for number in range(3)]
         assert all(result.is_sound for result in (await it.verify()).values())
+
+
+async def test_an_account_that_is_sent_as_text_is_known(tmp_path: Path) -> None:
+    """A parent's transaction beside a child's does not make its answers mixed: ``verify`` counts all."""
+
+    def records(account_id: int) -> list[dict[str, object]]:
+        return [
+            {"account_id": str(account_id), TRANSACTIONS.key: number, "performed_at": as_text(START + number)}
+            for number in range(1, 40)
+        ]
+
+    parent, child = (
+        ListedAccount(records(account), account_id=account, dataset=TRANSACTIONS)
+        for account in (PARENT, CHILD)
+    )
+    async with home(tmp_path, Family(parent, child), dataset=TRANSACTIONS) as it:
+        await it.harvest(*ACCOUNTS[:2])
+        parent.add(records(PARENT)[0] | {TRANSACTIONS.key: 40})
+        results = await it.verify()
+        counts = [count for result in results.values() for count in result.differing]
+        assert [(count.api, count.lake) for count in counts] == [(40, 39)]
