@@ -1,12 +1,14 @@
 """How users write ranges, instants, durations and rates."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from math import inf
 
 from harvester.errors import ConfigError
 from harvester.window import Window
 
+# The day before is left for questions, which may begin a minute before the range: no date lies before year 1.
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -27,12 +29,9 @@ def instant(option: str, text: str) -> int:
     """Unix seconds of an ISO 8601 day or second; UTC unless it has an offset.
 
     Raises:
-        ConfigError: It is something else, or has fractions of a second.
+        ConfigError: It is something else, has fractions of a second, or lies too early to be asked for.
     """
     try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            day = date.fromisoformat(text)
-            return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
         moment = datetime.fromisoformat(text)
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
@@ -41,6 +40,8 @@ def instant(option: str, text: str) -> int:
         ) from error
     if moment.microsecond:
         raise ConfigError(f"{option} {text!r} has fractions of a second; the API knows whole seconds only")
+    if moment < _FIRST:
+        raise ConfigError(f"{option} {text!r} is too early: nothing before {_FIRST.date()} can be asked for")
     return int(moment.timestamp())
 
 

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -77,6 +78,16 @@ def test_fractions_of_a_second_are_refused(text: str) -> None:
     """Rounding a bound would move records across it, silently."""
     with pytest.raises(ConfigError, match=r"^--from '.*' has fractions of a second; the API knows whole"):
         notation.instant("--from", text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "0001-01-01T23:59:59", "0001-01-02T00:00:00+00:01"])
+def test_what_no_question_can_begin_before_is_refused(text: str) -> None:
+    """Questions may begin a little before the range, and there is no date before the year 1."""
+    with pytest.raises(
+        ConfigError, match=f"^--from {re.escape(repr(text))} is too early: nothing before 0001-"
+    ):
+        notation.instant("--from", text)
+    assert notation.instant("--from", "0001-01-02") == -62_135_510_400
 
 
 def test_a_span_is_half_open() -> None:

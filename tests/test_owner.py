@@ -37,6 +37,16 @@ def test_a_childs_answer_holds_nobody_elses() -> None:
         CHILD.check(batch(7, OWN, 8, 9, 10))
 
 
+def test_what_does_not_fit_is_looked_at_as_rows_are() -> None:
+    """A misfit that names another account is as foreign as a row that does; one that names none is not."""
+    own, foreign = b'{"account_id": 5, "duration": "?"}', b'{"account_id": "7", "duration": "?"}'
+    assert PARENT.check(batch(OWN), [own, foreign])
+    assert not PARENT.check(batch(OWN), [own, b'{"account_id": "n/a"}'])
+    assert not CHILD.check(batch(OWN), [own, b'{"account_id": "n/a"}'])
+    with pytest.raises(ForeignRecordsError, match="records of 8, 7:"):
+        CHILD.check(batch(OWN, 8), [own, foreign, foreign])
+
+
 @pytest.mark.parametrize(
     ("raw", "own"),
     [
@@ -47,10 +57,19 @@ def test_a_childs_answer_holds_nobody_elses() -> None:
         (b'{"n": {"account_id": 7}}', True),
         (b'{"account_id": null}', True),
         (b'{"account_id": \xff}', True),
+        (b'{"account_id": "n/a"}', True),
+        (b'{"account_id": ""}', True),
+        (b'{"account_id": " 7"}', True),
+        (b'{"account_id": "007"}', True),
+        (b'{"account_id": 7.0}', True),
+        (b'{"account_id": 9300000000000000000}', True),
+        (b'{"account_id": 1180591620717411303424}', True),
+        (b'{"account_id": {"id": 7}}', True),
+        (b'{"account_id": true}', True),
         (b"[]", True),
         (b"7", True),
     ],
 )
 def test_a_record_that_does_not_fit_has_an_owner_too(raw: bytes, *, own: bool) -> None:
-    """If it says one; one that says nothing is taken, as a row is."""
+    """If it names one; one that says nothing, or nothing that is an id, is taken, as a row is."""
     assert PARENT.is_own(raw) is own

@@ -73,6 +73,18 @@ def test_a_call_that_comes_twice_is_one(scattered: bool) -> None:  # noqa: FBT00
     assert [call["call_id"] for call in calls] == [11, 12, None, None]
 
 
+@pytest.mark.parametrize("scattered", [True, False])
+def test_sessions_of_two_accounts_may_have_one_id(scattered: bool) -> None:  # noqa: FBT001
+    """Where accounts are kept apart they are two; else their lines contradict each other."""
+    head = HEAD.replace(";", ";session_account_id;", 1)
+    lines = [head, *(LINE.replace(";", f";{account};", 1) for account in (5, 5, 6))]
+    text = [f"{line}\n".encode() for line in lines]
+    (apart,) = ReportDecoder(BRIEF_CALLS, apart=True).decode(text, scattered=scattered)
+    assert [(row["account_id"], len(row["calls"])) for row in apart.batch.to_pylist()] == [(5, 2), (6, 1)]
+    (together,) = ReportDecoder(BRIEF_CALLS).decode(text, scattered=scattered)
+    assert [item.reason for item in together.quarantined] == ["its lines contradict each other"]
+
+
 def test_of_a_call_that_is_told_differently_nothing_is_taken() -> None:
     """Its session is set aside with all that was said of it, as one whose lines contradict each other."""
     other = LINE.replace("yes", "no")

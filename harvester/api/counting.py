@@ -13,6 +13,7 @@ from harvester.api.protocol import Page
 from harvester.api.question import Bounds, Question
 from harvester.datasets import Dataset
 from harvester.errors import RangeTooWideError, UnavailableError
+from harvester.records.owner import account_of
 from harvester.window import Window, as_second
 
 _DAY = 86_400
@@ -93,8 +94,8 @@ class Counter:
             question = bounds.question(Window(second, second + 1))
             page = await self._ask(question, count=self._dataset.usual_count)
             records = [record for record in page.records if isinstance(record, dict)]
-            others = {record.get(self._dataset.account) for record in records} - {None, self._parent}
-            if others:
+            named = {account_of(record.get(self._dataset.account)) for record in records} - {self._parent}
+            if any(isinstance(account, int) for account in named):
                 self.mixed = True
             self._parent = None
         return self.mixed

@@ -204,7 +204,8 @@ class PageSource:
 
     def _check_owner(self, page: ReadPage) -> None:
         if self.columns.owner is not None:
-            self.mixed = self.columns.owner.check(page.batch) or self.mixed
+            misfits = (item.raw for item in page.quarantined)
+            self.mixed = self.columns.owner.check(page.batch, misfits) or self.mixed
 
     def _parsed(self, encoding: str, body: bytes) -> Page:
         return parse(Answer(body, encoding), quick=self._quick)

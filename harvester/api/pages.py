@@ -101,7 +101,10 @@ def distinct(pages: Iterable[ReadPage], columns: Columns, *, before: int | None 
     # Of several accounts, of which each has its own keys.
     whose = [owner.field, columns.key]
     parts = (page.batch.select([*whose, columns.time]) for page in pages)
-    rows = pa.Table.from_batches(_before(part, columns, before) for part in parts)
+    batches = [_before(part, columns, before) for part in parts]
+    if not batches:  # an empty report, or a second of which nothing was read yet
+        return len(names)
+    rows = pa.Table.from_batches(batches)
     return int(rows.group_by(whose).aggregate([]).num_rows) + len(names)
 
 

@@ -29,7 +29,7 @@ class Text:
     def __init__(self, dataset: Dataset, redaction: Redaction | None, owner: Owner | None = None) -> None:
         self.pages: list[ReadPage] = []
         self.unknown: Tally[str] = Tally()
-        self._decoder = ReportDecoder(dataset, redaction)
+        self._decoder = ReportDecoder(dataset, redaction, apart=owner is not None)
         self._schema = arrow_schema(dataset)
         self._columns = Columns(dataset.time_field, dataset.key, dataset.running, owner)
 
@@ -89,7 +89,7 @@ class Text:
                 f"the report has no column for {owner.field}, so it cannot be told whose its records are:"
                 " leave out --accounts, or --via reports"
             )
-        return any(owner.check(page.batch) for page in self.pages)
+        return any(owner.check(page.batch, (item.raw for item in page.quarantined)) for page in self.pages)
 
     def seconds(self, after: int, before: int) -> set[int]:
         """Seconds between the two that hold a record."""
@@ -110,11 +110,13 @@ class Text:
         return sorted_rows(batches + [page.batch for page in self.pages], self._columns, window)
 
     def count(self, window: Window, *, unplaced: bool = True) -> int:
-        """Its different records in a span; ``unplaced`` says whether to count those without a time."""
+        """The owner's different records in a span; ``unplaced``: whether to count those without a time."""
+        owner = self._columns.owner
         aside = [
             item.raw if item.key is None else item.key
             for page in self.pages
             for item in page.quarantined
             if (unplaced if item.second is None else item.second in window)
+            and (owner is None or owner.is_own(item.raw))
         ]
         return sum(int(batch.num_rows) for batch in self.rows(window)) + len(set(aside))

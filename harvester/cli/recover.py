@@ -27,8 +27,8 @@ def command(*, lake: Path, jobs: int | None, as_json: bool) -> None:
 
     Every file is read whole, and only what proves itself is taken. The others are named and left as they are;
     the next backfill reads their seconds anew and replaces them. So it does with seconds that were proven to
-    be empty, which have no file. The old ledger and the spool are moved aside, not deleted. A lake whose
-    ledger is sound is refused.
+    be empty, which have no file. The old ledger and the spool are moved aside, not deleted; answers in the
+    spool are as received, whatever the lake hides. A lake whose ledger is sound is refused.
 
     \b
     Examples:
@@ -68,12 +68,15 @@ def _lines(recovery: "Recovery") -> Iterator[str]:
         yield f"  {finding.path}: {finding.text}"
     if recovery.kept is not None:
         yield f"What was left of the old ledger lies in {recovery.kept}."
+    for spool in recovery.answers:
+        yield f"{spool} holds answers as received, with all that the lake hides; it is yours to remove."
     yield "Run the backfill again: it asks for what is not covered, and for nothing else."
 
 
 def _plain(recovery: "Recovery") -> dict[str, object]:
     return {
         "kept": None if recovery.kept is None else str(recovery.kept),
+        "answers": [str(spool) for spool in recovery.answers],
         "aside": [{"path": str(item.path), "text": item.text} for item in recovery.aside],
         "datasets": [
             {

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,14 +70,19 @@ class Quarantined:
 def quarantined(folder: Path) -> Quarantined:
     """What a dataset has in quarantine; a record that came with several windows counts once.
 
+    Without a key it is known by its line. One reading brings no record twice, so lines of its file that are
+    alike are as many records: they may differ in what was hidden before they were written.
+
     Raises:
         OSError: It cannot be read.
     """
     times: dict[object, int | Window] = {}
     for path, window in _files(folder):
+        alike: Counter[bytes] = Counter()
         for line in path.read_bytes().splitlines():
             record = orjson.loads(line)
-            name = line if record["key"] is None else record["key"]
+            alike[line] += 1
+            name = (line, alike[line]) if record["key"] is None else record["key"]
             times[name] = window if record["time"] is None else as_second(record["time"])
     return Quarantined(
         sorted(time for time in times.values() if isinstance(time, int)),

@@ -19,6 +19,7 @@ from harvester.lake.opening import has_begun
 from harvester.lake.verify import Expected, Finding
 from harvester.window import Gap, Window, merged, shares, subtract
 
+_ASIDE = "before-recover-"
 _PARTS = ("", "-wal", "-shm", "-journal")  # of a SQLite file
 
 
@@ -49,11 +50,14 @@ class Recovery:
         datasets: What was taken.
         aside: Files that were not, untouched in their place, and why; the next backfill replaces them.
         kept: Where the old ledger and spool lie now; ``None`` if there were none.
+        answers: Spools that were set aside, now or by an earlier recovery, and hold answers: as received,
+            whatever the lake hides.
     """
 
     datasets: tuple[Recovered, ...]
     aside: tuple[Finding, ...]
     kept: Path | None
+    answers: tuple[Path, ...]
 
 
 def rebuild(
@@ -93,7 +97,9 @@ def rebuild(
         datasets = _write(draft, evidence, now)
         draft.replace(layout.ledger)
         sync_folder(layout.workshop)
-    return Recovery(tuple(datasets), tuple(sorted(aside, key=lambda item: item.path)), kept)
+    spools = sorted(layout.workshop.glob(f"{_ASIDE}*/{layout.spool.name}"))
+    answers = tuple(spool for spool in spools if any(path.is_file() for path in spool.rglob("*")))
+    return Recovery(tuple(datasets), tuple(sorted(aside, key=lambda item: item.path)), kept, answers)
 
 
 def _assert_lost(layout: Layout) -> None:
@@ -117,7 +123,7 @@ def _set_aside(layout: Layout, now: float) -> Path | None:
     found = [path for path in (*parts, layout.spool) if path.exists()]
     if not found:
         return None
-    name = f"before-recover-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%S}"
+    name = f"{_ASIDE}{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%S}"
     folder, number = layout.workshop / name, 1
     while folder.exists():
         number += 1

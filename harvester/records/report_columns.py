@@ -63,6 +63,7 @@ class Columns:
         record: Those of the record.
         line: Those of the element that a line is about; empty if lines are records.
         key: Where the record's key stands.
+        account: Where it stands whose the record is; ``None`` if nowhere.
         line_key: Where that stands by which the elements of a record are told apart; ``None`` if nowhere.
         names: Their names as they came.
         lacking: Fields that a page brings and the report does not.
@@ -72,6 +73,7 @@ class Columns:
     record: Level
     line: Level
     key: int
+    account: int | None
     line_key: int | None
     names: tuple[str, ...]
     lacking: tuple[str, ...]
@@ -117,8 +119,8 @@ def columns_of(dataset: Dataset, header: Sequence[str]) -> Columns:
             raise ReportUnusableError(f"a report of {dataset.name} has no column for {needed}, only {known}")
     lacking = tuple(path for path in _expected(dataset, with_lines=bool(line.own)) if path not in places)
     line_key = places.get(f"{lines}[].{dataset.report.line_key}") if dataset.report else None
-    key = places[dataset.key]
-    return Columns(record, line, key, line_key, tuple(header), lacking, frozenset(zones))
+    key, account = places[dataset.key], places.get(dataset.account)
+    return Columns(record, line, key, account, line_key, tuple(header), lacking, frozenset(zones))
 
 
 class Marks:

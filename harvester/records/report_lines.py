@@ -7,8 +7,9 @@ the code that decides it for pages. Lines of one record need not stand together.
 import codecs
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
+from operator import itemgetter
 
 import orjson
 
@@ -26,6 +27,7 @@ _CONTRADICTION = "its lines contradict each other"
 
 Row = list[str]
 Raw = bytes | Damaged
+Name = Callable[[Row], object]
 
 
 class ScatteredLinesError(Exception):
@@ -40,11 +42,15 @@ class ReportDecoder:
         lines: How many lines were read so far.
     """
 
-    def __init__(self, dataset: Dataset, redaction: Redaction | None = None) -> None:
-        """Decode for ``dataset``; rows go through ``redaction``."""
+    def __init__(self, dataset: Dataset, redaction: Redaction | None = None, *, apart: bool = False) -> None:
+        """Decode for ``dataset``; rows go through ``redaction``.
+
+        Accounts that are kept ``apart`` may have records of the same key, which are not the same then.
+        """
         self.columns: Columns | None = None
         self.lines = 0
         self._dataset = dataset
+        self._apart = apart
         self._decoder = Decoder(dataset, redaction)
 
     def decode(self, pieces: Iterable[bytes], *, scattered: bool = False) -> Iterator[Decoded]:
@@ -75,7 +81,8 @@ class ReportDecoder:
                 yield _record(columns, [row]) if len(row) == columns.width else _misfit(columns, row)
             return
         groups = _gathered if scattered else _adjacent
-        for group in groups(columns, self._counted(rows)):
+        whose = (columns.account,) if self._apart and columns.account is not None else ()
+        for group in groups(columns, self._counted(rows), itemgetter(*whose, columns.key)):
             whole = len(group[0]) == columns.width
             yield self._session(columns, group) if whole else _misfit(columns, group[0])
 
@@ -158,21 +165,21 @@ def _ascii(columns: Columns, row: Row) -> bytes:
     return f"{{{', '.join(members)}}}".encode()
 
 
-def _adjacent(columns: Columns, rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Lines of one key that follow each other; those of another width stand alone."""
-    seen: set[str] = set()
+def _adjacent(columns: Columns, rows: Iterable[Row], name: Name) -> Iterator[list[Row]]:
+    """Lines of one record that follow each other; those of another width stand alone."""
+    seen: set[object] = set()
     group: list[Row] = []
     for row in rows:
         if len(row) != columns.width:
             yield [row]
             continue
-        key = row[columns.key]
-        if group and group[0][columns.key] == key:
+        record = name(row)
+        if group and name(group[0]) == record:
             group.append(row)
             continue
-        if key in seen:
+        if record in seen:
             raise ScatteredLinesError
-        seen.add(key)
+        seen.add(record)
         if group:
             yield group
         group = [row]
@@ -180,13 +187,13 @@ def _adjacent(columns: Columns, rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield group
 
 
-def _gathered(columns: Columns, rows: Iterable[Row]) -> Iterator[list[Row]]:
-    groups: dict[str, list[Row]] = {}
+def _gathered(columns: Columns, rows: Iterable[Row], name: Name) -> Iterator[list[Row]]:
+    groups: dict[object, list[Row]] = {}
     for row in rows:
         if len(row) != columns.width:
             yield [row]
         else:
-            groups.setdefault(row[columns.key], []).append(row)
+            groups.setdefault(name(row), []).append(row)
     yield from groups.values()
 
 

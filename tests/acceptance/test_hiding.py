@@ -3,6 +3,8 @@
 import asyncio
 import hmac
 import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +12,19 @@ import duckdb
 import pytest
 
 from harvester.api.credentials import load_credentials
+from harvester.cli.main import main
 from harvester.cli.repair import _jobs
 from harvester.config import Job
-from harvester.emulator import ListedAccount
+from harvester.emulator import Behaviour, Fault, Faults, ListedAccount
+from harvester.emulator.render import Entry, Parts
 from harvester.errors import ConfigError, LakeError
 from harvester.harvest import Backfill
 from harvester.inspection import damages, holdings
 from harvester.number_key import NumberKey
 from harvester.todo import damaged
 from harvester.verification import Verify
-from harvester.window import as_text
-from tests.acceptance.harness import DAY, SPRING, bench
+from harvester.window import Window, as_text
+from tests.acceptance.harness import DAY, SPRING, bench, small_bench
 from tests.acceptance.test_resume import SLOW
 
 START, END = SPRING - 2 * DAY, SPRING
@@ -53,6 +57,17 @@ def _record(row: int, second: int) -> dict[str, object]:
         "log_file_url": "https://store/log?sign=x",
         "calls": [call | {"peer_number": _number(row)}],
     }
+
+
+class _Keyless(ListedAccount):
+    """Its sessions come without their key, so that their bytes alone tell them apart."""
+
+    def render(self, entries: Sequence[Entry], parts: Parts) -> list[bytes]:
+        """As the history, but for that."""
+        return [
+            re.sub(rb'(?<="call_session_history_id":)\d+', b"null", raw)
+            for raw in super().render(entries, parts)
+        ]
 
 
 def _rows(lake: Path) -> list[tuple[Any, ...]]:
@@ -148,6 +163,59 @@ async def test_repair_hides_as_the_backfill_did(tmp_path: Path) -> None:
         assert _rows(lake) == _expected()
         assert _traces(lake) == []
         assert (await Verify(lake=lake).run())[0].is_sound
+
+
+async def test_records_that_differ_in_what_is_hidden_are_as_many(tmp_path: Path) -> None:
+    """Two without a key that differ in a link alone look alike in quarantine, and the API's counts agree."""
+    link = "https://store/{}?sign=x"
+    records = [
+        {"call_session_history_id": key, "start_date": as_text(START), "log_file_url": link.format(key)}
+        for key in (1, 2)
+    ]
+    async with bench(tmp_path, _Keyless(records)) as it:
+        report = await it.harvest(START, END, **HIDING)
+        assert (report.outcome, report.rows, report.quarantined) == ("complete", 0, 2)
+        lake, credentials = tmp_path / "lake", load_credentials(tmp_path / "key.json")[0]
+        first, second = duckdb.execute(
+            f"SELECT text FROM read_json('{lake}/_harvester/quarantine/calls/*.jsonl')"
+        ).fetchall()
+        assert first == second
+
+        def job(name: str, identity: Mapping[str, Any], window: Window) -> Job:
+            settings = {"credentials": tmp_path / "key.json", "endpoint": it.endpoint, "rate": None, **HIDING}
+            del settings["redact_urls"]
+            return Job.of_identity(identity, name=name, window=window, lake=lake, **settings)
+
+        (result,) = await Verify(lake=lake, job=job, credentials=credentials).run()
+        assert [count.api for count in result.counts] == [2]
+        assert result.is_sound
+
+
+def test_what_recover_sets_aside_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Answers in a spool that nobody knows stay as received when all else is hidden: recover says so."""
+    lake = tmp_path / "lake"
+
+    async def interrupted() -> None:
+        async with small_bench(tmp_path, _account(), Behaviour(gzip=False)) as it:
+            await it.harvest(START, START + DAY, **HIDING)
+            behind = Fault("error_code", share=1.0, code=104, when=lambda asked: asked["offset"] != "0")
+            it.emulator.faults = Faults((behind,))
+            with pytest.raises(ExceptionGroup):
+                await it.harvest(START, END, **HIDING)
+
+    asyncio.run(interrupted())
+    for _ in range(2):
+        (lake / "_harvester/ledger.sqlite").unlink()
+        assert main(["recover", "--lake", str(lake)]) == 0
+        (spool,) = (lake / "_harvester").glob("before-recover-*/spool")
+        assert {path.relative_to(spool).parts[0] for path in _traces(lake)} == {"calls"}
+        told = capsys.readouterr().out
+        assert f"{spool} holds answers as received, with all that the lake hides" in told
+    for path in _traces(lake):
+        path.unlink()
+    (lake / "_harvester/ledger.sqlite").unlink()
+    assert main(["recover", "--lake", str(lake)]) == 0
+    assert "as received" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

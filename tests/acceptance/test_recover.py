@@ -140,6 +140,7 @@ async def test_the_spool_is_kept_and_not_believed(tmp_path: Path) -> None:
         recovery = recovered(it)
         assert recovery.kept is not None
         assert (recovery.kept / "spool" / "calls" / "7.spool").read_bytes() == b"an answer"
+        assert recovery.answers == (recovery.kept / "spool",)
         assert (recovery.kept / "ledger.sqlite-wal").read_bytes() == b"what is left"
         await it.harvest(START, END)
         assert it.verdict(START, END) == exact(account.total)
@@ -210,6 +211,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     result = json.loads(capsys.readouterr().out)
     assert [item["path"] for item in result["aside"]] == [str(stray.relative_to(tmp_path / "lake"))]
     assert Path(result["kept"], "ledger.sqlite").stat().st_size == 5_000
+    assert result["answers"] == []
     stray.unlink()
     ledger_of(it).unlink()
     assert main(["recover", *lake]) == 0

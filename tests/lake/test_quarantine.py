@@ -76,6 +76,16 @@ def test_a_record_that_came_with_several_windows_counts_once(tmp_path: Path) -> 
     assert found.unplaced == [Window(300, 400)]
 
 
+def test_records_that_only_look_alike_count_each(tmp_path: Path) -> None:
+    """Two of one reading are two, though what tells them apart was hidden; another reading brings no more."""
+    hidden, placed = Odd(b'{"log_file_url": null}'), Odd(b'{"record_url": null}', second=120)
+    quarantine.keep(tmp_path, WINDOW, [hidden, placed, hidden, placed])
+    quarantine.keep(tmp_path, Window(300, 400), [hidden])
+    found = quarantine.quarantined(tmp_path)
+    assert found.seconds == [120, 120]
+    assert len(found.unplaced) == 2
+
+
 def test_reading_a_part_anew_replaces_that_part(tmp_path: Path) -> None:
     """What was mended since is gone, and nothing else: one without a time only if all its window was read."""
     records = [Odd(b"1", key=7, second=150), Odd(b"2", key=8, second=120), Odd(b"{}")]

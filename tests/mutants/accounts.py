@@ -24,6 +24,26 @@ ACCOUNTS = (
         (f"{_TESTS}_refused.py::test_records_of_somebody_else_are_never_taken_for_a_childs[apart]",),
     ),
     Mutant(
+        "unreadable-account-lost",
+        "a record that does not fit because of its account is left to others, and lost",
+        (
+            Edit(
+                "harvester/records/owner.py",
+                "return not isinstance(whose, int) or whose == self.account_id",
+                "return whose in {None, self.account_id}",
+            ),
+        ),
+        (
+            "tests/acceptance/test_accounts_answers.py::test_an_account_that_cannot_be_read_is_not_somebody_elses",
+        ),
+    ),
+    Mutant(
+        "count-of-no-pages",
+        "records of several accounts are not counted before a page came: a second read again ends the run",
+        (Edit("harvester/api/pages.py", "    if not batches:", "    if batches is None:"),),
+        ("tests/acceptance/test_accounts_answers.py::test_a_second_whose_order_changes_is_proven",),
+    ),
+    Mutant(
         "budget-for-each",
         "each account has a budget of its own, so two of them together exceed it",
         (

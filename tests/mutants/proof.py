@@ -277,7 +277,7 @@ PROOF = (
     Mutant(
         "report-grouped-by-neighbours",
         "a session whose lines stand apart in a report loses some of its calls",
-        (Edit("harvester/records/report_lines.py", "        if key in seen:\n", "        if False:\n"),),
+        (Edit("harvester/records/report_lines.py", "        if record in seen:\n", "        if False:\n"),),
         ("tests/test_report_lines.py::test_lines_of_a_session_may_stand_apart",),
     ),
     Mutant(
