@@ -26,6 +26,11 @@ class Api(Protocol):
         ...
 
 
+def control_of(dataset: Dataset, shared: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of a question that has no record to stumble over; ``shared`` go with every one."""
+    return {**shared, **_NOTHING.parameters(dataset, 0, 1, with_total=True)}
+
+
 @dataclass(frozen=True, slots=True)
 class Inquiry:
     """Asks for pages of ``dataset``; what ``caps`` say of it is asked for, and ``shared`` with every one."""
@@ -59,6 +64,5 @@ class Inquiry:
 
     async def _make_sure_of_api(self, *, urgent: bool) -> None:
         """Ask what has no record to stumble over: an API that fails everybody is not a gap of one window."""
-        parameters = _NOTHING.parameters(self.dataset, 0, 1, with_total=True)
         with suppress(RequestError, RangeTooWideError):  # an answer, too
-            await self.api.fetch(self.dataset.method, {**self.shared, **parameters}, urgent=urgent)
+            await self.api.fetch(self.dataset.method, control_of(self.dataset, self.shared), urgent=urgent)

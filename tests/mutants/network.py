@@ -140,6 +140,12 @@ NETWORK = (
         ("tests/test_breaker.py::test_a_lone_request_survives_an_outage",),
     ),
     Mutant(
+        "probe-with-what-failed",
+        "five pages that fail for what they hold are an outage for ever: they are its probes",
+        (Edit(f"{_API}/breaker.py", "if self.control is None or not self._pauses % 2:", "if True:"),),
+        ("tests/test_client_control.py::test_any_number_of_malformed_pages_is_no_outage",),
+    ),
+    Mutant(
         "tries-without-end",
         "a request that always fails is tried until its deadline",
         (Edit(f"{_API}/persistence.py", "failures >= policy.attempts or ", ""),),
