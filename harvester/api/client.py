@@ -46,12 +46,14 @@ class Client(Persistent[Poster]):
 
         Raises:
             RefusedError: The key, its role or the account is not accepted, with a fresh token either.
-            RequestError: The API rejects a parameter, or answers with an unknown code.
+            RequestError: The API rejects a parameter.
+            UnknownCodeError: It answers with a code that says nothing of the kind.
             RangeTooWideError: The range of dates must be narrower.
             ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
             UnreadableError: The answer is malformed, and the same each time.
-            UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
-                lasts too long.
+            UnansweredError: The last try failed too.
+            UnavailableError: Likewise, and it was told to wait; the server asks for too long a pause, or an
+                outage lasts too long.
         """
         answer, page = await self.ask(method, parameters, partial(read, quick=self._quick), urgent=urgent)
         self._meter.bytes_decoded += len(page.text)

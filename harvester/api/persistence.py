@@ -20,6 +20,7 @@ from harvester.errors import (
     RateLimitedError,
     TokenError,
     TransientError,
+    UnansweredError,
     UnavailableError,
     UnreadableError,
 )
@@ -220,7 +221,8 @@ class Persistent(Generic[Way]):
         if failures >= policy.attempts or self._pace.clock() + delay > deadline:
             if for_all:
                 self._keep(max(delay, asked or 0.0))
-            raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error
+            kind = UnavailableError if for_all else UnansweredError
+            raise kind(f"{method} failed {failures} times, the last time: {error}") from error
         if not for_all:
             await asyncio.sleep(delay)
             return

@@ -146,6 +146,18 @@ NETWORK = (
         ("tests/test_client_control.py::test_any_number_of_malformed_pages_is_no_outage",),
     ),
     Mutant(
+        "unanswered-ends-the-run",
+        "one record that the API cannot serve ends every run: its tries count as an API that is away",
+        (
+            Edit(
+                f"{_API}/persistence.py",
+                "kind = UnavailableError if for_all else UnansweredError",
+                "kind = UnavailableError",
+            ),
+        ),
+        ("tests/acceptance/test_unanswered.py::test_a_record_that_the_api_cannot_serve_is_a_gap[500]",),
+    ),
+    Mutant(
         "tries-without-end",
         "a request that always fails is tried until its deadline",
         (Edit(f"{_API}/persistence.py", "failures >= policy.attempts or ", ""),),
