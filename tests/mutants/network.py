@@ -41,9 +41,9 @@ NETWORK = (
         (
             Edit(
                 f"{_API}/client.py",
-                "        self._meter.requests += 1\n",
-                "        self._meter.requests += 1\n"
-                "        __import__('structlog').get_logger().warning(f'{token}')\n",
+                "            token = self._tokens.token()\n",
+                "            token = self._tokens.token()\n"
+                "            __import__('structlog').get_logger().warning(f'{token}')\n",
             ),
         ),
         ("tests/test_client.py::test_a_good_answer_is_handed_on",),
@@ -53,6 +53,12 @@ NETWORK = (
         "log lines are written without masking what looks like a secret",
         (Edit("harvester/cli/logs.py", "            scrub,\n", ""),),
         ("tests/cli/test_logs.py::test_secrets_stay_in",),
+    ),
+    Mutant(
+        "token-outlived-by-a-pause",
+        "a request that a pause held at the door leaves with a token that has expired",
+        (Edit(f"{_API}/client.py", "if abs(self._now() - since) > _LONGEST_WAIT:", "if False:"),),
+        ("tests/test_client_pauses.py::test_a_token_does_not_wait_for_the_end_of_a_pause",),
     ),
     Mutant(
         "token-in-error",
@@ -81,14 +87,14 @@ NETWORK = (
                 "                        self._budget.first_try()\n"
                 "                        await self._pace.leave()\n",
             ),
-            Edit(f"{_API}/client.py", "leave=self._pace.leave", "leave=self._pace._thaw"),
+            Edit(f"{_API}/client.py", "self._pace.leave()", "self._pace._thaw()"),
         ),
         ("tests/test_client_pace.py::test_repeated_requests_are_paced_too",),
     ),
     Mutant(
         "paced-before-connecting",
         "requests are paced before their connection stands, so slow handshakes bunch them",
-        (Edit(f"{_API}/client.py", "leave=self._pace.leave", "leave=self._pace._thaw"),),
+        (Edit(f"{_API}/client.py", "self._pace.leave()", "self._pace._thaw()"),),
         ("tests/test_client_pace.py::test_a_client_paces_what_leaves_not_what_connects",),
     ),
     Mutant(
