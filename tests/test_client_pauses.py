@@ -69,6 +69,21 @@ async def test_a_pause_longer_than_allowed_ends_it() -> None:
     assert asyncio.get_running_loop().time() == seconds(0)
 
 
+async def test_a_pause_that_is_just_allowed_is_waited_for() -> None:
+    """Whenever it begins: the difference of two times is a hair more than it sometimes."""
+    for tenth in range(1, 40):
+        await asyncio.sleep(0.1)
+        vendor, pace = Vendor([Reply(429, {"retry-after": "900"}, b"")]), Pace(None)
+        asking = client(vendor, pace=pace)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asking.fetch(METHOD, FORM))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert pace.rest > 0
+            group.create_task(asking.fetch(METHOD, FORM))
+        assert len(vendor.times) == 3, tenth
+
+
 async def test_whoever_asks_after_a_pause_that_is_too_long_keeps_it() -> None:
     """P7: nobody asks in it, and nobody waits for more of it than is allowed; in its last minutes they do."""
     vendor, pace = Vendor([Reply(429, {"retry-after": "3600"}, b"")]), Pace(None)

@@ -191,7 +191,8 @@ class Persistent(Generic[Way]):
 
     def _check_pause(self, method: str) -> None:
         """Neither ask in a pause that is too long to wait for, nor wait: another request was told of it."""
-        if (rest := self._pace.rest) > self._policy.longest_pause:
+        # Rounded: a pause as long as is allowed may be a hair longer by the difference of two times.
+        if (rest := round(self._pace.rest, 3)) > self._policy.longest_pause:
             raise UnavailableError(
                 f"{method}: the API asked for a pause, of which {rest:.0f} s are left, more than the"
                 f" {self._policy.longest_pause:.0f} s allowed"
