@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 import structlog
 
+from harvester.api.pacing import Pace
 from harvester.config import Job
 from harvester.errors import ConfigError, WorkerLostError
 from harvester.lake import quarantine
@@ -71,6 +72,7 @@ class Coordinator:
         *,
         processes: int,
         lock: int | None,
+        pace: Pace,
     ) -> None:
         """Prepare; no process is started yet.
 
@@ -81,7 +83,9 @@ class Coordinator:
             stretches: What is to be harvested, oldest first.
             processes: How many workers, at most.
             lock: The file descriptor by which the lake is owned; the workers hold it, too.
+            pace: Has the pause that the workers must keep first, and is told of those that they cause.
         """
+        self._pace = pace
         self._order = order
         self._stretches = deque(stretches)
         self._processes = min(processes, len(stretches))
@@ -131,6 +135,7 @@ class Coordinator:
         """Start a worker, and serve it to its end."""
         with started(work, self._lock) as (process, books, line):
             reader, self._lines[number] = await asyncio.open_connection(sock=line)
+            self._send(number, "freeze", self._pace.rest, None)
             dealers = {
                 name: Dealer(door, partial(self._send, number, "granted", name))
                 for name, door in doors.items()
@@ -183,6 +188,7 @@ class Coordinator:
                 case ("used", door, count):
                     dealers[door].used(count)
                 case ("freeze", *pause):
+                    self._pace.freeze(pause[0])
                     for other in self._lines.keys() - {number}:
                         self._send(other, "freeze", *pause)
                 case ("figures", figures):

@@ -122,6 +122,12 @@ NETWORK = (
         ("tests/test_client_pauses.py::test_a_pause_stops_everyone",),
     ),
     Mutant(
+        "ban-forgotten",
+        "the next process asks in the midst of a pause that the API asked for",
+        (Edit("harvester/harvest.py", "kept.left(now := self._now())", "0.0 * (now := self._now())"),),
+        ("tests/acceptance/test_bans.py::test_no_run_asks_in_a_ban",),
+    ),
+    Mutant(
         "retries-without-budget",
         "an API that limps is asked ever more: the retry budget pays for all",
         (
