@@ -62,7 +62,7 @@ class Pages:
         return self.first.pop(0) if self.first else self.control
 
 
-def _client(pages: Pages) -> Client:
+def _client(pages: Pages, control_of: str = METHOD) -> Client:
     client = Client(
         pages,
         TokenSource(CREDENTIALS, now=now),
@@ -72,7 +72,7 @@ def _client(pages: Pages) -> Client:
         now=now,
         meter=Meter(),
     )
-    client.control(METHOD, CONTROL)
+    client.control(control_of, CONTROL)
     return client
 
 
@@ -149,6 +149,22 @@ async def test_a_control_question_that_is_never_answered_prolongs_no_outage() ->
         group.create_task(end())
         assert await _ask_all(client, range(8)) == [None] * 8
     assert asyncio.get_running_loop().time() < 100 + 2 * 61 + 2
+
+
+async def test_the_answer_of_one_method_says_nothing_of_another() -> None:
+    """What only a part of the API fails at is an outage of that part, and is waited for."""
+    pages = Pages(dict.fromkeys(range(8), AWAY))
+    client = _client(pages, control_of="GetAuditLog")
+    assert await _ask(client, 99) is None
+
+    async def end() -> None:
+        await asyncio.sleep(300)
+        pages.failing = {}
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(end())
+        assert await _ask_all(client, range(8)) == [None] * 8
+    assert "control" not in pages.asked
 
 
 @pytest.mark.parametrize("code", [104, 123], ids=["role", "date"])

@@ -53,7 +53,8 @@ class Breaker:
     whoever typed it should not wait an hour to hear of it.
 
     Attributes:
-        control: Asks what the API can always answer; ``None`` if nobody knows such a question.
+        controls: By method, what asks something that the API can always answer. One method's answer says
+            nothing of another.
     """
 
     def __init__(self, pace: Pace, policy: OutagePolicy = OutagePolicy()) -> None:
@@ -65,7 +66,7 @@ class Breaker:
         self._since: float | None = None
         self._pauses = 0  # of this outage
         self._probe: asyncio.Event | None = None  # set when the probe under way is over
-        self.control: Callable[[], Awaitable[object]] | None = None
+        self.controls: dict[str, Callable[[], Awaitable[object]]] = {}
 
     @property
     def outage(self) -> bool:
@@ -73,8 +74,11 @@ class Breaker:
         return self._since is not None
 
     @asynccontextmanager
-    async def passage(self) -> AsyncIterator[None]:
+    async def passage(self, method: str) -> AsyncIterator[None]:
         """Wait until a request may take its connection; what the body raises tells how it went.
+
+        Args:
+            method: What it asks for.
 
         Raises:
             UnavailableError: The outage lasts too long.
@@ -84,7 +88,7 @@ class Breaker:
         probe = await self._turn()
         try:
             if probe is not None:
-                await self._look()
+                await self._look(method)
             yield
         except RateLimitedError:
             self._up()  # whoever asks to slow down is there
@@ -112,12 +116,13 @@ class Breaker:
                 return self._probe
             await self._probe.wait()
 
-    async def _look(self) -> None:
+    async def _look(self, method: str) -> None:
         """Ask the control question; not each time, lest one that the API cannot answer prolong an outage."""
-        if self.control is None or not self._pauses % 2:
+        control = self.controls.get(method)
+        if control is None or not self._pauses % 2:
             return
         try:
-            await self.control()
+            await control()
         except (TransientError, TokenError):
             raise
         except HarvestError:  # what refuses is there, and why is for the request itself to hear

@@ -68,7 +68,7 @@ class Client(Persistent[Poster]):
 
     def control(self, method: str, parameters: Mapping[str, str]) -> None:
         """Name a question that has no record to stumble over: it tells the failure of one from an outage."""
-        self._breaker.control = partial(self._attempt, method, parameters, read, None)
+        self._breaker.controls[method] = partial(self._attempt, method, parameters, read, None)
 
     async def command(self, method: str, parameters: Mapping[str, str]) -> None:
         """Have something done that may be done twice without harm, since it may be asked for again.

@@ -166,7 +166,7 @@ class Persistent(Generic[Way]):
         while True:
             self._check_pause(method)
             try:
-                async with self._slots.taken(urgent=urgent), self._breaker.passage():
+                async with self._slots.taken(urgent=urgent), self._breaker.passage(method):
                     if first:
                         self._budget.first_try()
                     first = False
