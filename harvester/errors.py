@@ -105,6 +105,10 @@ class RequestError(HarvestError):
         self.message = message
 
 
+class UnknownCodeError(RequestError):
+    """A code that does not say what is wrong with a request: it may be one question that the API fails at."""
+
+
 class RangeTooWideError(HarvestError):
     """Code 569: the range must be within ``days`` days (``None`` when the message does not say how many)."""
 
@@ -155,7 +159,11 @@ class UnavailableError(HarvestError):
     """The last of the allowed attempts failed too; the run ends, and what is published stays."""
 
 
-class UnreadableError(UnavailableError):
+class UnansweredError(UnavailableError):
+    """All tries of one question failed, and none of them for a pause: another may be answered."""
+
+
+class UnreadableError(UnansweredError):
     """The API's own answer to one question is malformed, and the same each time: more tries mend nothing."""
 
 

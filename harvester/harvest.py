@@ -12,15 +12,16 @@ from typing import Protocol
 from harvester.api.connection import connected
 from harvester.api.credentials import Credentials
 from harvester.api.pacing import Pace
-from harvester.api.persistence import Meter
+from harvester.api.persistence import Meter, RetryPolicy
 from harvester.config import Job
-from harvester.errors import HarvestError
+from harvester.errors import HarvestError, UnavailableError
 from harvester.lake import quarantine
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
 from harvester.lake.layout import Granularity, Layout
 from harvester.lake.ledger import Ledger
 from harvester.lake.opening import entered
+from harvester.lake.pause import PauseFile
 from harvester.lake.publish import recover
 from harvester.processes.coordinator import Coordinator, check
 from harvester.processes.messages import Order
@@ -28,6 +29,7 @@ from harvester.processes.stretches import stretches
 from harvester.refused import left_open, refusal_of
 from harvester.report import Figures, Report, Snapshot
 from harvester.todo import Scope, Stretch, doubted, missing
+from harvester.window import as_text
 from harvester.work import Work, Workbench, clear_away, quick_of, spool_of, workplace
 
 
@@ -140,7 +142,8 @@ class Backfill:
             if not todo:
                 return report.ended(doubts())
             self._seconds = sum(window.seconds for window in todo)
-            crew = await stack.enter_async_context(self._manned(database, ledger, catalog, parts))
+            pace = self._paced()
+            crew = await stack.enter_async_context(self._manned(database, ledger, catalog, parts, pace))
             run = self._run = ledger.begin(job.window, started)
             self._crew = crew
             if self._stopped:
@@ -181,19 +184,21 @@ class Backfill:
 
     @asynccontextmanager
     async def _manned(
-        self, database: Database, ledger: Ledger, catalog: Catalog, parts: list[Stretch]
+        self, database: Database, ledger: Ledger, catalog: Catalog, parts: list[Stretch], pace: Pace
     ) -> AsyncIterator[Crew]:
         """Who does the work: this process, or several."""
         if self._processes == 1:
-            async with self._alone(ledger, catalog, *parts) as work:
+            async with self._alone(ledger, catalog, *parts, pace=pace) as work:
                 yield work
             return
         order = Order(self._job, self._credentials, self._layout, catalog.epoch)
-        several, pace = self._processes, self._pace
-        yield Coordinator(order, ledger, catalog, parts, processes=several, lock=database.lock, pace=pace)
+        lock, processes = database.lock, self._processes
+        yield Coordinator(order, ledger, catalog, parts, processes=processes, lock=lock, pace=pace)
 
     @asynccontextmanager
-    async def _alone(self, ledger: Ledger, catalog: Catalog, whole: Stretch) -> AsyncIterator[Crew]:
+    async def _alone(
+        self, ledger: Ledger, catalog: Catalog, whole: Stretch, *, pace: Pace
+    ) -> AsyncIterator[Crew]:
         quick = quick_of(self._job)
         asking = connected(
             self._job,
@@ -201,7 +206,7 @@ class Backfill:
             self._meter,
             now=self._now,
             random=self._random,
-            pace=self._pace,
+            pace=pace,
             quick=quick,
         )
         async with asking as client:
@@ -220,6 +225,17 @@ class Backfill:
                     now=self._now,
                 )
                 yield await Work.prepared(bench, whole)
+
+    def _paced(self) -> Pace:
+        """The pace of the run, which keeps the pause that the API asked an earlier process for."""
+        pace, kept = self._pace or Pace(self._job.budget), PauseFile.of(self._layout)
+        left = kept.left(now := self._now())
+        if left > RetryPolicy().longest_pause:
+            until = as_text(int(now + left) + 1)
+            raise UnavailableError(f"the API asked for a pause until {until} UTC: nothing is asked before")
+        pace.freeze(left)
+        pace.told = lambda seconds: kept.keep(seconds, self._now())
+        return pace
 
     def _report(self, report: Report) -> Report:
         return report.of(self._figures, seconds=self._seconds)

@@ -10,6 +10,8 @@ __all__ = ["Masked", "Token", "masked", "printable", "read_secret_file"]
 
 # How every JWT starts ('{"' in base64), and a key in PEM, be it cut or with its line ends escaped.
 _SECRETS = re.compile(r"eyJ[\w-]+(?:\.[\w-]*)*|-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|\Z)", re.DOTALL)
+# What the vendor's old way of signing in puts into URLs and forms, and its key files beside other fields.
+_API_KEYS = re.compile(r"""(api_key\\?["']?\s*[=:]\s*\\?["']?)[^\s&"'\\,;)}]+""", re.IGNORECASE)
 _MASK = "(secret)"
 
 
@@ -41,8 +43,8 @@ class Token(Masked, str):
 
 
 def masked(text: str) -> str:
-    """``text`` without its tokens and private keys."""
-    return _SECRETS.sub(_MASK, text)
+    """``text`` without its tokens, private keys and API keys."""
+    return _API_KEYS.sub(rf"\1{_MASK}", _SECRETS.sub(_MASK, text))
 
 
 def printable(text: str) -> str:

@@ -1,15 +1,18 @@
 """When the vendor asks for a pause, everyone keeps it: how long, who waits, and what it costs."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from email.utils import formatdate
 
+import jwt
 import pytest
 
 from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter, RetryPolicy
-from harvester.api.reply import Reply
+from harvester.api.reply import Receiver, Reply
 from harvester.errors import UnavailableError
-from tests.asking import FORM, METHOD, NOON, Vendor, client, error, fetch, fetch_many, seconds
+from tests.asking import FORM, METHOD, NOON, OK, Vendor, client, error, fetch, fetch_many, now, seconds
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,21 @@ async def test_a_pause_longer_than_allowed_ends_it() -> None:
     assert asyncio.get_running_loop().time() == seconds(0)
 
 
+async def test_a_pause_that_is_just_allowed_is_waited_for() -> None:
+    """Whenever it begins: the difference of two times is a hair more than it sometimes."""
+    for tenth in range(1, 40):
+        await asyncio.sleep(0.1)
+        vendor, pace = Vendor([Reply(429, {"retry-after": "900"}, b"")]), Pace(None)
+        asking = client(vendor, pace=pace)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asking.fetch(METHOD, FORM))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert pace.rest > 0
+            group.create_task(asking.fetch(METHOD, FORM))
+        assert len(vendor.times) == 3, tenth
+
+
 async def test_whoever_asks_after_a_pause_that_is_too_long_keeps_it() -> None:
     """P7: nobody asks in it, and nobody waits for more of it than is allowed; in its last minutes they do."""
     vendor, pace = Vendor([Reply(429, {"retry-after": "3600"}, b"")]), Pace(None)
@@ -106,6 +124,42 @@ async def test_the_pause_of_the_last_try_is_kept_too(failure: Reply, pause: floa
         await client(vendor, pace=pace, policy=RetryPolicy(attempts=2)).fetch(METHOD, FORM)
     await client(vendor, pace=pace).fetch(METHOD, FORM)
     assert vendor.times[2] - vendor.times[1] == seconds(pause)
+
+
+@dataclass
+class Handshake(Vendor):
+    """Its second connection takes two seconds to stand; keeps how long each token lives when it comes."""
+
+    opened: int = 0
+    lives: list[float] = field(default_factory=list)
+
+    async def post(
+        self,
+        method: str,
+        form: Mapping[str, str],
+        token: str,
+        *,
+        leave: Callable[[], Awaitable[None]],
+        into: Receiver | None = None,
+    ) -> Reply:
+        """One request, once its connection stands."""
+        self.opened += 1
+        await asyncio.sleep(2 * (self.opened == 2))
+        reply = await super().post(method, form, token, leave=leave, into=into)
+        expires = jwt.decode(token, options={"verify_signature": False})["exp"]
+        self.lives.append(expires - now())
+        return reply
+
+
+async def test_a_token_does_not_wait_for_the_end_of_a_pause() -> None:
+    """F22: whoever holds one at the door when a pause begins shows a fresh one after it."""
+    vendor = Handshake([OK, Reply(429, {"retry-after": "899"}, b"")])
+    asking = client(vendor, rate=8)
+    await asking.fetch(METHOD, FORM)
+    await asyncio.sleep(1430)
+    await fetch_many(asking, 2)
+    assert vendor.times == pytest.approx([0, 1430, 2329, 2329], abs=2)
+    assert min(vendor.lives) > 60
 
 
 async def test_pauses_are_not_held_against_a_request() -> None:

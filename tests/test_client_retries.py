@@ -17,6 +17,7 @@ from harvester.errors import (
     RequestError,
     TransientError,
     TransportError,
+    UnansweredError,
     UnavailableError,
     UnreadableError,
 )
@@ -113,7 +114,7 @@ async def test_only_what_the_api_itself_says_over_and_over_ends_it_early(script:
     vendor = Vendor([*script])
     with pytest.raises(UnavailableError, match="failed 8 times") as caught:
         await fetch(vendor)
-    assert type(caught.value) is UnavailableError
+    assert type(caught.value) is UnansweredError
     assert len(vendor.times) == 8
 
 

@@ -11,6 +11,7 @@ from harvester.errors import (
     RequestError,
     TokenError,
     TransientError,
+    UnknownCodeError,
 )
 
 TRANSIENT = [1, 2, 4, 5, 13]
@@ -39,7 +40,8 @@ REJECTED = [
     357,
     371,
 ]
-REJECTED += [376, 401, 429, 430, 458, 459, 477, 485, 492, 496, 497, 499, 557, 558, 0, -1, 9999]
+REJECTED += [376, 401, 429, 430, 458, 459, 477, 485, 492, 496, 497, 499, 557, 558]
+UNKNOWN = [0, -1, 6, 15, 112, 999, 9999]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,7 @@ REJECTED += [376, 401, 429, 430, 458, 459, 477, 485, 492, 496, 497, 499, 557, 55
         (TOKEN, TokenError),
         (REFUSED, RefusedError),
         (REJECTED, RequestError),
+        (UNKNOWN, UnknownCodeError),
         ([569], RangeTooWideError),
     ],
 )

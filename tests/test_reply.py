@@ -17,6 +17,7 @@ from harvester.errors import (
     RequestError,
     TokenError,
     TransientError,
+    UnknownCodeError,
 )
 from tests.answers import TEXT, ZIPPED
 
@@ -36,9 +37,9 @@ NOW = 1_700_000_000.0
         (599, TransientError),
         (401, TokenError),
         (403, RefusedError),
-        (400, RequestError),
-        (404, RequestError),
-        (413, RequestError),
+        (400, UnknownCodeError),
+        (404, UnknownCodeError),
+        (413, UnknownCodeError),
         (204, MalformedAnswerError),
         (206, MalformedAnswerError),
     ],

@@ -94,6 +94,11 @@ def test_a_token_is_its_text_where_it_is_sent() -> None:
         (PEM[: len(PEM) // 2], "(secret)"),
         (json.dumps({"private_key": PEM}), '{"private_key": "(secret)\\n"}'),
         (PEM.replace("PRIVATE", "RSA PRIVATE"), "(secret)\n"),
+        ("/Ping?account_id=1&api_key=0b1c-22d&x=1", "/Ping?account_id=1&api_key=(secret)&x=1"),
+        ('{"api_key": "0b1c-22d", "x": 1}', '{"api_key": "(secret)", "x": 1}'),
+        (json.dumps('{"api_key":"0b1c"}'), json.dumps('{"api_key":"(secret)"}')),
+        ("API_KEY = 0b1c-22d", "API_KEY = (secret)"),
+        ("an api_key is not used", "an api_key is not used"),
         ("nothing here", "nothing here"),
     ],
 )

@@ -2,10 +2,11 @@
 
 import asyncio
 import gzip
+from pathlib import Path
 
 import pytest
 
-from harvester.api.transport import Transport
+from harvester.api.transport import Transport, _tls
 from harvester.errors import ConfigError, TransportError
 from tests.posting import FORM, LIMITS, OK, TOKEN, post, refused
 from tests.wire.server import Visit, playing, serving
@@ -130,3 +131,11 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
             monkeypatch.setenv(name, proxy)
         assert (await post(endpoint)).status == 200
     assert proxied == []
+
+
+async def test_the_environment_cannot_have_the_session_keys_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P9: by them, whoever recorded the traffic could read the tokens in it."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    assert _tls(None).keylog_filename is None

@@ -6,19 +6,22 @@
                                         ▲              │
                                         └───failed─────┘   longer each time; an hour of it ends the run
 
+Every other probe, the first among them, is a question that has no record to stumble over: pages that fail for
+what they hold, and fail in a row, are no outage, and none of them would ever end one.
+
 The waiting is a pause of the whole ``Pace``: it holds everyone, stops the clock of deadlines, and is counted
 like one that the server asks for.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
 from harvester.api.pacing import Pace, doubled
-from harvester.errors import HarvestError, RateLimitedError, TransientError, UnavailableError
+from harvester.errors import HarvestError, RateLimitedError, TokenError, TransientError, UnavailableError
 
 __all__ = ["Breaker", "OutagePolicy"]
 
@@ -48,6 +51,10 @@ class Breaker:
 
     Failures before the first answer ever are no outage: then it is likelier that the endpoint is wrong, and
     whoever typed it should not wait an hour to hear of it.
+
+    Attributes:
+        controls: By method, what asks something that the API can always answer. One method's answer says
+            nothing of another.
     """
 
     def __init__(self, pace: Pace, policy: OutagePolicy = OutagePolicy()) -> None:
@@ -59,6 +66,7 @@ class Breaker:
         self._since: float | None = None
         self._pauses = 0  # of this outage
         self._probe: asyncio.Event | None = None  # set when the probe under way is over
+        self.controls: dict[str, Callable[[], Awaitable[object]]] = {}
 
     @property
     def outage(self) -> bool:
@@ -66,14 +74,21 @@ class Breaker:
         return self._since is not None
 
     @asynccontextmanager
-    async def passage(self) -> AsyncIterator[None]:
+    async def passage(self, method: str) -> AsyncIterator[None]:
         """Wait until a request may take its connection; what the body raises tells how it went.
+
+        Args:
+            method: What it asks for.
 
         Raises:
             UnavailableError: The outage lasts too long.
+            TransientError: The control question, asked in the place of the request, failed.
+            TokenError: Likewise.
         """
         probe = await self._turn()
         try:
+            if probe is not None:
+                await self._look(method)
             yield
         except RateLimitedError:
             self._up()  # whoever asks to slow down is there
@@ -101,6 +116,19 @@ class Breaker:
                 return self._probe
             await self._probe.wait()
 
+    async def _look(self, method: str) -> None:
+        """Ask the control question; not each time, lest one that the API cannot answer prolong an outage."""
+        control = self.controls.get(method)
+        if control is None or not self._pauses % 2:
+            return
+        try:
+            await control()
+        except (TransientError, TokenError):
+            raise
+        except HarvestError:  # what refuses is there, and why is for the request itself to hear
+            _log.debug("the control question is refused")
+        self._up("the API answers another question")
+
     def _failed(self, error: TransientError, *, is_probe: bool) -> None:
         now = asyncio.get_running_loop().time()
         self._failures += 1
@@ -120,12 +148,12 @@ class Breaker:
         # The probe's own time is lost to everyone as well: hence since when.
         self._pace.freeze(pause, since=self._since)
 
-    def _up(self) -> None:
+    def _up(self, found: str = "the outage is over") -> None:
         self._answered, self._failures = True, 0
         if self._since is None:
             return
         self._pace.freeze(0, since=self._since)
-        _log.warning("the outage is over", seconds=round(asyncio.get_running_loop().time() - self._since))
+        _log.warning(found, seconds=round(asyncio.get_running_loop().time() - self._since))
         self._since = None
         if self._probe is not None:
             self._over(self._probe)

@@ -1,6 +1,7 @@
 """One page for one question, however often it has to be asked."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -9,10 +10,12 @@ from harvester.api.persistence import Persistent
 from harvester.api.protocol import Page, confirm, read
 from harvester.api.reply import Receiver, Reply
 from harvester.errors import TokenError
+from harvester.secret import Token
 
 T = TypeVar("T")
 
 _ISSUED_IN_FUTURE = 455
+_LONGEST_WAIT = 300  # seconds of a token at the door; it has six minutes left at least when it is taken
 
 
 class Poster(Protocol):
@@ -31,6 +34,10 @@ class Poster(Protocol):
         ...
 
 
+class _StaleTokenError(Exception):
+    """A request waited so long that its token may not live until it arrives; it did not leave."""
+
+
 class Client(Persistent[Poster]):
     """Asks the API for pages, within its budget. Any number of tasks may call it."""
 
@@ -46,16 +53,22 @@ class Client(Persistent[Poster]):
 
         Raises:
             RefusedError: The key, its role or the account is not accepted, with a fresh token either.
-            RequestError: The API rejects a parameter, or answers with an unknown code.
+            RequestError: The API rejects a parameter.
+            UnknownCodeError: It answers with a code that says nothing of the kind.
             RangeTooWideError: The range of dates must be narrower.
             ConfigError: The server's certificate is not trusted, or it redirects elsewhere.
             UnreadableError: The answer is malformed, and the same each time.
-            UnavailableError: The last try failed too, the server asks for too long a pause, or an outage
-                lasts too long.
+            UnansweredError: The last try failed too.
+            UnavailableError: Likewise, and it was told to wait; the server asks for too long a pause, or an
+                outage lasts too long.
         """
         answer, page = await self.ask(method, parameters, partial(read, quick=self._quick), urgent=urgent)
         self._meter.bytes_decoded += len(page.text)
         return answer, page
+
+    def control(self, method: str, parameters: Mapping[str, str]) -> None:
+        """Name a question that has no record to stumble over: it tells the failure of one from an outage."""
+        self._breaker.controls[method] = partial(self._attempt, method, parameters, read, None)
 
     async def command(self, method: str, parameters: Mapping[str, str]) -> None:
         """Have something done that may be done twice without harm, since it may be asked for again.
@@ -100,12 +113,10 @@ class Client(Persistent[Poster]):
         judge: Callable[[Reply, float], T],
         into: Receiver | None,
     ) -> T:
-        token = self._tokens.token()
         self._meter.requests += 1
         self._meter.in_flight += 1
         try:
-            post = self._transport.post(method, parameters, token, leave=self._pace.leave, into=into)
-            reply = await post
+            token, reply = await self._post(method, parameters, into)
         finally:
             self._meter.in_flight -= 1
         self._meter.bytes_received += len(reply.body) + (into.size if into is not None else 0)
@@ -115,3 +126,18 @@ class Client(Persistent[Poster]):
         except TokenError as error:
             self._tokens.renew(token, earlier=error.code == _ISSUED_IN_FUTURE)
             raise
+
+    async def _post(
+        self, method: str, parameters: Mapping[str, str], into: Receiver | None
+    ) -> tuple[Token, Reply]:
+        while True:
+            token = self._tokens.token()
+            leave = partial(self._leave, self._now())
+            with suppress(_StaleTokenError):
+                return token, await self._transport.post(method, parameters, token, leave=leave, into=into)
+
+    async def _leave(self, since: float) -> None:
+        """Wait at the door; ``since`` is when the token was taken, as a pause may outlast it."""
+        await self._pace.leave()
+        if abs(self._now() - since) > _LONGEST_WAIT:
+            raise _StaleTokenError

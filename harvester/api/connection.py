@@ -11,6 +11,7 @@ from harvester.api.clock import Limits
 from harvester.api.credentials import Credentials
 from harvester.api.download import Downloader
 from harvester.api.file_transport import FileTransport
+from harvester.api.inquiry import control_of
 from harvester.api.pacing import Pace
 from harvester.api.persistence import Meter
 from harvester.api.protocol import Quick
@@ -48,7 +49,7 @@ async def connected(
     """
     limits = Limits(connections=job.concurrency)
     async with Transport(job.endpoint, limits, ca_file=job.ca_file) as transport:
-        yield Client(
+        client = Client(
             transport,
             TokenSource(credentials, now=now, account_id=job.issuer),
             rate=job.budget,
@@ -59,6 +60,8 @@ async def connected(
             meter=meter,
             quick=quick,
         )
+        client.control(job.dataset.method, control_of(job.dataset, job.shared))
+        yield client
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from harvester.errors import (
     RequestError,
     TokenError,
     TransientError,
+    UnknownCodeError,
 )
 from harvester.report_methods import ROLES
 from harvester.secret import printable
@@ -24,6 +25,12 @@ __all__ = ["failure", "one_line", "refusal"]
 
 _FAULTS = frozenset({1, 2, 4, 5, 13})  # of the platform, its database, its billing
 _TOO_WIDE = 569
+# Of a request that is wrong in itself, whatever it asks about: a method, a parameter, a filter's value.
+_USAGE = frozenset({
+    101, 102, 103, 105, 107, 111, 116, 117, 123, 134, 147, 150, 156, 194, 195, 196, 197, 209, 218,
+    233, 261, 341, 355, 356, 357, 371, 376, 401, 429, 430, 458, 459, 460, 461, 477, 485, 492, 496,
+    497, 499, 501, 546, 557, 558,
+})  # fmt: skip
 _RETRY_LATER = 416  # the one whose text says how many seconds
 
 # Seconds that all requests pause at least. 484 takes a quick repeat for a machine gone wild, and 515 asks for
@@ -68,7 +75,7 @@ _LONGEST_TEXT = 300
 
 
 def failure(code: int, message: str) -> HarvestError:
-    """The error for a code of the vendor; one that no table names is a rejected request, never a success.
+    """The error for a code of the vendor; one that no table names is a failure too, never a success.
 
     Args:
         code: ``error.code``.
@@ -87,7 +94,7 @@ def failure(code: int, message: str) -> HarvestError:
         return TokenError(code, message)
     if code in _REMEDIES:
         return RefusedError(code, message, _REMEDIES[code])
-    return RequestError(code, message)
+    return RequestError(code, message) if code in _USAGE else UnknownCodeError(code, message)
 
 
 def refusal(error: TokenError) -> RefusedError:

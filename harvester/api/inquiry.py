@@ -7,11 +7,11 @@ from typing import Protocol
 
 from harvester.api.caps import CapError, Caps
 from harvester.api.envelope import Answer
-from harvester.api.pages import ContradictionError
+from harvester.api.pages import NoAnswerError
 from harvester.api.protocol import Page
 from harvester.api.question import Question
 from harvester.datasets import Dataset
-from harvester.errors import RangeTooWideError, RequestError, UnreadableError
+from harvester.errors import RangeTooWideError, RequestError, UnansweredError, UnknownCodeError
 
 _NOTHING = Question(0, 1)  # long before there were calls
 
@@ -24,6 +24,11 @@ class Api(Protocol):
     ) -> tuple[Answer, Page]:
         """One answer, and what it says; ``urgent`` if the next question depends on it."""
         ...
+
+
+def control_of(dataset: Dataset, shared: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of a question that has no record to stumble over; ``shared`` go with every one."""
+    return {**shared, **_NOTHING.parameters(dataset, 0, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +45,29 @@ class Inquiry:
 
         Raises:
             CapError: The API serves less at a time; how much is known now.
-            ContradictionError: It is malformed, and the same each time, while other questions are answered.
+            NoAnswerError: It fails at each try, is malformed and the same each time, or holds a code that no
+                table explains, while another question is answered.
             HarvestError: The API refuses, or cannot be reached.
         """
         count = self.caps.page_size
         parameters = question.parameters(self.dataset, offset, count)
         try:
             return await self.api.fetch(self.dataset.method, {**self.shared, **parameters}, urgent=urgent)
+        except UnknownCodeError as error:
+            try:
+                await self._ask_control(urgent=urgent)
+            except RequestError:  # whatever it says: everything may be refused
+                raise error from None
+            raise NoAnswerError(str(error)) from error
         except RequestError as error:
             if self.caps.refused(error.code, offset, count):
                 raise CapError from error
             raise
-        except UnreadableError as error:
-            await self._make_sure_of_api(urgent=urgent)
-            raise ContradictionError(str(error)) from error
+        except UnansweredError as error:
+            with suppress(RequestError, RangeTooWideError):  # an answer, too
+                await self._ask_control(urgent=urgent)
+            raise NoAnswerError(str(error)) from error
 
-    async def _make_sure_of_api(self, *, urgent: bool) -> None:
+    async def _ask_control(self, *, urgent: bool) -> None:
         """Ask what has no record to stumble over: an API that fails everybody is not a gap of one window."""
-        parameters = _NOTHING.parameters(self.dataset, 0, 1)
-        with suppress(RequestError, RangeTooWideError):  # an answer, too
-            await self.api.fetch(self.dataset.method, {**self.shared, **parameters}, urgent=urgent)
+        await self.api.fetch(self.dataset.method, control_of(self.dataset, self.shared), urgent=urgent)

@@ -1,7 +1,7 @@
 """When a request may leave: at most the budget in any second, and none while the server asks for a pause."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol, Self
 
 from aiolimiter import AsyncLimiter
@@ -29,6 +29,9 @@ class Pace:
     A request passes it twice: ``turn`` before it takes a connection, so that none is opened in vain, and
     ``leave`` when the connection stands, because a handshake takes as long as it likes, and requests that
     waited for theirs would otherwise leave side by side with the punctual ones.
+
+    Attributes:
+        told: Is told of each pause, in seconds from now; ``None`` if nobody keeps them.
     """
 
     def __init__(self, rate: float | None) -> None:
@@ -37,6 +40,7 @@ class Pace:
         self._door: Door | None = _limiter(rate)
         self._resume_at = 0.0
         self._paused = 0.0
+        self.told: Callable[[float], None] | None = None
 
     @classmethod
     def of(cls, budgets: Iterable[float | None]) -> Self:
@@ -70,6 +74,8 @@ class Pace:
         """
         now = asyncio.get_running_loop().time()
         before = max(self._resume_at, now if since is None else since)
+        if self.told is not None and now + seconds > self._resume_at:
+            self.told(seconds)
         self._resume_at = max(self._resume_at, now + seconds)
         self._paused += max(0.0, self._resume_at - before)
 

@@ -128,8 +128,8 @@ class PageSource:
 
         Raises:
             CapError: The API serves less at a time; how much is known now.
-            ContradictionError: It holds more than was asked for, or is malformed, the same each time, while
-                other questions are answered.
+            ContradictionError: It holds more than was asked for, or does not come, while other questions are
+                answered.
             ZoneError: It speaks of another time zone.
             ClockError: This machine's clock is too far ahead.
             ForeignRecordsError: It holds records of others than the owner.

@@ -22,6 +22,10 @@ class ContradictionError(Exception):
         self.received = received
 
 
+class NoAnswerError(ContradictionError):
+    """One question is not answered, though others are: to read the window over again would ask it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The columns that place a record: its second, its key, perhaps whether it is final, and whose it is."""

@@ -20,6 +20,7 @@ from harvester.errors import (
     RateLimitedError,
     TokenError,
     TransientError,
+    UnansweredError,
     UnavailableError,
     UnreadableError,
 )
@@ -165,7 +166,7 @@ class Persistent(Generic[Way]):
         while True:
             self._check_pause(method)
             try:
-                async with self._slots.taken(urgent=urgent), self._breaker.passage():
+                async with self._slots.taken(urgent=urgent), self._breaker.passage(method):
                     if first:
                         self._budget.first_try()
                     first = False
@@ -190,7 +191,8 @@ class Persistent(Generic[Way]):
 
     def _check_pause(self, method: str) -> None:
         """Neither ask in a pause that is too long to wait for, nor wait: another request was told of it."""
-        if (rest := self._pace.rest) > self._policy.longest_pause:
+        # Rounded: a pause as long as is allowed may be a hair longer by the difference of two times.
+        if (rest := round(self._pace.rest, 3)) > self._policy.longest_pause:
             raise UnavailableError(
                 f"{method}: the API asked for a pause, of which {rest:.0f} s are left, more than the"
                 f" {self._policy.longest_pause:.0f} s allowed"
@@ -220,7 +222,8 @@ class Persistent(Generic[Way]):
         if failures >= policy.attempts or self._pace.clock() + delay > deadline:
             if for_all:
                 self._keep(max(delay, asked or 0.0))
-            raise UnavailableError(f"{method} failed {failures} times, the last time: {error}") from error
+            kind = UnavailableError if for_all else UnansweredError
+            raise kind(f"{method} failed {failures} times, the last time: {error}") from error
         if not for_all:
             await asyncio.sleep(delay)
             return

@@ -6,7 +6,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from harvester.api.page_source import AnswerFile, PageSource
-from harvester.api.pages import ContradictionError, quarantined_in, running_in, sorted_rows
+from harvester.api.pages import ContradictionError, NoAnswerError, quarantined_in, running_in, sorted_rows
 from harvester.api.proof import Prover
 from harvester.api.question import Bounds
 from harvester.api.reading import Harvest, Opening, Proof, Prospect, Reading
@@ -55,6 +55,7 @@ class Reader:
         self._final_before = final_before
         self._rereads = rereads
         self._openings: dict[int, Opening] = {}
+        self._unanswered: dict[Window, NoAnswerError] = {}  # their first question, as a look found out
 
     @property
     def facts(self) -> dict[str, bool | int | None]:
@@ -89,8 +90,10 @@ class Reader:
             prover = Prover(self._source, self._bounds, self._answers.file, window)
             try:
                 opening = self._openings[window.start] = await prover.open()
-            except ContradictionError:
+            except ContradictionError as error:
                 prover.forget()
+                if isinstance(error, NoAnswerError):
+                    self._unanswered[window] = error
                 return Prospect()
         page, asked = opening.page, opening.question
         rate = None
@@ -105,9 +108,9 @@ class Reader:
             ExceptionGroup: The API refuses, cannot be reached or answers in another time zone, or the disk
                 refuses an answer.
         """
-        doubt = ContradictionError("it was not read")
+        doubt = self._unanswered.pop(window, None) or ContradictionError("it was not read")
         opening = self._openings.pop(window.start, None)
-        left, anew = self._rereads, False
+        left, anew = 0 if isinstance(doubt, NoAnswerError) else self._rereads, False
         while left:
             known = self._source.caps.facts
             prover = Prover(self._source, self._bounds, self._answers.file, window)
@@ -120,6 +123,8 @@ class Reader:
                     return Reading(gap=gap, rest=_after(second, window))
                 doubt, opening, anew = error, None, True
                 prover.forget()
+                if isinstance(error, NoAnswerError):
+                    break
                 # What was begun before a cap was learned says nothing of the records.
                 left -= known == self._source.caps.facts
         return Reading(gap=Gap(window, doubt.expected, doubt.received, doubt.reason))

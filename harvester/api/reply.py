@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Protocol
 
-from harvester.errors import RateLimitedError, RefusedError, RequestError, TokenError, TransientError
+from harvester.errors import RateLimitedError, RefusedError, TokenError, TransientError, UnknownCodeError
 
 __all__ = ["Receiver", "Reply", "check_status", "http_date", "is_busy", "retry_after"]
 
@@ -71,7 +71,7 @@ def check_status(reply: Reply, server_now: float) -> None:
         TransientError: 408, 425 and 5xx.
         TokenError: 401.
         RefusedError: 403.
-        RequestError: Any other 4xx.
+        UnknownCodeError: Any other 4xx.
     """
     status = reply.status
     reason = f"HTTP status {status} without an error of the API"
@@ -84,7 +84,7 @@ def check_status(reply: Reply, server_now: float) -> None:
     if status == HTTPStatus.FORBIDDEN:
         raise RefusedError(status, f"{reason}.", "Check the key's account and this machine's address.")
     if status >= HTTPStatus.BAD_REQUEST:
-        raise RequestError(status, reason)
+        raise UnknownCodeError(status, reason)
 
 
 def retry_after(headers: Mapping[str, str], server_now: float) -> float | None:

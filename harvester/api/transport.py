@@ -205,9 +205,12 @@ def _redirected(host: str, location: str) -> ConfigError:
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise ConfigError(f"cannot use the CA file {ca_file}: {error.strerror}") from error
+    # Else ``SSLKEYLOGFILE`` lets whoever records the traffic read the tokens in it.
+    context.keylog_filename = None  # type: ignore[assignment]  # typeshed has only the getter's type
+    return context
 
 
 def _kind(error: Exception) -> str:

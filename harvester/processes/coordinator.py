@@ -72,7 +72,7 @@ class Coordinator:
         *,
         processes: int,
         lock: int | None,
-        pace: Pace | None = None,
+        pace: Pace,
     ) -> None:
         """Prepare; no process is started yet.
 
@@ -83,14 +83,13 @@ class Coordinator:
             stretches: What is to be harvested, oldest first.
             processes: How many workers, at most.
             lock: The file descriptor by which the lake is owned; the workers hold it, too.
-            pace: Of whoever runs one after the other: what is left of its pause is kept, and a pause that a
-                worker is asked for is known to the next run.
+            pace: Has the pause that the workers must keep first, and hears of those they are asked for.
         """
         self._order = order
         self._stretches = deque(stretches)
         self._processes = min(processes, len(stretches))
         self._lock = lock
-        self._pace = pace or Pace(None)
+        self._pace = pace
         self._figures: dict[int, Figures] = {}
         self._finished: set[int] = set()  # workers that have done all they took
         self._lines: dict[int, asyncio.StreamWriter] = {}

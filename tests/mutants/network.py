@@ -41,9 +41,9 @@ NETWORK = (
         (
             Edit(
                 f"{_API}/client.py",
-                "        self._meter.requests += 1\n",
-                "        self._meter.requests += 1\n"
-                "        __import__('structlog').get_logger().warning(f'{token}')\n",
+                "            token = self._tokens.token()\n",
+                "            token = self._tokens.token()\n"
+                "            __import__('structlog').get_logger().warning(f'{token}')\n",
             ),
         ),
         ("tests/test_client.py::test_a_good_answer_is_handed_on",),
@@ -53,6 +53,12 @@ NETWORK = (
         "log lines are written without masking what looks like a secret",
         (Edit("harvester/cli/logs.py", "            scrub,\n", ""),),
         ("tests/cli/test_logs.py::test_secrets_stay_in",),
+    ),
+    Mutant(
+        "token-outlived-by-a-pause",
+        "a request that a pause held at the door leaves with a token that has expired",
+        (Edit(f"{_API}/client.py", "if abs(self._now() - since) > _LONGEST_WAIT:", "if False:"),),
+        ("tests/test_client_pauses.py::test_a_token_does_not_wait_for_the_end_of_a_pause",),
     ),
     Mutant(
         "token-in-error",
@@ -81,14 +87,14 @@ NETWORK = (
                 "                        self._budget.first_try()\n"
                 "                        await self._pace.leave()\n",
             ),
-            Edit(f"{_API}/client.py", "leave=self._pace.leave", "leave=self._pace._thaw"),
+            Edit(f"{_API}/client.py", "self._pace.leave()", "self._pace._thaw()"),
         ),
         ("tests/test_client_pace.py::test_repeated_requests_are_paced_too",),
     ),
     Mutant(
         "paced-before-connecting",
         "requests are paced before their connection stands, so slow handshakes bunch them",
-        (Edit(f"{_API}/client.py", "leave=self._pace.leave", "leave=self._pace._thaw"),),
+        (Edit(f"{_API}/client.py", "self._pace.leave()", "self._pace._thaw()"),),
         ("tests/test_client_pace.py::test_a_client_paces_what_leaves_not_what_connects",),
     ),
     Mutant(
@@ -116,6 +122,12 @@ NETWORK = (
         ("tests/test_client_pauses.py::test_a_pause_stops_everyone",),
     ),
     Mutant(
+        "ban-forgotten",
+        "the next process asks in the midst of a pause that the API asked for",
+        (Edit("harvester/harvest.py", "kept.left(now := self._now())", "0.0 * (now := self._now())"),),
+        ("tests/acceptance/test_bans.py::test_no_run_asks_in_a_ban",),
+    ),
+    Mutant(
         "retries-without-budget",
         "an API that limps is asked ever more: the retry budget pays for all",
         (
@@ -138,6 +150,24 @@ NETWORK = (
             ),
         ),
         ("tests/test_breaker.py::test_a_lone_request_survives_an_outage",),
+    ),
+    Mutant(
+        "probe-with-what-failed",
+        "five pages that fail for what they hold are an outage for ever: they are its probes",
+        (Edit(f"{_API}/breaker.py", "if control is None or not self._pauses % 2:", "if True:"),),
+        ("tests/test_client_control.py::test_any_number_of_malformed_pages_is_no_outage",),
+    ),
+    Mutant(
+        "unanswered-ends-the-run",
+        "one record that the API cannot serve ends every run: its tries count as an API that is away",
+        (
+            Edit(
+                f"{_API}/persistence.py",
+                "kind = UnavailableError if for_all else UnansweredError",
+                "kind = UnavailableError",
+            ),
+        ),
+        ("tests/acceptance/test_unanswered.py::test_a_record_that_the_api_cannot_serve_is_a_gap[500]",),
     ),
     Mutant(
         "tries-without-end",

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from harvester.api import transport
 from harvester.cli.exit_codes import exit_code, first_failure
-from harvester.errors import HarvestError
+from harvester.errors import HarvestError, UnavailableError
 from tests.keys import CREDENTIALS
 from tests.simulation.history import History
 from tests.simulation.network import Network, connected
@@ -91,7 +91,7 @@ def _live(scenario: Scenario, number: int, lake: Path, begins: float, teller: Te
             known = isinstance(first, HarvestError)
             teller.tell(
                 "failed",
-                error=type(first).__name__,
+                error="UnavailableError" if isinstance(first, UnavailableError) else type(first).__name__,
                 code=int(exit_code(first)) if isinstance(first, HarvestError) else 1,
                 text=str(first).replace(str(lake), "the lake")
                 if known

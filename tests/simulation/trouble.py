@@ -29,7 +29,7 @@ FAULTY = (1, 2, 4, 13)
 TOKENS = (100, 455, 456)
 DEAD_ENDS: Mapping[str, Fault] = {
     "RefusedError": Fault("error_code", share=0.03, code=104),
-    "RequestError": Fault("error_code", share=0.03, code=112),
+    "RequestError": Fault("error_code", share=0.03, code=111),
     "ConfigError": Fault("redirect", share=0.03),
     "ZoneError": Fault("other_timezone", share=0.03),
 }
