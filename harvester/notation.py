@@ -2,8 +2,8 @@
 
 import re
 from datetime import UTC, date, datetime
-from math import inf
 
+from harvester.bounds import check_duration, check_rate
 from harvester.errors import ConfigError
 from harvester.window import Window
 
@@ -48,19 +48,21 @@ def duration(option: str, text: str) -> int:
     """Seconds of ``90s``, ``15m``, ``1h``, ``2d`` or a plain number of seconds.
 
     Raises:
-        ConfigError: It is something else.
+        ConfigError: It is something else, or longer than can be meant.
     """
-    match = re.fullmatch(r"(\d+)([smhd]?)", text)
+    match = re.fullmatch(r"(\d{1,18})([smhd]?)", text)  # Python refuses to read thousands of digits
     if match is None:
         raise ConfigError(f"{option} {text!r} is not a duration: write 90s, 15m, 1h or 2d")
-    return int(match[1]) * _UNITS[match[2] or "s"]
+    seconds = int(match[1]) * _UNITS[match[2] or "s"]
+    check_duration(f"{option} {text!r}", seconds)
+    return seconds
 
 
 def rate(option: str, text: str) -> float | None:
     """Requests per second, or ``None`` for ``none``.
 
     Raises:
-        ConfigError: It is neither a number nor ``none``.
+        ConfigError: It is neither a number that can be meant nor ``none``.
     """
     if text.lower() == "none":
         return None
@@ -70,6 +72,5 @@ def rate(option: str, text: str) -> float | None:
         raise ConfigError(
             f"{option} {text!r} is neither a number of requests per second nor 'none'"
         ) from error
-    if not 0 < number < inf:  # also refuses nan
-        raise ConfigError(f"{option} {text!r} must be above 0 requests per second, or 'none'")
+    check_rate(f"{option} {text!r}", number)
     return number

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harvester.bounds import check_concurrency
 from harvester.config import VENDOR, Job
 from harvester.datasets import DATASETS
 from harvester.errors import ConfigError
@@ -53,6 +54,7 @@ class Order:
     def __post_init__(self) -> None:
         if self.confirmed and not self.delete:
             raise ConfigError("--yes confirms --delete-after, which was not given")
+        check_concurrency("--file-concurrency", self.concurrency)
 
     def links(self, identity: Mapping[str, Any]) -> tuple[Link, ...]:
         """The links that the records of a dataset have.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harvester.bounds import MOST_SIDE_BY_SIDE
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.jobs import jobs
 from harvester.cli.options import JOB, option, options
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     option("--keep-raw", is_flag=True, help="Keep the API's answers in the lake as evidence."),
     option(
         "--processes",
-        type=int,
+        type=click.IntRange(1, MOST_SIDE_BY_SIDE),
         default=1,
         show_default=True,
         help="Processes to work side by side, within one budget.",
