@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from harvester.account import Account, apart
+from harvester.bounds import check_concurrency, check_rate
 from harvester.datasets import DATASETS, Content, Dataset
 from harvester.errors import ConfigError
 from harvester.links import TABLE
@@ -80,10 +81,8 @@ class Job:
             raise ConfigError(f"--name {self.name!r} is not usable: {_NAMES}")
         if name == TABLE:
             raise ConfigError(f"--name {self.name!r} is not usable: the files of calls lie in that folder")
-        if self.concurrency < 1:
-            raise ConfigError("--concurrency must be at least 1")
-        if self.rate is not None and not self.rate > 0:
-            raise ConfigError("--rate must be above 0 requests per second, or 'none'")
+        check_concurrency("--concurrency", self.concurrency)
+        check_rate("--rate", self.rate)
         if self.tables == "flat" and not self.dataset.tables:
             raise ConfigError(
                 f"--tables flat is for records with lists; {self.dataset.name} have none, so nested is flat:"

@@ -2,13 +2,13 @@
 
 import re
 from datetime import UTC, datetime
-from math import inf
 
+from harvester.bounds import check_duration, check_rate
 from harvester.errors import ConfigError
 from harvester.window import Window
 
-# The day before is left for questions, which may begin a minute before the range: no date lies before year 1.
-_FIRST = datetime(1, 1, 2, tzinfo=UTC)
+# Years have four digits in the names of folders, and in questions, which may begin a minute before the range.
+_FIRST = datetime(1000, 1, 2, tzinfo=UTC)
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -49,19 +49,21 @@ def duration(option: str, text: str) -> int:
     """Seconds of ``90s``, ``15m``, ``1h``, ``2d`` or a plain number of seconds.
 
     Raises:
-        ConfigError: It is something else.
+        ConfigError: It is something else, or longer than can be meant.
     """
-    match = re.fullmatch(r"(\d+)([smhd]?)", text)
+    match = re.fullmatch(r"(\d{1,18})([smhd]?)", text)  # Python refuses to read thousands of digits
     if match is None:
         raise ConfigError(f"{option} {text!r} is not a duration: write 90s, 15m, 1h or 2d")
-    return int(match[1]) * _UNITS[match[2] or "s"]
+    seconds = int(match[1]) * _UNITS[match[2] or "s"]
+    check_duration(f"{option} {text!r}", seconds)
+    return seconds
 
 
 def rate(option: str, text: str) -> float | None:
     """Requests per second, or ``None`` for ``none``.
 
     Raises:
-        ConfigError: It is neither a number nor ``none``.
+        ConfigError: It is neither a number that can be meant nor ``none``.
     """
     if text.lower() == "none":
         return None
@@ -71,6 +73,5 @@ def rate(option: str, text: str) -> float | None:
         raise ConfigError(
             f"{option} {text!r} is neither a number of requests per second nor 'none'"
         ) from error
-    if not 0 < number < inf:  # also refuses nan
-        raise ConfigError(f"{option} {text!r} must be above 0 requests per second, or 'none'")
+    check_rate(f"{option} {text!r}", number)
     return number

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.account import Account
+from harvester.bounds import check_concurrency
 from harvester.config import VENDOR, Job
 from harvester.datasets import DATASETS
 from harvester.errors import ConfigError
@@ -54,6 +55,7 @@ class Order:
     def __post_init__(self) -> None:
         if self.confirmed and not self.delete:
             raise ConfigError("--yes confirms --delete-after, which was not given")
+        check_concurrency("--file-concurrency", self.concurrency)
 
     def links(self, identity: Mapping[str, Any]) -> tuple[Link, ...]:
         """The links that the records of a dataset have.

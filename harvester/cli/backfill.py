@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harvester.bounds import MOST_SIDE_BY_SIDE
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.jobs import jobs
 from harvester.cli.options import JOB, option, options
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     option("--keep-raw", is_flag=True, help="Keep the API's answers in the lake as evidence."),
     option(
         "--processes",
-        type=int,
+        type=click.IntRange(1, MOST_SIDE_BY_SIDE),
         default=1,
         show_default=True,
         help="Processes to work side by side, within one budget.",
@@ -44,7 +45,7 @@ def command(
     What is there already is not asked for again.
 
     Killed or stopped, run the same command again: it goes on where it was. The first Ctrl-C lets running
-    windows finish, the second stops at once; nothing is lost either way.
+    windows finish, for 30 seconds at most, the second stops at once; nothing is lost either way.
 
     \b
     Examples:
@@ -58,7 +59,7 @@ def command(
 
     \b
     Exit codes: 0 complete and proven; 1 unexpected; 2 usage or configuration; 3 finished with gaps;
-    4 refused by the API (key, role, account); 5 lake owned by another run; 130/143 interrupted.
+    4 refused by the API (key, role, account); 5 lake owned by another run; 129/130/143 interrupted.
     """  # noqa: D301  (\b keeps click from joining the lines)
     if processes > 1:  # first, so that they load the program while this process does
         from harvester.processes.forks import prepare

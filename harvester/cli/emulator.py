@@ -38,7 +38,7 @@ _ROLES = list(dict.fromkeys(role for dataset in DATASETS.values() for role in da
     option("--seed", type=int, default=0, show_default=True, help="Another seed is another history."),
     option(
         "--children",
-        type=click.IntRange(min=0),
+        type=click.IntRange(0, 1_000),
         default=0,
         show_default=True,
         help="Child accounts, each with a quarter as many sessions of its own.",
@@ -57,7 +57,7 @@ _ROLES = list(dict.fromkeys(role for dataset in DATASETS.values() for role in da
     ),
     option(
         "--latency",
-        type=click.FloatRange(min=0),
+        type=click.FloatRange(0, 86_400),
         default=0.0,
         show_default=True,
         help="Median seconds before an answer.",
@@ -76,7 +76,7 @@ _ROLES = list(dict.fromkeys(role for dataset in DATASETS.values() for role in da
     ),
     option(
         "--report-seconds",
-        type=click.FloatRange(min=0),
+        type=click.FloatRange(0, 86_400),
         default=0.0,
         show_default=True,
         help="Seconds until a report is made.",

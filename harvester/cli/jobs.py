@@ -1,6 +1,7 @@
 """The jobs that the options describe: of which datasets, and of whose histories."""
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -91,7 +92,7 @@ def each(orders: Iterable[Job], whose: Iterable[Account]) -> list[Job]:
 
 def _ids(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdecimal() and 0 < int(part) < 1 << 63 for part in parts):
+    if not all(re.fullmatch(r"[0-9]{1,19}", part) and 0 < int(part) < 1 << 63 for part in parts):
         raise ConfigError(
             f"--accounts {text!r} is neither 'all' nor ids joined by commas, as 4714487,4714488"
         )

@@ -9,6 +9,7 @@ from harvester import __version__
 from harvester.cli.config_file import COMMANDS, command_named
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.explanation import explain, say
+from harvester.cli.streams import standing
 
 
 class _Commands(click.Group):
@@ -44,6 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: Whoever read stdout went away; click says so with code 1.
     """
+    with standing():
+        return _ended(arguments)
+
+
+def _ended(arguments: Sequence[str] | None) -> int:
+    """Run it; returns the exit code."""
     try:
         result = harvester.main(args=arguments, standalone_mode=False)
     except click.ClickException as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harvester.bounds import MOST_SIDE_BY_SIDE
 from harvester.cli.bars import bars
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import amount, count
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 @click.command("recover")
 @options(
     LAKE,
-    option("--jobs", type=click.IntRange(min=1), help="Files to look at side by side.  [default: cores]"),
+    option(
+        "--jobs",
+        type=click.IntRange(1, MOST_SIDE_BY_SIDE),
+        help="Files to look at side by side.  [default: cores]",
+    ),
     option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
 )
 def command(*, lake: Path, jobs: int | None, as_json: bool) -> None:

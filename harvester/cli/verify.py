@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harvester.bounds import MOST_SIDE_BY_SIDE
 from harvester.cli.bars import bars
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import amount, count
@@ -41,7 +42,11 @@ if TYPE_CHECKING:
         is_flag=True,
         help="Read all recordings, logs and transcripts, too; else only that they are there, and as long.",
     ),
-    option("--jobs", type=click.IntRange(min=1), help="Files to look at side by side.  [default: cores]"),
+    option(
+        "--jobs",
+        type=click.IntRange(1, MOST_SIDE_BY_SIDE),
+        help="Files to look at side by side.  [default: cores]",
+    ),
     CREDENTIALS,
     ENDPOINT,
     CA_FILE,

@@ -126,7 +126,7 @@ def test_failures_and_gone_files_by_exit_code(
         (["--yes"], "--yes confirms --delete-after"),
         (["--from", "2024-01-01"], "--from and --to belong together"),
         (["--name", "other"], "the lake holds no dataset 'other'"),
-        (["--file-rate", "0"], "--file-rate '0' must be above 0"),
+        (["--file-rate", "0"], "--file-rate '0' must be from 0.00001"),
         (["--storage", "http://files.example"], "tokens for files.example must travel encrypted"),
     ],
 )

@@ -1,6 +1,8 @@
 """A stopped run goes on where it was, and asks again for nothing that had arrived."""
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harvester.cli.exit_codes import ExitCode, exit_code
+from harvester.cli.supervise import supervise
 from harvester.datasets import CALLS
 from harvester.emulator import Behaviour, Fault, Faults, ListedAccount, SyntheticAccount
 from harvester.errors import LakeLockedError
@@ -76,6 +79,35 @@ async def test_cancelled_at_any_moment(tmp_path: Path, seconds: float) -> None:
         assert repeated <= max(8, in_flight)
         assert not list((tmp_path / "lake" / "_harvester" / "spool" / "calls").iterdir())
         assert not list((tmp_path / "lake" / "_harvester" / "tmp" / "calls").iterdir())
+
+
+class _Unseen:
+    """A display without anything to show."""
+
+    async def show(self) -> None:
+        """Show nothing."""
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [Fault("http_503", share=1.0), Fault("http_429", share=1.0, retry_after=600)],
+    ids=lambda it: it.kind,
+)
+async def test_draining_in_an_outage_has_an_end(tmp_path: Path, outage: Fault) -> None:
+    """P11: what no answer comes for is cut off half a minute after the signal; the next run goes on there."""
+    async with small_bench(tmp_path, _account(), SLOW) as it:
+        loop = asyncio.get_running_loop()
+        loop.call_later(2.0, setattr, it.emulator, "faults", Faults((outage,)))
+        loop.call_later(4.0, os.kill, os.getpid(), signal.SIGHUP)
+        assert await supervise(it.backfill(START, END), _Unseen()) == (None, [signal.SIGHUP])
+        (held,) = holdings(tmp_path / "lake")
+        assert [run.outcome for run in held.runs] == ["interrupted"]
+        it.emulator.faults = Faults()
+        answered = len(it.emulator.requests)
+        assert (await it.harvest(START, END)).outcome == "complete"
+        assert it.verdict(START, END) == exact(it.account.total)
+        whole = await it.harvest(START, END, lake="other")
+        assert len(it.emulator.requests) - answered < 2 * whole.requests, "what had arrived was not asked for"
 
 
 async def test_kept_answers(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_check_needs_no_range() -> None:
     [
         (["--from", "soon"], "--from 'soon' is no date"),
         (["--to", "2024-05-29"], "the range is empty"),
-        (["--rate", "0"], "--rate '0' must be above 0"),
+        (["--rate", "0"], "--rate '0' must be from 0.00001"),
         (["--settle", "soon"], "--settle 'soon' is not a duration"),
         (["--concurrency", "0"], "--concurrency must be at least 1"),
         (["--name", "A"], "--name 'A' is not usable"),
@@ -279,7 +279,7 @@ def test_accounts_are_named_by_their_ids(tmp_path: Path) -> None:
     assert again.account == orders[1].account
 
 
-@pytest.mark.parametrize("text", ["", "some", "5;7", "5,", "0", "-5", "5.0", str(1 << 63)])
+@pytest.mark.parametrize("text", ["", "some", "5;7", "5,", "0", "-5", "5.0", str(1 << 63), "9" * 5_000])
 def test_what_is_no_list_of_accounts_is_refused(tmp_path: Path, text: str) -> None:
     """Nobody is asked then."""
     needed = [*NEEDED[:-1], str(key_file(tmp_path)), "--accounts", text]

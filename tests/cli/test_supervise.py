@@ -17,10 +17,11 @@ Deed = Callable[[], None]
 
 
 class Work:
-    """Does ``deeds``, a second apart, then works an hour; stopped, it needs a minute more."""
+    """Does ``deeds``, a second apart, then works an hour; stopped, it needs ``more`` seconds to end."""
 
-    def __init__(self, *deeds: Deed) -> None:
+    def __init__(self, *deeds: Deed, more: float = 20) -> None:
         self.deeds = deeds
+        self.more = more
         self.stopped = asyncio.Event()
         self.cancelled = False
 
@@ -32,7 +33,7 @@ class Work:
                 deed()
             async with asyncio.timeout(3_600):
                 await self.stopped.wait()
-            await asyncio.sleep(60)
+            await asyncio.sleep(self.more)
         except TimeoutError:
             return DONE
         except asyncio.CancelledError:
@@ -76,9 +77,10 @@ def fail() -> None:
 
 
 def assert_signals_are_python_s() -> None:
-    """Nobody handles the two signals any more."""
+    """Nobody handles the signals any more."""
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
 async def test_work_without_signals_ends_with_its_report() -> None:
@@ -89,27 +91,56 @@ async def test_work_without_signals_ends_with_its_report() -> None:
     assert_signals_are_python_s()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_the_first_signal_lets_the_work_finish_early(number: int) -> None:
     """It is told, the work comes to its own end, and the caller learns which signal it was."""
     work, screen = Work(kill(number)), Screen()
     with capture_logs() as logs:
         assert await supervise(work, screen) == (STOPPED, [number])
     assert [line["event"] for line in logs] == [
-        "stopping when running windows are done; again to stop at once"
+        "stopping when running windows are done, in 30 s at most; again to stop at once"
     ]
     assert (screen.shown, work.cancelled) == ("cancelled", False)
     assert asyncio.get_running_loop().time() < 3_600
 
 
-@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_the_second_signal_cancels(second: int) -> None:
     """At once, with no report; both signals are told, in their order."""
     work, screen = Work(kill(signal.SIGINT), kill(second)), Screen()
     assert await supervise(work, screen) == (None, [signal.SIGINT, second])
     assert (screen.shown, work.cancelled) == ("cancelled", True)
-    assert asyncio.get_running_loop().time() < 60
+    assert asyncio.get_running_loop().time() < 20
     assert_signals_are_python_s()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_what_does_not_finish_in_time_is_cut_off(number: int) -> None:
+    """P11: half a minute after the first signal, however long an outage is; as by a second one."""
+    work, screen = Work(kill(number), more=3_000), Screen()
+    with capture_logs() as logs:
+        assert await supervise(work, screen) == (None, [number])
+    assert logs[1]["event"] == "running windows are not done after 30 s: cut off; run again to go on"
+    assert (screen.shown, work.cancelled) == ("cancelled", True)
+    assert 30 <= asyncio.get_running_loop().time() < 60
+    assert_signals_are_python_s()
+
+
+async def test_what_finished_in_time_is_not_cut_off_later() -> None:
+    """Whoever goes on after it is left alone."""
+    assert await supervise(Work(kill(signal.SIGTERM), more=29), Screen()) == (STOPPED, [signal.SIGTERM])
+    await asyncio.sleep(60)
+    assert await supervise(Work(), Screen()) == (DONE, [])
+
+
+async def test_a_run_outlives_its_terminal_if_it_was_told_to() -> None:
+    """By ``nohup``, which has the process ignore SIGHUP; so it stays."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert await supervise(Work(kill(signal.SIGHUP)), Screen()) == (DONE, [])
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_a_failure_of_the_work_ends_the_display_and_comes_through() -> None:
@@ -150,7 +181,7 @@ async def test_a_display_that_ends_by_itself_is_no_failure() -> None:
 
 
 async def test_a_cancellation_by_anyone_else_comes_through() -> None:
-    """P10: only the second signal makes the end of the work an answer; without one it is not done."""
+    """P10: only being cut off makes the end of the work an answer; without that it is not done."""
 
     def give_up() -> None:
         raise asyncio.CancelledError
@@ -158,7 +189,7 @@ async def test_a_cancellation_by_anyone_else_comes_through() -> None:
     with pytest.raises(asyncio.CancelledError):
         await supervise(Work(give_up), Screen())
     task = asyncio.create_task(supervise(Work(kill(signal.SIGINT)), Screen()))
-    await asyncio.sleep(30)
+    await asyncio.sleep(15)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
