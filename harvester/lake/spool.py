@@ -62,11 +62,17 @@ class SpoolFile:
         """Make what was appended durable.
 
         Raises:
-            OSError: The disk refuses it.
+            OSError: The disk refuses it; the answers are forgotten.
         """
         synced, self._synced = self._synced, True  # before: what is appended meanwhile is for the next time
         if not synced and self._path.exists():
-            sync_file(self._path)
+            try:
+                sync_file(self._path)
+            except OSError:
+                # The kernel drops what it could not write, and says so once: the next sync would succeed, and
+                # answers be called evidence that are not on the disk. They are asked for again.
+                self.clear()
+                raise
 
     def get(self, key: str) -> tuple[str, bytes] | None:
         """Encoding and body of the answer to a question, or ``None`` if it never arrived whole."""
@@ -85,7 +91,7 @@ class SpoolFile:
                 yield answer
 
     def clear(self) -> None:
-        """Forget all answers: they contradict each other."""
+        """Forget all answers: they contradict each other, or may not be what the disk holds."""
         self._path.unlink(missing_ok=True)
         self._places.clear()
         self._end = 0

@@ -1,3 +1,5 @@
+import errno
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -210,3 +212,25 @@ def test_evidence_is_not_replaced_by_later_evidence(folder: Path, tmp_path: Path
     assert starts(folder) == {-60, 60}
     assert sorted(path.name for path in raw.iterdir()) == ["0-2.spool", "0-3.spool", "0.spool"]
     assert list(SpoolFile(raw / "0-3.spool").answers()) == [("identity", b"three")]
+
+
+def test_answers_that_could_not_be_made_durable_are_no_evidence(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F36: they are asked for again, for another sync would succeed; those of other windows stay."""
+
+    def fail(_handle: int) -> None:
+        monkeypatch.undo()  # the kernel says it once
+        raise OSError(errno.EIO, "the disk failed")
+
+    spool = Spool(folder, keep=tmp_path / "raw" / "calls")
+    for start in (0, 60):
+        spool.file(start)
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="the disk failed"):
+        spool.sync()
+    assert starts(folder) == {-60, 60}
+    assert spool.file(0).get("question") is None
+    spool.file(0).append("question", "identity", b"another")
+    spool.sync()
+    assert starts(folder) == {-60, 0, 60}

@@ -30,6 +30,12 @@ DURABILITY = (
         ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
     ),
     Mutant(
+        "failed-sync-of-evidence",
+        "answers that could not be synced are synced once more, and kept as evidence",
+        (Edit(f"{_LAKE}/spool.py", "                self.clear()\n", ""),),
+        ("tests/lake/test_spool.py::test_answers_that_could_not_be_made_durable_are_no_evidence",),
+    ),
+    Mutant(
         "freed-answers-come-back",
         "after a power cut, answers that were freed answer for a later window",
         (
