@@ -8,6 +8,7 @@ integers big-endian, the checksum over everything after it.
 """
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from hashlib import sha256
@@ -20,6 +21,7 @@ from harvester.lake.folders import make_folders, sync_file, sync_folder
 _HEAD = struct.Struct(">4s32s")
 _LENGTHS = struct.Struct(">III")
 _MAGIC = b"hsp1"
+_NAME = re.compile(r"0|-?[1-9][0-9]*")
 
 
 class SpoolFile:
@@ -146,20 +148,24 @@ class Spool:
         """
         if not self._folder.exists():
             return
-        for path in self._folder.glob("*.spool"):
-            if int(path.stem) not in starts:
-                self.free(int(path.stem))
+        for start in self.starts - starts:
+            self.free(start)
         sync_folder(self._folder)
 
     @property
     def starts(self) -> set[int]:
         """The first seconds of the windows of which answers are there."""
-        return {int(path.stem) for path in self._folder.glob("*.spool")}
+        return set(self._own())
 
     @property
     def bytes(self) -> int:
         """How much disk it takes now."""
-        return sum(path.stat().st_size for path in self._folder.glob("*.spool"))
+        return sum(path.stat().st_size for path in self._own().values())
+
+    def _own(self) -> dict[int, Path]:
+        """The spool's files, by the first second of their window; whatever else lies there is not touched."""
+        paths = (path for path in self._folder.glob("*.spool") if _NAME.fullmatch(path.stem))
+        return {int(path.stem): path for path in paths if path.is_file()}
 
     def _drop(self, path: Path) -> None:
         if self._keep is None or not path.exists():

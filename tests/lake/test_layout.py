@@ -162,6 +162,25 @@ def test_every_table_has_its_folder(tmp_path: Path) -> None:
     assert not list(layout.drafts(until=6))
 
 
+def test_what_is_no_draft_is_left_alone(tmp_path: Path) -> None:
+    """F46: only files that are called as this program calls its own are taken for them."""
+    layout = Layout(tmp_path, "calls")
+    layout.make()
+    drafts = [layout.draft(partition_at(granularity, 0), 7) for granularity in Granularity]
+    drafts += [layout.tmp / "manifest-2024-05-29.6.draft", layout.tmp / "calls-2024-05-29.draft"]
+    for name in (
+        "x.1.draft",
+        "calls-1.x.draft",
+        "Copy of calls-2024-05-29.7.draft",
+        "calls-2024-05-29.7.bak",
+    ):
+        (layout.tmp / name).touch()
+    (layout.tmp / "calls-2024-05-30.7.draft").mkdir()
+    for path in drafts:
+        path.touch()
+    assert sorted(layout.drafts(until=7)) == sorted(drafts)
+
+
 def test_flat_tables_without_a_ledger_are_no_new_lake(tmp_path: Path) -> None:
     """Their files are seen, as those of nested records are."""
     assert not has_files(tmp_path)

@@ -141,7 +141,7 @@ async def test_a_crash_while_recovering_is_recovered(lake: Lake) -> None:
     with killed_at(Path, "replace", after=1):
         await lake.harvest(SECOND)
     for owner, name in ((Path, "replace"), (Catalog, "publish"), (Path, "unlink")):
-        (lake.layout.tmp / "calls-dead.draft").touch()
+        (lake.layout.tmp / "calls-2024-05-01.draft").touch()
         with killed_at(owner, name):
             recover(lake.layout, lake.catalog)
     recover(lake.layout, lake.catalog)

@@ -152,6 +152,20 @@ def test_answers_go_with_their_window(folder: Path, drop: Callable[[Spool], None
     assert Spool(folder).bytes * 3 == before * len(left)
 
 
+@pytest.mark.parametrize("name", ["copy.spool", "07.spool", "1_0.spool", "٣.spool", "5.spool/"])
+def test_what_is_not_the_spools_is_left_alone(folder: Path, name: str) -> None:
+    """F46: whatever somebody put there ends no run, counts for nothing, and is not deleted."""
+    spool, before = Spool(folder), Spool(folder).bytes
+    foreign = folder / name
+    if name.endswith("/"):
+        foreign.mkdir()
+    else:
+        foreign.write_text("foreign")
+    assert (spool.starts, spool.bytes) == ({-60, 0, 60}, before)
+    spool.keep_only(set())
+    assert list(folder.iterdir()) == [foreign]
+
+
 def test_dropped_answers_do_not_come_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even after a power cut, to answer for a later window: they are durably gone before a run begins."""
     durable: dict[Path, list[str]] = {}
