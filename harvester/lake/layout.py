@@ -1,5 +1,6 @@
 """Where everything lies in a lake, and which span of time each Parquet file holds."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -220,11 +221,13 @@ class Layout:
             LakeError: The lake is not a writable folder, or lies on several file systems.
         """
         try:
-            make_folders(self.root, (*self.folders, self.spool, self.tmp, self.quarantine))
+            # Answers and records as they came are for their owner, whoever may read the tables.
+            aside = (self.workshop / "spool", self.spool, self.workshop / "quarantine", self.quarantine)
+            make_folders(self.root, (*self.folders, self.tmp), private=aside)
             with suppress(PermissionError):  # a folder of someone else's, whose names may be beyond our reach
                 sync_folder(self.root.parent)
             probe = self.tmp / "probe"
-            probe.write_bytes(b"")
+            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
             probe.unlink(missing_ok=True)  # another that starts at the same moment uses the same name
             device = self.tmp.stat().st_dev
             apart = [folder for folder in self.folders if folder.stat().st_dev != device]

@@ -171,7 +171,8 @@ class Spool:
         if self._keep is None or not path.exists():
             path.unlink(missing_ok=True)
             return
-        make_folders(self._keep.parents[1], [self._keep])
+        # From two above: the folder of an account lies one deeper than that of a dataset.
+        make_folders(self._keep.parents[2], (), private=(self._keep.parent, self._keep))
         path.replace(_free_name(self._keep, path))
         sync_folder(self._keep)
 

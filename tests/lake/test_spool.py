@@ -1,5 +1,3 @@
-import errno
-import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -178,16 +176,6 @@ def test_dropped_answers_do_not_come_back(folder: Path, monkeypatch: pytest.Monk
     assert durable == {folder: ["0.spool"]}
 
 
-def test_freed_answers_can_be_kept_as_evidence(folder: Path, tmp_path: Path) -> None:
-    """As received, out of the spool; a window without answers has none to keep."""
-    raw = tmp_path / "raw" / "calls"
-    spool = Spool(folder, keep=raw)
-    for start in (0, 7, 60):
-        spool.free(start)
-    assert starts(folder) == {-60}
-    assert starts(raw) == {0, 60}
-
-
 def test_what_a_failed_write_left_is_cut_off(path: Path) -> None:
     """A full disk took half of an answer: the next one goes in its place, not behind it."""
     spooled(path, ANSWERS[0])
@@ -215,36 +203,3 @@ def test_a_window_has_one_file(folder: Path) -> None:
     assert spool.file(0).get("another") == ("gzip", b"answer")
     spool.free(0)
     assert spool.file(0).get("another") is None
-
-
-def test_evidence_is_not_replaced_by_later_evidence(folder: Path, tmp_path: Path) -> None:
-    """A window that is read anew has its answers kept beside the earlier ones; so has one a crash left."""
-    raw = tmp_path / "raw" / "calls"
-    for body in (b"one", b"two", b"three"):
-        Spool(folder).file(0).append("question", "identity", body)
-        Spool(folder, keep=raw).keep_only({-60, 60})
-    assert starts(folder) == {-60, 60}
-    assert sorted(path.name for path in raw.iterdir()) == ["0-2.spool", "0-3.spool", "0.spool"]
-    assert list(SpoolFile(raw / "0-3.spool").answers()) == [("identity", b"three")]
-
-
-def test_answers_that_could_not_be_made_durable_are_no_evidence(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """F36: they are asked for again, for another sync would succeed; those of other windows stay."""
-
-    def fail(_handle: int) -> None:
-        monkeypatch.undo()  # the kernel says it once
-        raise OSError(errno.EIO, "the disk failed")
-
-    spool = Spool(folder, keep=tmp_path / "raw" / "calls")
-    for start in (0, 60):
-        spool.file(start)
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="the disk failed"):
-        spool.sync()
-    assert starts(folder) == {-60, 60}
-    assert spool.file(0).get("question") is None
-    spool.file(0).append("question", "identity", b"another")
-    spool.sync()
-    assert starts(folder) == {-60, 0, 60}

@@ -33,7 +33,7 @@ DURABILITY = (
         "failed-sync-of-evidence",
         "answers that could not be synced are synced once more, and kept as evidence",
         (Edit(f"{_LAKE}/spool.py", "                self.clear()\n", ""),),
-        ("tests/lake/test_spool.py::test_answers_that_could_not_be_made_durable_are_no_evidence",),
+        ("tests/lake/test_evidence.py::test_answers_that_could_not_be_made_durable_are_no_evidence",),
     ),
     Mutant(
         "freed-answers-come-back",
@@ -41,8 +41,8 @@ DURABILITY = (
         (
             Edit(
                 f"{_LAKE}/spool.py",
-                "                self.free(int(path.stem))\n        sync_folder(self._folder)\n",
-                "                self.free(int(path.stem))\n",
+                "            self.free(start)\n        sync_folder(self._folder)\n",
+                "            self.free(start)\n",
             ),
         ),
         ("tests/lake/test_spool.py::test_dropped_answers_do_not_come_back",),
@@ -105,7 +105,7 @@ DURABILITY = (
         "evidence-overwritten",
         "`--keep-raw` replaces the evidence of an earlier reading",
         (Edit(f"{_LAKE}/spool.py", "_free_name(self._keep, path)", "self._keep / path.name"),),
-        ("tests/lake/test_spool.py::test_evidence_is_not_replaced_by_later_evidence",),
+        ("tests/lake/test_evidence.py::test_evidence_is_not_replaced_by_later_evidence",),
     ),
     Mutant(
         "old-file-carried-over",
