@@ -90,6 +90,12 @@ DURABILITY = (
         ("tests/lake/test_flat.py::test_the_names_of_drafts_are_durable",),
     ),
     Mutant(
+        "ledger-not-compared",
+        "a flipped bit in the ledger is not looked for in its indexes, and a day counts as harvested",
+        (Edit(f"{_LAKE}/soundness.py", '"PRAGMA integrity_check(1)"', '"PRAGMA quick_check(1)"'),),
+        ("tests/lake/test_damage.py::test_a_flipped_bit_in_a_span_is_refused[coverage]",),
+    ),
+    Mutant(
         "spool-checksum-not-checked",
         "an answer in the spool is used although its checksum is wrong",
         (Edit(f"{_LAKE}/spool.py", "if sha256(lengths + payload).digest() != digest:", "if False:"),),
