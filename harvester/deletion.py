@@ -72,6 +72,9 @@ class Deletion:
 
         They are synced too: the run that stored them may have been killed between a rename and its sync, and
         a power cut would take the only copy. ``synced`` remembers folders, for none gets a name meanwhile.
+
+        Raises:
+            OSError: The disk refuses it; the file is to be fetched anew.
         """
         sound = True
         for entry in list(_belonging(item, known)):
@@ -81,13 +84,20 @@ class Deletion:
                 await asyncio.to_thread(self._sync, path, synced)
             except FileNotFoundError:
                 proof = None
+            except OSError:
+                # The kernel drops what it could not write, and says so once: the next sync would succeed, and
+                # the file be read from memory. It is not believed again.
+                self._disown(entry, known, "the disk failed when it was read, or made durable")
+                raise
             if proof != Proof(entry.bytes or 0, entry.sha256 or ""):
                 sound = False
-                known[entry.identity] = replace(
-                    entry, status=FAILED, reason="the file on disk is not the one that was stored"
-                )
-                self.tally.failed.append(known[entry.identity])
+                self._disown(entry, known, "the file on disk is not the one that was stored")
         return sound
+
+    def _disown(self, entry: Entry, known: Entries, reason: str) -> None:
+        """Have a file fetched anew, by the next run."""
+        known[entry.identity] = failed = replace(entry, status=FAILED, reason=reason)
+        self.tally.failed.append(failed)
 
     def _sync(self, path: Path, synced: set[Path]) -> None:
         sync_file(path)

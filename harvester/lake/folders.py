@@ -7,18 +7,25 @@ from pathlib import Path
 from harvester.errors import LakeError
 
 
-def make_folders(root: Path, folders: Iterable[Path]) -> None:
+def make_folders(root: Path, folders: Iterable[Path], *, private: Iterable[Path] = ()) -> None:
     """Create what is not there of ``folders``, all below ``root``, and make it durable.
 
     What exists is synced too: a run that was killed may have made it and not got so far.
 
+    Args:
+        root: Where the names begin that are to last.
+        folders: For whom the umask says.
+        private: For their owner alone; those that exist stay as somebody wanted them.
+
     Raises:
         OSError: The disk refuses it.
     """
-    folders = tuple(folders)
+    folders, private = tuple(folders), tuple(private)
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
-    sync_folders(root, folders)
+    for folder in private:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sync_folders(root, (*folders, *private))
 
 
 def sync_folders(root: Path, folders: Iterable[Path]) -> None:

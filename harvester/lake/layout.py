@@ -1,7 +1,8 @@
 """Where everything lies in a lake, and which span of time each Parquet file holds."""
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -83,6 +84,9 @@ _LABELS = {
     Granularity.MONTH: "%Y-%m",
 }
 
+# As ``Layout.draft`` and ``Shelf.publish`` call them; those before there were epochs have none.
+_DRAFT = re.compile(r"[a-z][a-z0-9_.]*-[0-9T-]+(?:\.([0-9]+))?\.draft")
+
 
 def place_of(path: Path) -> Place | None:
     """Read a path relative to the lake; ``None`` if no dataset puts a file there."""
@@ -108,6 +112,13 @@ def has_files(root: Path) -> bool:
     folders = ("*", "*/account_id=*")
     paths = (path for above in folders for below in patterns for path in root.glob(f"{above}/{below}"))
     return any(place_of(path.relative_to(root)) for path in paths)
+
+
+def drafts_among(paths: Iterable[Path]) -> Iterator[tuple[Path, int | None]]:
+    """Those that are drafts of this program, each with its owner's epoch; what lies beside is not touched."""
+    for path in paths:
+        if (found := _DRAFT.fullmatch(path.name)) and path.is_file():
+            yield path, int(found[1]) if found[1] else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +210,8 @@ class Layout:
 
     def drafts(self, *, until: int) -> Iterator[Path]:
         """What owners up to the epoch ``until`` have begun to write, and those before there were epochs."""
-        for path in self.tmp.glob("*.draft"):
-            epoch = path.stem.rpartition(".")[2]
-            if not epoch.isdecimal() or int(epoch) <= until:
+        for path, epoch in drafts_among(self.tmp.glob("*.draft")):
+            if epoch is None or epoch <= until:
                 yield path
 
     def make(self) -> None:
@@ -211,11 +221,13 @@ class Layout:
             LakeError: The lake is not a writable folder, or lies on several file systems.
         """
         try:
-            make_folders(self.root, (*self.folders, self.spool, self.tmp, self.quarantine))
+            # Answers and records as they came are for their owner, whoever may read the tables.
+            aside = (self.workshop / "spool", self.spool, self.workshop / "quarantine", self.quarantine)
+            make_folders(self.root, (*self.folders, self.tmp), private=aside)
             with suppress(PermissionError):  # a folder of someone else's, whose names may be beyond our reach
                 sync_folder(self.root.parent)
             probe = self.tmp / "probe"
-            probe.write_bytes(b"")
+            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
             probe.unlink(missing_ok=True)  # another that starts at the same moment uses the same name
             device = self.tmp.stat().st_dev
             apart = [folder for folder in self.folders if folder.stat().st_dev != device]

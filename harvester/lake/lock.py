@@ -84,11 +84,15 @@ def _locked(path: Path) -> Iterator[TextIO]:
 
 def _opened(path: Path) -> TextIO:
     try:
-        return path.open("a+", encoding="utf-8")
+        # Of a link the target would be emptied, whatever it is.
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise LakeError(f"{path} is a symbolic link; a lock is a file of its own: remove it") from error
         if error.errno in _NOT_OURS:  # another try changes nothing
             raise unwritable(path.parent.parent, error) from error
         raise
+    return os.fdopen(handle, "a+", encoding="utf-8")
 
 
 def _is_at(path: Path, file: TextIO) -> bool:

@@ -98,20 +98,23 @@ class Partial:
         """Close it, for now; what came can be gone on with."""
         if self._file is not None and self.offset > self._marked:
             self._mark()
-        for file in (self._file, self._log):
-            if file is not None:
-                file.close()
-        self._file = self._log = None
+        self._close()
 
     def finish(self) -> Proof:
         """Make the bytes durable, and read them back.
 
         Raises:
             NotWholeError: They are not as many as announced, or not those that were written; they are gone.
-            OSError: The disk refuses it.
+            OSError: The disk refuses it; if it could not make them durable, they are gone.
         """
         file = self._file or self._open()
-        os.fsync(file.fileno())
+        try:
+            os.fsync(file.fileno())
+        except OSError:
+            # The kernel drops what it could not write, and says so once: another sync would succeed, and the
+            # bytes be read back from memory.
+            self.forget()
+            raise
         wanted = Proof(self.offset if self.total is None else self.total, self._hash.hexdigest())
         self.pause()
         proof = proof_of(self.path)
@@ -121,15 +124,27 @@ class Partial:
         return proof
 
     def forget(self) -> None:
-        """Remove what was kept."""
-        self.pause()
+        """Remove what was kept.
+
+        Raises:
+            OSError: The disk refuses it. If one of the two files is gone, the other proves nothing.
+        """
+        self._close()
         self._clear()
-        self.path.unlink(missing_ok=True)
-        self._marks.unlink(missing_ok=True)
+        try:
+            self.path.unlink(missing_ok=True)
+        finally:
+            self._marks.unlink(missing_ok=True)
 
     def moved(self) -> None:
         """Remove the marks of a file that has its final name."""
         self._marks.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        for file in (self._file, self._log):
+            if file is not None:
+                file.close()
+        self._file = self._log = None
 
     def _clear(self) -> None:
         self._hash = hashlib.sha256()

@@ -12,7 +12,7 @@ from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database, to_json
 from harvester.lake.folders import sync_folder, unwritable
 from harvester.lake.inquest import Evidence, inspect
-from harvester.lake.layout import Layout, place_of
+from harvester.lake.layout import Layout, drafts_among, place_of
 from harvester.lake.ledger import Ledger
 from harvester.lake.lock import owned
 from harvester.lake.opening import has_begun
@@ -90,7 +90,7 @@ def rebuild(
     with owned(layout.lock, started=now):
         _assert_lost(layout)
         kept = _set_aside(layout, now)
-        for draft in layout.workshop.glob("tmp/**/*.draft"):
+        for draft, _ in drafts_among(layout.tmp.glob("**/*.draft")):
             draft.unlink(missing_ok=True)
         evidence, aside = _gather(root, jobs, step)
         draft = layout.ledger.with_name("ledger.rebuilt")

@@ -14,6 +14,7 @@ Readers that glob ``**/*.parquet`` see manifests alone, for no file ends so; tho
 pass over names that begin with ``_``.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -48,6 +49,7 @@ _SUFFIXES = {
     "text/x-log": ".log",
 }
 
+_MARKS = re.compile(rf"-?[0-9]+-(?:{RECORD}|{LOG}|{TRANSCRIPT})-[0-9a-f]+\.marks")  # of an ``Identity``
 _USUAL = {RECORD: ".bin", LOG: ".log", TRANSCRIPT: ".txt"}
 
 
@@ -234,7 +236,7 @@ def tidy(root: Path) -> None:
         OSError: The disk refuses it.
     """
     for marks in (Layout(root, TABLE).workshop / TABLE).glob("**/partial/*.marks"):
-        if not marks.with_suffix("").exists():
+        if _MARKS.fullmatch(marks.name) and marks.is_file() and not marks.with_suffix("").exists():
             marks.unlink()
 
 

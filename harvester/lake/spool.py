@@ -8,6 +8,7 @@ integers big-endian, the checksum over everything after it.
 """
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from hashlib import sha256
@@ -20,6 +21,7 @@ from harvester.lake.folders import make_folders, sync_file, sync_folder
 _HEAD = struct.Struct(">4s32s")
 _LENGTHS = struct.Struct(">III")
 _MAGIC = b"hsp1"
+_NAME = re.compile(r"0|-?[1-9][0-9]*")
 
 
 class SpoolFile:
@@ -62,11 +64,17 @@ class SpoolFile:
         """Make what was appended durable.
 
         Raises:
-            OSError: The disk refuses it.
+            OSError: The disk refuses it; the answers are forgotten.
         """
         synced, self._synced = self._synced, True  # before: what is appended meanwhile is for the next time
         if not synced and self._path.exists():
-            sync_file(self._path)
+            try:
+                sync_file(self._path)
+            except OSError:
+                # The kernel drops what it could not write, and says so once: the next sync would succeed, and
+                # answers be called evidence that are not on the disk. They are asked for again.
+                self.clear()
+                raise
 
     def get(self, key: str) -> tuple[str, bytes] | None:
         """Encoding and body of the answer to a question, or ``None`` if it never arrived whole."""
@@ -85,7 +93,7 @@ class SpoolFile:
                 yield answer
 
     def clear(self) -> None:
-        """Forget all answers: they contradict each other."""
+        """Forget all answers: they contradict each other, or may not be what the disk holds."""
         self._path.unlink(missing_ok=True)
         self._places.clear()
         self._end = 0
@@ -140,26 +148,31 @@ class Spool:
         """
         if not self._folder.exists():
             return
-        for path in self._folder.glob("*.spool"):
-            if int(path.stem) not in starts:
-                self.free(int(path.stem))
+        for start in self.starts - starts:
+            self.free(start)
         sync_folder(self._folder)
 
     @property
     def starts(self) -> set[int]:
         """The first seconds of the windows of which answers are there."""
-        return {int(path.stem) for path in self._folder.glob("*.spool")}
+        return set(self._own())
 
     @property
     def bytes(self) -> int:
         """How much disk it takes now."""
-        return sum(path.stat().st_size for path in self._folder.glob("*.spool"))
+        return sum(path.stat().st_size for path in self._own().values())
+
+    def _own(self) -> dict[int, Path]:
+        """The spool's files, by the first second of their window; whatever else lies there is not touched."""
+        paths = (path for path in self._folder.glob("*.spool") if _NAME.fullmatch(path.stem))
+        return {int(path.stem): path for path in paths if path.is_file()}
 
     def _drop(self, path: Path) -> None:
         if self._keep is None or not path.exists():
             path.unlink(missing_ok=True)
             return
-        make_folders(self._keep.parents[1], [self._keep])
+        # From two above: the folder of an account lies one deeper than that of a dataset.
+        make_folders(self._keep.parents[2], (), private=(self._keep.parent, self._keep))
         path.replace(_free_name(self._keep, path))
         sync_folder(self._keep)
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.real_time, pytest.mark.skipif(sys.platform != "linux",
 
 async def _failure(it: Bench, pace: Pace, name: str, processes: int) -> str:
     """Why a run fails that begins when another has ended."""
-    with pytest.raises(ExceptionGroup) as failure:
+    with pytest.raises((ExceptionGroup, UnavailableError)) as failure:
         await it.harvest(START, END, name=name, pace=pace, processes=processes, concurrency=4)
     error = first_failure(failure.value)
     assert isinstance(error, UnavailableError)
@@ -38,7 +38,7 @@ async def test_a_pause_that_ends_a_run_of_several_processes_is_kept_by_the_next(
         assert HOUR - 60 < pace.rest <= HOUR
         asked = len(it.emulator.requests)
         it.emulator.faults = Faults()
-        assert "asked for a pause, of which 3" in await _failure(it, pace, "two", processes)
+        assert "asked for a pause" in await _failure(it, pace, "two", processes)
         assert len(it.emulator.requests) == asked
 
 

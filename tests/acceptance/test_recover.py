@@ -13,6 +13,7 @@ from harvester.cli.main import main
 from harvester.emulator import Behaviour, Fault, Faults
 from harvester.errors import LakeError, LakeLockedError, LedgerDamagedError
 from harvester.inspection import holdings
+from harvester.lake import recover
 from harvester.lake.lock import owned
 from harvester.window import Window
 from tests.acceptance.harness import DAY, Bench, bench
@@ -170,6 +171,21 @@ async def test_recovering_twice_and_after_a_crash(tmp_path: Path, monkeypatch: p
         assert recovered(it).datasets[0].rows == account.total
         kept = list((tmp_path / "lake" / "_harvester").glob("before-recover-*/ledger.sqlite"))
         assert len(kept) == 1
+
+
+async def test_the_new_ledger_is_there_to_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name is durable when recover ends: a power cut would take it back, and what was written since."""
+    durable: dict[Path, set[str]] = {}
+
+    def sync(folder: Path) -> None:
+        durable[folder] = {path.name for path in folder.iterdir()}
+
+    async with bench(tmp_path, history()) as it:
+        await it.harvest(START, START + DAY)
+        ledger_of(it).unlink()
+        monkeypatch.setattr(recover, "sync_folder", sync)
+        recovered(it)
+        assert "ledger.sqlite" in durable[ledger_of(it).parent]
 
 
 async def test_recover_owns_the_lake(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_ledger_is_made_where_there_is_none(path: Path, start: Callable[[Path]
         (foreign("PRAGMA application_id = 7; PRAGMA user_version = 1"), "is not a ledger of this program"),
         (
             foreign(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT + 1}"),
-            r"has format 5, this program reads 4; use the version that wrote it",
+            r"has format 6, this program reads 5; use the version that wrote it",
         ),
         (damaged, "damaged|malformed"),
         (lambda path: path.write_bytes(b"no database at all, and long enough" * 50), "not a database"),
@@ -166,7 +166,7 @@ def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.mark.parametrize(
     ("version", "more"),
-    [(1, "INSERT INTO lake VALUES (7, 0.0);"), (2, ""), (3, "")],
+    [(1, "INSERT INTO lake VALUES (7, 0.0);"), (2, ""), (3, ""), (4, "")],
 )
 def test_a_ledger_of_an_earlier_format_is_brought_up_to_date(path: Path, version: int, more: str) -> None:
     """Opened for writing it keeps what it holds and gains what is new; else it says what to do."""
@@ -197,3 +197,13 @@ def test_every_earlier_format_has_its_sample() -> None:
     assert sorted(path.name for path in SAMPLES.glob("ledger-*.sql")) == [
         f"ledger-{version}.sql" for version in range(1, FORMAT)
     ]
+
+
+def test_each_value_of_the_ledger_stands_in_it_twice(path: Path) -> None:
+    """In its table and in an index: SQLite has no checksums, and sees a flipped bit by comparing the two."""
+    with Database.open(path) as database:
+        tables = [name for (name,) in database.all("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert len(tables) > 9
+        for table in tables:
+            columns = database.all("SELECT name FROM pragma_table_info(?)", table)
+            assert database.all("SELECT name FROM pragma_index_info(?)", f"{table}_twice") == columns, table

@@ -1,3 +1,5 @@
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -162,6 +164,25 @@ def test_every_table_has_its_folder(tmp_path: Path) -> None:
     assert not list(layout.drafts(until=6))
 
 
+def test_what_is_no_draft_is_left_alone(tmp_path: Path) -> None:
+    """F46: only files that are called as this program calls its own are taken for them."""
+    layout = Layout(tmp_path, "calls")
+    layout.make()
+    drafts = [layout.draft(partition_at(granularity, 0), 7) for granularity in Granularity]
+    drafts += [layout.tmp / "manifest-2024-05-29.6.draft", layout.tmp / "calls-2024-05-29.draft"]
+    for name in (
+        "x.1.draft",
+        "calls-1.x.draft",
+        "Copy of calls-2024-05-29.7.draft",
+        "calls-2024-05-29.7.bak",
+    ):
+        (layout.tmp / name).touch()
+    (layout.tmp / "calls-2024-05-30.7.draft").mkdir()
+    for path in drafts:
+        path.touch()
+    assert sorted(layout.drafts(until=7)) == sorted(drafts)
+
+
 def test_flat_tables_without_a_ledger_are_no_new_lake(tmp_path: Path) -> None:
     """Their files are seen, as those of nested records are."""
     assert not has_files(tmp_path)
@@ -187,3 +208,38 @@ def test_a_lake_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LakeError, match=r"file/lake cannot be written \(Not a directory\).* --lake"):
         Layout(tmp_path / "file" / "lake", "calls").make()
+
+
+def test_a_link_is_not_written_through(tmp_path: Path) -> None:
+    """Whether the lake can be written is tried in its own folder, and nowhere else."""
+    layout = Layout(tmp_path / "lake", "calls")
+    layout.make()
+    (tmp_path / "target").write_text("of value")
+    (layout.tmp / "probe").symlink_to(tmp_path / "target")
+    with pytest.raises(LakeError, match="cannot be written"):
+        layout.make()
+    assert (tmp_path / "target").read_text() == "of value"
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """As most people have it: others may read."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize("name", ["calls", "calls/account_id=7"])
+def test_answers_and_misfits_are_for_their_owner(tmp_path: Path, name: str) -> None:
+    """Tables are for whom the umask says; a folder that is there stays as somebody wanted it."""
+    layout = Layout(tmp_path / "lake", name)
+    layout.make()
+    workshop = layout.workshop
+    private = [workshop / "spool", layout.spool, workshop / "quarantine", layout.quarantine]
+    assert [f"{path.stat().st_mode & 0o777:o}" for path in private] == 4 * ["700"]
+    public = [layout.root, layout.folder(), workshop, layout.tmp]
+    assert [f"{path.stat().st_mode & 0o777:o}" for path in public] == 4 * ["755"]
+    layout.spool.chmod(0o750)
+    layout.make()
+    assert f"{layout.spool.stat().st_mode & 0o777:o}" == "750"

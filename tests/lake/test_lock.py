@@ -128,7 +128,7 @@ def test_a_lake_that_is_not_ours_to_write_is_told_with_a_remedy(
     def refuse(path: Path, *_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises((LakeError, OSError)) as refusal, owned(lock, started=0):
         pytest.fail("owned without a file")
     assert isinstance(refusal.value, LakeError) is (number != errno.ENOSPC)
@@ -156,3 +156,15 @@ def test_a_lock_that_was_replaced_meanwhile_is_taken_anew(
         return
     with owned(lock, started=0), pytest.raises(LakeLockedError), owned(lock, started=0):
         pytest.fail("two owners")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_no_lock(lock: Path, tmp_path: Path, *, there: bool) -> None:
+    """What it points to is neither emptied nor made."""
+    target = tmp_path / "target"
+    if there:
+        target.write_text("of value")
+    lock.symlink_to(target)
+    with pytest.raises(LakeError, match=r"lock is a symbolic link; .* remove it"), owned(lock, started=0):
+        pytest.fail("owned by a link")
+    assert (target.read_text() if there else target.exists()) == ("of value" if there else False)

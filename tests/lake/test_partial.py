@@ -1,4 +1,6 @@
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,39 @@ def test_an_empty_file_is_whole(tmp_path: Path) -> None:
     partial = Partial(tmp_path / "a")
     partial.begin(total=0, validator=None, content_type="")
     assert partial.finish() == Proof(0, hashlib.sha256().hexdigest())
+
+
+def test_no_file_is_proven_before_it_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its bytes are synced: the vendor may be made to delete what was proven."""
+    synced: list[tuple[int, int]] = []
+
+    def sync(handle: int) -> None:
+        synced.append((os.fstat(handle).st_ino, os.fstat(handle).st_size))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    begun(tmp_path / "a", len(CONTENT)).finish()
+    assert synced == [((tmp_path / "a").stat().st_ino, len(CONTENT))]
+
+
+@pytest.mark.parametrize("refused", [(), ("a",), ("a.marks",)], ids=["none", "the file", "its marks"])
+def test_what_could_not_be_made_durable_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: tuple[str, ...]
+) -> None:
+    """F36: from its first byte, also if the disk then refuses to remove one of the two files."""
+    remove = Path.unlink
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "the disk failed")
+
+    def unlink(path: Path, **options: bool) -> None:
+        fail() if path.name in refused else remove(path, **options)
+
+    partial = begun(tmp_path / "a", len(CONTENT))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        patch.setattr(Path, "unlink", unlink)
+        with pytest.raises(OSError, match="the disk failed"):
+            partial.finish()
+    assert (partial.offset, partial.is_whole) == (0, False)
+    assert Partial(tmp_path / "a").offset == 0
+    assert list(tmp_path.iterdir()) == []

@@ -141,7 +141,7 @@ async def test_a_crash_while_recovering_is_recovered(lake: Lake) -> None:
     with killed_at(Path, "replace", after=1):
         await lake.harvest(SECOND)
     for owner, name in ((Path, "replace"), (Catalog, "publish"), (Path, "unlink")):
-        (lake.layout.tmp / "calls-dead.draft").touch()
+        (lake.layout.tmp / "calls-2024-05-01.draft").touch()
         with killed_at(owner, name):
             recover(lake.layout, lake.catalog)
     recover(lake.layout, lake.catalog)
@@ -162,3 +162,17 @@ def test_every_folder_on_the_way_is_made_durable(lake: Lake, monkeypatch: pytest
         assert (lake.layout.root / path).read_bytes() == b"rows"
         assert synced == [lake.layout.root / folder for folder in reversed(path.parents)]
         synced.clear()
+
+
+async def test_what_a_crash_left_renamed_is_durable_before_it_is_published(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next crash may be a power cut: it must not take the old file back that the ledger has given up."""
+    with killed_at(publish, "_sync"):
+        await lake.harvest(FIRST)
+    steps: list[object] = []
+    monkeypatch.setattr(folders, "sync_folder", steps.append)
+    monkeypatch.setattr(Catalog, "publish", lambda *_: steps.append("published"))
+    recover(lake.layout, lake.catalog)
+    folder = (lake.layout.folder() / MONDAYS_FILE).parent
+    assert steps == [lake.layout.root, lake.layout.folder(), folder, "published"]

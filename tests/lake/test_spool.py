@@ -150,6 +150,20 @@ def test_answers_go_with_their_window(folder: Path, drop: Callable[[Spool], None
     assert Spool(folder).bytes * 3 == before * len(left)
 
 
+@pytest.mark.parametrize("name", ["copy.spool", "07.spool", "1_0.spool", "٣.spool", "5.spool/"])
+def test_what_is_not_the_spools_is_left_alone(folder: Path, name: str) -> None:
+    """F46: whatever somebody put there ends no run, counts for nothing, and is not deleted."""
+    spool, before = Spool(folder), Spool(folder).bytes
+    foreign = folder / name
+    if name.endswith("/"):
+        foreign.mkdir()
+    else:
+        foreign.write_text("foreign")
+    assert (spool.starts, spool.bytes) == ({-60, 0, 60}, before)
+    spool.keep_only(set())
+    assert list(folder.iterdir()) == [foreign]
+
+
 def test_dropped_answers_do_not_come_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even after a power cut, to answer for a later window: they are durably gone before a run begins."""
     durable: dict[Path, list[str]] = {}
@@ -160,16 +174,6 @@ def test_dropped_answers_do_not_come_back(folder: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("harvester.lake.spool.sync_folder", sync)
     Spool(folder).keep_only({0})
     assert durable == {folder: ["0.spool"]}
-
-
-def test_freed_answers_can_be_kept_as_evidence(folder: Path, tmp_path: Path) -> None:
-    """As received, out of the spool; a window without answers has none to keep."""
-    raw = tmp_path / "raw" / "calls"
-    spool = Spool(folder, keep=raw)
-    for start in (0, 7, 60):
-        spool.free(start)
-    assert starts(folder) == {-60}
-    assert starts(raw) == {0, 60}
 
 
 def test_what_a_failed_write_left_is_cut_off(path: Path) -> None:
@@ -199,14 +203,3 @@ def test_a_window_has_one_file(folder: Path) -> None:
     assert spool.file(0).get("another") == ("gzip", b"answer")
     spool.free(0)
     assert spool.file(0).get("another") is None
-
-
-def test_evidence_is_not_replaced_by_later_evidence(folder: Path, tmp_path: Path) -> None:
-    """A window that is read anew has its answers kept beside the earlier ones; so has one a crash left."""
-    raw = tmp_path / "raw" / "calls"
-    for body in (b"one", b"two", b"three"):
-        Spool(folder).file(0).append("question", "identity", body)
-        Spool(folder, keep=raw).keep_only({-60, 60})
-    assert starts(folder) == {-60, 60}
-    assert sorted(path.name for path in raw.iterdir()) == ["0-2.spool", "0-3.spool", "0.spool"]
-    assert list(SpoolFile(raw / "0-3.spool").answers()) == [("identity", b"three")]

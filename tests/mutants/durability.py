@@ -30,13 +30,19 @@ DURABILITY = (
         ("tests/disk/test_power_loss.py::test_any_disk_that_a_power_cut_leaves[0]",),
     ),
     Mutant(
+        "failed-sync-of-evidence",
+        "answers that could not be synced are synced once more, and kept as evidence",
+        (Edit(f"{_LAKE}/spool.py", "                self.clear()\n", ""),),
+        ("tests/lake/test_evidence.py::test_answers_that_could_not_be_made_durable_are_no_evidence",),
+    ),
+    Mutant(
         "freed-answers-come-back",
         "after a power cut, answers that were freed answer for a later window",
         (
             Edit(
                 f"{_LAKE}/spool.py",
-                "                self.free(int(path.stem))\n        sync_folder(self._folder)\n",
-                "                self.free(int(path.stem))\n",
+                "            self.free(start)\n        sync_folder(self._folder)\n",
+                "            self.free(start)\n",
             ),
         ),
         ("tests/lake/test_spool.py::test_dropped_answers_do_not_come_back",),
@@ -84,6 +90,12 @@ DURABILITY = (
         ("tests/lake/test_flat.py::test_the_names_of_drafts_are_durable",),
     ),
     Mutant(
+        "ledger-not-compared",
+        "a flipped bit in the ledger is not looked for in its indexes, and a day counts as harvested",
+        (Edit(f"{_LAKE}/soundness.py", '"PRAGMA integrity_check(1)"', '"PRAGMA quick_check(1)"'),),
+        ("tests/lake/test_damage.py::test_a_flipped_bit_in_a_span_is_refused[coverage]",),
+    ),
+    Mutant(
         "spool-checksum-not-checked",
         "an answer in the spool is used although its checksum is wrong",
         (Edit(f"{_LAKE}/spool.py", "if sha256(lengths + payload).digest() != digest:", "if False:"),),
@@ -99,7 +111,7 @@ DURABILITY = (
         "evidence-overwritten",
         "`--keep-raw` replaces the evidence of an earlier reading",
         (Edit(f"{_LAKE}/spool.py", "_free_name(self._keep, path)", "self._keep / path.name"),),
-        ("tests/lake/test_spool.py::test_evidence_is_not_replaced_by_later_evidence",),
+        ("tests/lake/test_evidence.py::test_evidence_is_not_replaced_by_later_evidence",),
     ),
     Mutant(
         "old-file-carried-over",

@@ -54,6 +54,40 @@ FILES = (
         ("tests/lake/test_partial.py::test_bytes_that_the_disk_changed_are_no_file",),
     ),
     Mutant(
+        "file-not-synced",
+        "a file counts as stored that a power cut would take",
+        (Edit("harvester/lake/partial.py", "            os.fsync(file.fileno())\n", "            pass\n"),),
+        ("tests/lake/test_partial.py::test_no_file_is_proven_before_it_is_durable",),
+    ),
+    Mutant(
+        "failed-sync-tried-again",
+        "a file that could not be synced is synced once more, and believed",
+        (
+            Edit(
+                "harvester/lake/partial.py",
+                "            self.forget()\n            raise\n",
+                "            raise\n",
+            ),
+        ),
+        (
+            f"{_TESTS}_unsynced.py::test_a_file_whose_sync_failed_is_fetched_anew_before_it_is_deleted[partial]",
+        ),
+    ),
+    Mutant(
+        "unsynced-file-deleted",
+        "a recording is deleted whose file could not be synced a run before",
+        (
+            Edit(
+                "harvester/deletion.py",
+                "            except OSError:\n",
+                "            except ZeroDivisionError:\n",
+            ),
+        ),
+        (
+            f"{_TESTS}_unsynced.py::test_a_file_whose_sync_failed_is_fetched_anew_before_it_is_deleted[_files]",
+        ),
+    ),
+    Mutant(
         "file-shown-before-noted",
         "a file has its final name before it is written down",
         (
