@@ -177,17 +177,22 @@ async def recount(
 
 async def _counted(counter: Counter, held: Held, bounds: Bounds, window: Window, narrow: int | None) -> Count:
     was_mixed = counter.mixed
-    api, _ = await counter.count(window, bounds, held.holds)
-    count = held.count(window, api, bounds)
-    if not count.agrees and count.api > count.lake and not held.holds(window.end):
-        # What the lake lacks may lie on the end, and be another window's.
-        api, _ = await counter.count(window, bounds, lambda _second: True)
-        count = held.count(window, api, bounds)
+    count = await _asked(counter, held, bounds, window)
     if not count.agrees and not was_mixed and await counter.turns_out_mixed(window, bounds):
         return await _counted(counter, held, bounds, window, narrow)
     if narrow is None or count.agrees:
         return count
     return await _narrowed(counter, held, bounds, count, narrow)
+
+
+async def _asked(counter: Counter, held: Held, bounds: Bounds, window: Window) -> Count:
+    api, _ = await counter.count(window, bounds, held.holds)
+    count = held.count(window, api, bounds)
+    if count.agrees or count.api < count.lake or held.holds(window.end):
+        return count
+    # What the lake lacks may lie on the end, and then it is another window's that is to be read.
+    api -= await counter.total(bounds.end(window.end))
+    return held.count(window, api, bounds)
 
 
 async def _narrowed(counter: Counter, held: Held, bounds: Bounds, count: Count, most: int) -> Count:
@@ -197,8 +202,8 @@ async def _narrowed(counter: Counter, held: Held, bounds: Bounds, count: Count, 
         if middle is None:
             break
         first, second = Window(whole.start, middle), Window(middle, whole.end)
-        api, _ = await counter.count(first, bounds, held.holds)
-        halves = (held.count(first, api, bounds), held.count(second, count.api - api, bounds))
+        half = await _asked(counter, held, bounds, first)
+        halves = (half, held.count(second, count.api - half.api, bounds))
         differing = [half for half in halves if not half.agrees]
         if len(differing) != 1:  # two to look for: reading all of it costs no more than finding both
             break

@@ -80,7 +80,7 @@ class Sync:
         self._granularity = Granularity(job.partition)
         self._expected = Expected(job.lake, job.dataset.time_field, job.dataset.key, {})
         self._running: Backfill | None = None
-        self._stopped = False
+        self._stopped = self._paused = False
         self._last = Round(name=job.name, outcome="complete")
         self._unfilled: int | None = None  # history before this second was not looked at yet
 
@@ -136,8 +136,10 @@ class Sync:
         youngest = wanted[-1].end
         start = partition_at(self._granularity, youngest - _SLICES[self._granularity]).span.start
         part = Window(max(settled.start, start), youngest)
-        report, _ = await self._harvest(part, renewing(self.job, ()))
-        if report.outcome != "interrupted" and not report.refused:
+        self._paused = False
+        # Not ``renewing``: that forgets what a fill which was paused has read anew.
+        report, _ = await self._harvest(part, outstanding)
+        if not (self._paused or report.refused):
             self._unfilled = part.start
         self._last = replace(self._last, refused=report.refused)
         return report
@@ -153,6 +155,7 @@ class Sync:
 
     def pause(self) -> None:
         """Finish the windows being read, and leave the rest of the present run to the next."""
+        self._paused = True
         if self._running is not None:
             self._running.stop()
 

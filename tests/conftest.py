@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
@@ -29,6 +30,14 @@ def _parsed_once() -> Iterator[None]:
         patch.setattr(credentials, "load_pem_private_key", lru_cache(load_pem_private_key))
         patch.setattr(transport, "_tls", lru_cache(transport._tls))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mortal() -> Iterator[None]:
+    """What started the tests may have had them outlive its terminal, and all processes that they start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(autouse=True)

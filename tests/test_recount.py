@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from harvester.api.counting import Counter
-from harvester.api.question import Bounds
+from harvester.api.question import Bounds, Question
 from harvester.lake.entries import Publication
 from harvester.lake.quarantine import Quarantined
 from harvester.recount import Count, Held, _narrowed
@@ -68,27 +68,32 @@ def test_a_second_may_hold_a_row_or_a_record_in_quarantine() -> None:
 
 
 class Records:
-    """An API that knows how many records each second holds."""
+    """An API that counts the records of each second, that of ``to_date`` included."""
 
     def __init__(self, seconds: list[int]) -> None:
         self.seconds, self.asked = seconds, 0
 
-    async def count(self, window: Window, _bounds: Bounds, _on_end: Callable[[int], bool]) -> tuple[int, int]:
-        """How many lie in a window."""
+    async def total(self, question: Question) -> int:
+        """How many lie between two bounds."""
         self.asked += 1
-        return sum(second in window for second in self.seconds), 1
+        return sum(question.start <= second <= question.end for second in self.seconds)
+
+    async def count(self, window: Window, bounds: Bounds, on_end: Callable[[int], bool]) -> tuple[int, int]:
+        """How many lie in a window."""
+        total = await self.total(bounds.question(window))
+        return total - (await self.total(bounds.end(window.end)) if on_end(window.end) else 0), 1
 
 
 @pytest.mark.parametrize(
     ("news", "found", "asked"),
     [
-        ([131], Window(131, 151), 2),
-        ([120, 199], FILE, 1),
-        ([110, 111], Window(101, 131), 2),
+        ([131], Window(131, 151), 4),
+        ([120, 199], FILE, 2),
+        ([110, 111], Window(101, 131), 3),
     ],
 )
 async def test_a_count_that_differs_is_halved(news: list[int], found: Window, asked: int) -> None:
-    """Until few records are left or both halves differ; one count tells of both halves."""
+    """Until few records are left or both halves differ; one count tells of both, and what lies on its end."""
     api, lake = Records([*SECONDS, *news]), held()
     count = lake.count(FILE, len(api.seconds), KNOWN)
     narrow = await _narrowed(api, lake, KNOWN, count, 3)  # type: ignore[arg-type]  # it only counts

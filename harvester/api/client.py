@@ -130,14 +130,16 @@ class Client(Persistent[Poster]):
     async def _post(
         self, method: str, parameters: Mapping[str, str], into: Receiver | None
     ) -> tuple[Token, Reply]:
+        door: Callable[[], Awaitable[object]] = self._pace.leave
         while True:
             token = self._tokens.token()
-            leave = partial(self._leave, self._now())
+            leave = partial(self._leave, door, self._now())
             with suppress(_StaleTokenError):
                 return token, await self._transport.post(method, parameters, token, leave=leave, into=into)
+            door = self._pace.thaw  # its turn has come already: at a low rate it would be stale again
 
-    async def _leave(self, since: float) -> None:
-        """Wait at the door; ``since`` is when the token was taken, as a pause may outlast it."""
-        await self._pace.leave()
+    async def _leave(self, door: Callable[[], Awaitable[object]], since: float) -> None:
+        """Wait at the door; ``since`` is when the token was taken, as the wait may outlast it."""
+        await door()
         if abs(self._now() - since) > _LONGEST_WAIT:
             raise _StaleTokenError

@@ -87,14 +87,14 @@ class Pace:
         return asyncio.get_running_loop().time() + self.rest - self._paused
 
     async def _pass(self, limiter: Door | None) -> None:
-        await self._thaw()
+        await self.thaw()
         while limiter is not None:
             await limiter.acquire()
-            if not await self._thaw():
+            if not await self.thaw():
                 return
             # A pause began while this one queued: it queues again, or at the end all of them left at once.
 
-    async def _thaw(self) -> bool:
+    async def thaw(self) -> bool:
         """Wait for the end of the pause; whether there was one."""
         loop = asyncio.get_running_loop()
         frozen = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from harvester.api.page_source import AnswerFile, PageSource
-from harvester.api.pages import ContradictionError, ReadPage, distinct, only, values
+from harvester.api.pages import ContradictionError, NoAnswerError, ReadPage, distinct, only, values
 from harvester.api.question import Bounds, Question
 from harvester.errors import RequestError
 
@@ -195,7 +195,7 @@ class SecondReader:
     async def _part(self, question: Question, fields: Sequence[str]) -> _Parts:
         try:
             first = await self.source.page(self.file, question, 0)
-        except RequestError:  # the vendor no longer knows what its own records name, as a deleted application
+        except (RequestError, NoAnswerError):  # an application that its own records name may be deleted
             return _Parts([])
         if (first.total or 0) < self.source.crossable:
             return _Parts(await self._swept(question, first))

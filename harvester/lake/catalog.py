@@ -180,7 +180,7 @@ class Catalog:
                 self._database.insert("published", *self._values(item, run))
                 self._delete("intent", item.span)
             self._cover(covered)
-            unsure = [*self._acquit(read), *self._gaps.forget([*read, *left])]
+            unsure = [*self._acquit([*read, *left]), *self._gaps.forget([*read, *left])]
             unsure += [rest for window in anew for rest in subtract(window, news)]
             done = [rest for window in covered for rest in subtract(window, unsure)]
             return self._forget_windows([*done, *left])
