@@ -169,6 +169,11 @@ class Backfill:
             self._crew.stop()
 
     @property
+    def job(self) -> Job:
+        """What it harvests."""
+        return self._job
+
+    @property
     def left(self) -> list[int]:
         """When the records happened that were received and left to a later run, Unix seconds."""
         return sorted(self._figures.left)

@@ -31,12 +31,12 @@ from harvester.errors import (
     first_failure,
     is_of_all,
 )
+from harvester.harvest import Backfill
 from harvester.health import Health, HealthFile
 from harvester.lake.database import Database
 from harvester.lake.layout import Layout
 from harvester.lake.opening import entered
 from harvester.look_back import LookBack
-from harvester.report import Snapshot
 from harvester.round import Round
 from harvester.sync import Sync
 
@@ -128,10 +128,10 @@ class Service:
         if self.current is not None:
             self.current.stop()
 
-    def snapshot(self) -> Snapshot | None:
-        """Where the run under way is; ``None`` between two."""
-        run = None if self.current is None else self.current.running
-        return None if run is None else run.snapshot()
+    @property
+    def running(self) -> Backfill | None:
+        """The run under way, of whichever dataset; ``None`` between two."""
+        return None if self.current is None else self.current.running
 
     async def _turn(self, syncs: Sequence[Sync]) -> None:
         """One round of every dataset, and what there is time for until the next."""

@@ -85,8 +85,7 @@ async def _harvest(
 
     backfill = Backfill(order, credentials, pace=pace, processes=processes)
     quiet = click.get_current_context().params["quiet"]
-    display = Display(order, backfill.snapshot, quiet=quiet)
-    report, signals = await supervise(backfill, display)
+    report, signals = await supervise(backfill, Display(lambda: backfill, quiet=quiet))
     if report is not None:
         print_summary(report, order, as_json=as_json)
     if signals:

@@ -113,7 +113,7 @@ def command(
             tell=_print_json if as_json else _print,
         ),
     )
-    click.get_current_context().exit(_served(service, jobs[0]))
+    click.get_current_context().exit(_served(service))
 
 
 def _jobs(values: Mapping[str, Any], lake: Path, from_: str | None) -> "list[Job]":
@@ -126,7 +126,7 @@ def _jobs(values: Mapping[str, Any], lake: Path, from_: str | None) -> "list[Job
     return kept_jobs(values, start, settings)
 
 
-def _served(service: "Service", job: "Job") -> int:
+def _served(service: "Service") -> int:
     """Serve to the end; returns the exit code."""
     import asyncio
 
@@ -134,7 +134,7 @@ def _served(service: "Service", job: "Job") -> int:
     from harvester.cli.supervise import supervise
 
     quiet = click.get_current_context().params["quiet"]
-    rounds, signals = asyncio.run(supervise(service, Display(job, service.snapshot, quiet=quiet)))
+    rounds, signals = asyncio.run(supervise(service, Display(lambda: service.running, quiet=quiet)))
     if signals:
         return ExitCode.SIGNAL + signals[0]
     return ExitCode.GAPS if any(done.gaps or done.refused for done in rounds or ()) else ExitCode.COMPLETE

@@ -1,6 +1,7 @@
 """One ``sync`` over several datasets, of which one fails: what becomes of the others."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,24 @@ async def test_the_history_is_filled_though_another_dataset_is_refused(
         (done,) = it.rounds
         assert it.verdict(Window(SPRING, done.covered or 0)) == exact(20 * 12)
         assert set(it.health["errors"]) == {"transactions", "service"}
+
+
+async def test_the_run_under_way_is_of_the_dataset_that_is_being_read(tmp_path: Path) -> None:
+    """Whoever shows it learns with each request whose it is; before and after there is none."""
+    shown: list[tuple[str, str]] = []
+
+    def look(asked: Mapping[str, str]) -> bool:
+        if service.running is not None:
+            shown.append((service.running.job.name, asked["with_calls"]))
+        return False
+
+    look_on = Fault("http_503", share=1.0, when=look)
+    async with watched(tmp_path, account(), BEGINS, faults=Faults((look_on,))) as it:
+        service = it.service(it.job(SPRING), it.job(SPRING, name="bare", switches={"calls": False}))
+        assert service.running is None
+        await service.run()
+        assert set(shown) == {("calls", "true"), ("bare", "false")}
+        assert service.running is None
 
 
 async def test_a_damaged_file_of_one_dataset_leaves_the_service_to_the_others(tmp_path: Path) -> None:

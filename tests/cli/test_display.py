@@ -2,7 +2,7 @@ import asyncio
 import io
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import structlog
 from rich.console import Console
 from structlog.testing import capture_logs
 
-from harvester.cli.display import Display, Speedometer, Speeds, time_left
+from harvester.cli.display import Display, Moment, Speedometer, Speeds, panel, time_left
 from harvester.cli.logs import configure
 from harvester.config import Job
 from harvester.datasets import CALLS
@@ -44,6 +44,25 @@ class Terminal(io.StringIO):
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A run that is where ``at`` says."""
+
+    at: Callable[[], Snapshot | None]
+    job: Job = JOB
+
+    def snapshot(self) -> Snapshot | None:
+        """Where it is."""
+        return self.at()
+
+
+def steadily() -> Callable[[], Snapshot]:
+    """A run of a hundred sessions a second, and a request every five."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    return lambda: replace(MOMENT, rows=round(100 * (clock() - began)), requests=round(clock() - began) // 5)
+
+
 def moments() -> Iterator[Snapshot]:
     """A run of 1,000 sessions and two requests for each time it is looked at."""
     for step in count():
@@ -52,9 +71,10 @@ def moments() -> Iterator[Snapshot]:
 
 async def show(snapshot: Callable[[], Snapshot | None], seconds: float, *, quiet: bool = False) -> None:
     """Show a run for so long."""
+    going = Going(snapshot)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(seconds):
-            await Display(JOB, snapshot, quiet=quiet).show()
+            await Display(lambda: going, quiet=quiet).show()
 
 
 def terminal_of(monkeypatch: pytest.MonkeyPatch) -> Terminal:
@@ -121,7 +141,7 @@ def test_the_time_left_comes_from_the_api_s_totals(
 async def picture(job: Job, snapshot: Snapshot) -> list[str]:
     """The lines of a panel, with their words single-spaced."""
     console = Console(file=io.StringIO(), width=100, record=True)
-    console.print(Display(job, lambda: None, quiet=False).panel(snapshot))
+    console.print(panel(Moment(job, snapshot, Speeds())))
     lines = console.export_text().splitlines()
     return [" ".join(line.strip("╭╮╰╯│─ ").split()) for line in lines][:-1]
 
@@ -150,15 +170,15 @@ async def test_the_panel_guesses_nothing() -> None:
 
 
 async def test_without_a_terminal_there_is_a_line_every_ten_seconds() -> None:
-    """Plain log lines, with speeds from the first one on."""
-    run = moments()
+    """Plain log lines that name the dataset, with speeds from the first one on."""
     with capture_logs() as logs:
-        await show(lambda: next(run), 35)
+        await show(steadily(), 35)
     assert logs == [
         {
             "event": "harvesting",
             "log_level": "info",
-            "sessions": 1_000 * line,
+            "dataset": "sales",
+            "records": 1_000 * line,
             "of": 210_000,
             "partitions": 3,
             "requests": 2 * line,
@@ -187,7 +207,7 @@ async def test_quiet_shows_nothing(
     """Neither on a terminal nor in the logs; it ends at once."""
     terminal = terminal_of(monkeypatch) if at_terminal else io.StringIO()
     with capture_logs() as logs:
-        await Display(JOB, lambda: MOMENT, quiet=True).show()
+        await Display(lambda: Going(lambda: MOMENT), quiet=True).show()
     assert (logs, terminal.getvalue(), *capsys.readouterr()) == ([], "", "", "")
 
 
@@ -217,7 +237,8 @@ async def test_a_log_line_does_not_break_the_panel(monkeypatch: pytest.MonkeyPat
     """The panel is wiped before a line is printed, and drawn again below it."""
     terminal = terminal_of(monkeypatch)
     configure(form="console", level="info")
-    shown = asyncio.create_task(Display(JOB, lambda: MOMENT, quiet=False).show())
+    going = Going(lambda: MOMENT)
+    shown = asyncio.create_task(Display(lambda: going, quiet=False).show())
     await asyncio.sleep(0.6)
     structlog.get_logger().warning("stopping")
     shown.cancel()
