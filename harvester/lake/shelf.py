@@ -49,7 +49,7 @@ _SUFFIXES = {
     "text/x-log": ".log",
 }
 
-_MARKS = re.compile(rf"-?[0-9]+-(?:{RECORD}|{LOG}|{TRANSCRIPT})-[0-9a-f]+\.marks")  # of an ``Identity``
+_MARKS = re.compile(rf"-?[0-9]+-(?:{RECORD}|{LOG}|{TRANSCRIPT})(?:-[0-9a-f]+)?\.marks")  # of an ``Identity``
 _USUAL = {RECORD: ".bin", LOG: ".log", TRANSCRIPT: ".txt"}
 
 
