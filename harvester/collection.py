@@ -123,7 +123,9 @@ class Collection:
         except UnroutableError as error:
             missed(Fetched(None, reason=str(error)))
             return
-        begun = await asyncio.to_thread(Partial, shelf.partials / str(item.identity))
+        # The beginning of a log while its call ran, or of one at another place, is not that of this one.
+        source = f"{plain(item.url)} {'running' if item.runs else 'final'}"
+        begun = await asyncio.to_thread(Partial, shelf.partials / str(item.identity), source)
         failed_before = _failed(known.get(item.identity))
         try:
             # All bytes may be here already: a kill can come between the last one and the name.

@@ -26,7 +26,6 @@ from harvester.lake.ledger import Ledger, chosen
 from harvester.lake.opening import entered, has_begun
 from harvester.lake.publish import recover
 from harvester.lake.shelf import Shelf, tidy
-from harvester.lake.takeover import take_over
 from harvester.links import TABLE
 from harvester.order import Order
 from harvester.tally import FilesReport, Tally
@@ -97,9 +96,6 @@ class Recordings:
                     if self._stopped:
                         break
                     shelf = Shelf(order.lake, day.label, dataset.key, table)
-                    if Account.of_identity(identity) != account:
-                        shared = Shelf(order.lake, day.label, dataset.key)
-                        take_over(day, shelf, shared, deletion.audit, database)
                     await self._do(day, shelf, collection, deletion)
         return FilesReport.of(self.tally, self.meter, seconds=self._now() - started, stopped=self._stopped)
 

@@ -55,13 +55,18 @@ class Partial:
         content_type: Its media type; empty if the server did not say.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: str = "") -> None:
         """Look at what an earlier run left there, as much of it as its marks prove.
+
+        Args:
+            path: Where its bytes are to lie.
+            source: What they are of; what came of something else is forgotten.
 
         Raises:
             OSError: The disk refuses it.
         """
         self.path = path
+        self._source = source
         self._marks = path.with_name(f"{path.name}.marks")
         self._file: FileIO | None = None
         self._log: FileIO | None = None
@@ -80,7 +85,7 @@ class Partial:
         self.forget()
         self.total, self.validator, self.content_type = total, validator, content_type
         self._open()
-        self._note({"total": total, "validator": validator, "content_type": content_type})
+        self._note({"source": self._source, "total": total, "validator": validator, "type": content_type})
 
     def write(self, piece: bytes) -> None:
         """Append a piece."""
@@ -178,10 +183,10 @@ class Partial:
                     break
                 self._hash, self.offset = state, size
             file.truncate(self.offset)
-        if not head or not self.offset:
+        if not head or head["source"] != self._source or not self.offset:
             self.forget()
             return
-        total, validator, self.content_type = head["total"], head["validator"], head["content_type"]
+        total, validator, self.content_type = head["total"], head["validator"], head["type"]
         self.total, self.validator = total, validator
         # Anew: a torn line at its end would spoil the next one.
         self._marks.write_bytes(orjson.dumps(head, option=orjson.OPT_APPEND_NEWLINE))
@@ -199,7 +204,10 @@ def _read_marks(path: Path) -> tuple[Mapping[str, Any], list[tuple[int, str]]]:
         except orjson.JSONDecodeError:
             break
     match lines:
-        case [{"total": int() | None, "validator": str() | None, "content_type": str()} as head, *marks]:
+        case [
+            {"source": str(), "total": int() | None, "validator": str() | None, "type": str()} as head,
+            *marks,
+        ]:
             pairs = [(mark.get("bytes"), mark.get("sha256")) for mark in marks if isinstance(mark, dict)]
             return head, [(size, str(digest)) for size, digest in pairs if isinstance(size, int)]
         case _:

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import ConfigError
-from harvester.lake import shelf
 from harvester.lake.inventory import inventory
-from harvester.order import Order
 from tests.acceptance.family import CHILD, PARENT, listed
 from tests.acceptance.files import END, START, check_stored, collect, rows, session
 from tests.acceptance.harness import Bench, bench
@@ -28,11 +26,6 @@ async def _harvest(it: Bench) -> None:
     await it.harvest(START, END)
     filters = {"child_account_id": str(CHILD), "children_calls_only": "true"}
     await it.harvest(START, END, name="child", filters=filters)
-
-
-def _share_one_shelf(patch: pytest.MonkeyPatch) -> None:
-    """Do as earlier versions did."""
-    patch.setattr(Order, "account", lambda *_: None)
 
 
 def _check(it: Bench) -> None:
@@ -60,65 +53,6 @@ async def test_a_child_had_by_filter_has_a_shelf_of_its_own(tmp_path: Path, name
         _check(it)
         for name in names:
             assert (await collect(it, name=name)).meter.requests == 0
-
-
-async def test_files_on_one_shelf_of_an_earlier_version_are_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The child's are moved to where they belong, and none of them is asked for again."""
-    async with bench(tmp_path, listed({number: _sessions(number) for number in (PARENT, CHILD)})[0]) as it:
-        await _harvest(it)
-        with monkeypatch.context() as patch:
-            _share_one_shelf(patch)
-            assert (await collect(it, name="child")).tally.stored == OWN
-        it.emulator.files.reset()
-        report = await collect(it, name="child")
-        assert (report.outcome, report.tally.held, it.emulator.files.asked) == ("complete", OWN, [])
-        assert rows(tmp_path / "lake", "*", "path NOT LIKE 'recordings/account_id=%'") == []
-        assert (await collect(it)).tally.stored == OWN
-        _check(it)
-
-
-@pytest.mark.parametrize("at", range(1, 4))
-@pytest.mark.parametrize("moved", [False, True])
-async def test_a_move_that_was_cut_off_is_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, *, moved: bool
-) -> None:
-    """Before a file is moved or behind that, each lies on one of the shelves, and none is asked for again."""
-    async with bench(tmp_path, listed({number: _sessions(number) for number in (PARENT, CHILD)})[0]) as it:
-        await _harvest(it)
-        with monkeypatch.context() as patch:
-            _share_one_shelf(patch)
-            await collect(it, name="child")
-        it.emulator.files.reset()
-        steps, show = iter(range(1, 99)), shelf.Shelf.show
-
-        def cut(self: shelf.Shelf, partial: Path, target: Path) -> None:
-            last = next(steps) == at
-            if moved or not last:
-                show(self, partial, target)
-            if last:
-                raise InterruptedError
-
-        with monkeypatch.context() as patch:
-            patch.setattr(shelf.Shelf, "show", cut)
-            with pytest.raises(InterruptedError):
-                await collect(it, name="child")
-        report = await collect(it, name="child")
-        assert (report.outcome, report.tally.held, it.emulator.files.asked) == ("complete", OWN, [])
-        assert (await collect(it)).tally.stored == OWN
-        _check(it)
-
-
-async def test_files_that_a_dataset_of_the_parent_means_too_are_not_moved_to_and_fro(tmp_path: Path) -> None:
-    """What lies on both shelves stays on both."""
-    async with bench(tmp_path, listed({PARENT: (), CHILD: _sessions(CHILD)})[0]) as it:
-        await _harvest(it)
-        await it.harvest(START, END, name="both", filters={"child_account_id": str(CHILD)})
-        for name, stored in (("both", OWN), ("child", 0), ("both", OWN), ("child", 0), ("both", 0)):
-            report = await collect(it, name=name)
-            assert (name, report.outcome, report.tally.stored) == (name, "complete", stored)
-        assert check_stored(it) == 2 * OWN
 
 
 async def test_files_of_a_child_had_by_filter_are_not_deleted(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from harvester.emulator import Behaviour, Fault, Faults, ListedAccount
 from harvester.lake.manifest import read, write
+from harvester.lake.partial import Partial
 from tests.acceptance.files import END, START, check_stored, collect, forget_calls, rows, session
 from tests.acceptance.harness import Bench, bench
 
@@ -137,3 +139,27 @@ async def test_two_logs_of_a_call_that_an_earlier_version_listed_become_one(
         assert (report.outcome, report.meter.requests, report.tally.held) == ("complete", 0, 3)
         assert rows(tmp_path / "lake", "path", "kind = 'log'") == [(two[newest].path,)]
         assert len(list(manifest.parent.glob("_files/2-log-*"))) == 2
+
+
+@pytest.mark.parametrize(
+    "changes", [{"active": False}, {"active": True, "moved": True}], ids=["ended", "moved"]
+)
+async def test_a_log_that_came_whole_before_a_kill_is_not_taken_for_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, bool]
+) -> None:
+    """P1, P3: what came while the call ran, or from another place, is not what is asked for now."""
+    running = ListedAccount([session(5, active=True)])
+    async with bench(tmp_path, running, Behaviour(file_bytes=1_000)) as it:
+        await it.harvest(START, END)
+        with monkeypatch.context() as patch:
+            patch.setattr(Partial, "finish", _killed)
+            with pytest.RaisesGroup(InterruptedError, flatten_subgroups=True):
+                await collect(it, kinds=("log",))
+        await read_anew(it, 5, **changes)
+        it.emulator.behaviour = Behaviour(file_bytes=2_000)
+        assert (await collect(it, kinds=("log",))).tally.stored == 1
+        assert rows(tmp_path / "lake", "bytes, contains(url, 'gw-ru-07')") == [(2_000, "moved" in changes)]
+
+
+def _killed(_partial: Partial) -> NoReturn:
+    raise InterruptedError
