@@ -80,7 +80,7 @@ class Display:
         """Show it until cancelled."""
         if self._quiet:
             return
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not self._console.is_dumb_terminal:
             await self._live()
         else:
             await self._lines()
@@ -103,7 +103,7 @@ class Display:
                 left = time_left(snapshot, speeds, self._job)
                 log.info(
                     "harvesting",
-                    sessions=snapshot.rows,
+                    records=snapshot.rows,
                     of=snapshot.expected,
                     partitions=snapshot.partitions,
                     requests=snapshot.requests,

@@ -158,7 +158,7 @@ async def test_without_a_terminal_there_is_a_line_every_ten_seconds() -> None:
         {
             "event": "harvesting",
             "log_level": "info",
-            "sessions": 1_000 * line,
+            "records": 1_000 * line,
             "of": 210_000,
             "partitions": 3,
             "requests": 2 * line,
