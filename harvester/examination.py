@@ -16,6 +16,7 @@ from harvester.api.question import Question
 from harvester.api.report_answers import list_of
 from harvester.config import Job
 from harvester.errors import (
+    ClockError,
     ConfigError,
     HarvestError,
     LakeError,
@@ -31,6 +32,7 @@ from harvester.lake.ledger import Ledger
 from harvester.lake.lock import refuse_owned
 from harvester.lake.opening import has_begun
 from harvester.report_methods import ROLES
+from harvester.settled import Answered, Settled
 
 _LEAST_FREE = 1 << 30  # bytes
 _MOST_SKEW = 30.0  # seconds
@@ -44,12 +46,14 @@ class Finding:
     Attributes:
         subject: What.
         text: What was found, and the remedy if it is not as it should be.
-        failure: Why a harvest would fail; ``None`` if it is as it should be.
+        failure: Why a harvest would fail; ``None`` if it would not.
+        doubtful: Whether it is not as it should be, though a harvest would run all the same.
     """
 
     subject: str
     text: str
     failure: HarvestError | None = None
+    doubtful: bool = False
 
 
 async def examine(
@@ -69,7 +73,7 @@ async def examine(
         credentials, warnings = load_credentials(job.credentials)
         yield Finding("key file", f"account {credentials.account_id}, key {credentials.key_id}")
         for warning in warnings:
-            yield Finding("key file", warning, ConfigError(warning))
+            yield Finding("key file", warning, doubtful=True)
     except HarvestError as error:
         yield Finding("key file", str(error), error)
     for finding in _lake(job, credentials):
@@ -89,7 +93,7 @@ async def _ask(
             yield allowed
             if allowed.failure is None and job.way != "pages":
                 yield await _reports(client)
-            yield _clock(client.skew)
+            yield _clock(client, job, now)
     except UnavailableError as error:
         yield Finding("endpoint", f"{job.endpoint}: {error}; {_OUT_OF_REACH}", error)
     except HarvestError as error:
@@ -119,12 +123,19 @@ async def _reports(client: Client) -> Finding:
     return Finding("reports", f"may be listed; to download them the key needs one of {', '.join(ROLES)}")
 
 
-def _clock(skew: float) -> Finding:
+def _clock(client: Answered, job: Job, now: Callable[[], float]) -> Finding:
+    """Whether the API's clock agrees, and if not, whether a harvest of the range would stop at that."""
+    skew = client.skew
     text = f"{skew:+.0f} s from the API's clock" if skew else "agrees with the API's clock"
+    try:
+        if (settled := job.settled(now())) is not None:
+            Settled(job.settle, now, client).check(settled.end)
+    except (ClockError, ConfigError) as error:
+        return Finding("clock", str(error), error)
     if abs(skew) <= _MOST_SKEW:
         return Finding("clock", text)
     remedy = f"{text}; tokens are dated by the API's clock, but set this machine's clock (NTP)"
-    return Finding("clock", remedy, ConfigError(remedy))
+    return Finding("clock", remedy, doubtful=True)
 
 
 def _lake(job: Job, credentials: Credentials | None) -> Iterator[Finding]:
@@ -153,7 +164,7 @@ def _disk(folder: Path) -> Finding:
     if free >= _LEAST_FREE:
         return Finding("disk", text)
     text += "; a year of a million sessions takes about 1 GB while it is harvested: make room"
-    return Finding("disk", text, ConfigError(text))
+    return Finding("disk", text, doubtful=True)
 
 
 def _ledger(layout: Layout, job: Job, credentials: Credentials | None) -> Iterator[Finding]:

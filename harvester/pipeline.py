@@ -199,7 +199,7 @@ class Pipeline:
     def _proven(self, reading: Reading) -> Iterator[ProvenWindow]:
         if (harvest := reading.harvest) is not None:
             self.density.observe(harvest.window, harvest.hourly(self.time_field))
-            _log.debug("proven", window=str(harvest.window), sessions=harvest.rows)
+            _log.debug("proven", window=str(harvest.window), records=harvest.rows)
             self.progress.windows += 1
             self.progress.rows += harvest.rows
             self.progress.quarantined += len(harvest.quarantined)

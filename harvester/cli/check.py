@@ -24,8 +24,9 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     """Check that everything is in place.
 
     The key file; the lake, whether it is free and holds what the options mean, and the disk; the endpoint,
-    the token and its role, and the clock. Sends one request, and one more if reports are needed; takes the
-    options of backfill, and exits as a backfill would.
+    the token and its role, and the clock. Sends one request a dataset and account, one more each if reports
+    are needed, and one for the list of children with --accounts all. Takes the options of backfill, and
+    exits as a backfill would: ✗ is what would end it, ! what it would only warn of.
 
     \b
     Examples:
@@ -47,11 +48,18 @@ async def _check(order: "Job", pace: "Pace", *, as_json: bool) -> int:
     findings = [finding async for finding in examine(order, pace=pace)]
     if as_json:
         plain = [
-            {"subject": item.subject, "ok": item.failure is None, "text": item.text} for item in findings
+            {
+                "subject": item.subject,
+                "ok": item.failure is None,
+                "warning": item.doubtful,
+                "text": item.text,
+            }
+            for item in findings
         ]
         click.echo(orjson.dumps({"name": order.name, "findings": plain}))
     else:
         for item in findings:
-            click.echo(f"{'✗' if item.failure else '✓'} {item.subject:15}{item.text}")
+            mark = "✗" if item.failure else "!" if item.doubtful else "✓"
+            click.echo(f"{mark} {item.subject:15}{item.text}")
     failures = [item.failure for item in findings if item.failure is not None]
     return exit_code(failures[0]) if failures else ExitCode.COMPLETE

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,17 @@ COMMANDS = (
     "completion",
 )
 
+
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "boolean": ((bool,), "true or false"),
+    "path": ((), "a path in quotes"),
+    "integer": ((int,), "a whole number"),
+    "integer range": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "float range": ((int, float), "a number"),
+}
+_ANY: tuple[tuple[type, ...], str] = ((int, float, date, datetime), "text, a number or a date")
+"""TOML's types beside text that an option takes, by click's name of its own, and in words."""
 
 FILE = "harvester.config"
 """Under this key a command's context knows its file."""
@@ -64,9 +75,10 @@ def _defaults(command: click.Command, path: Path, content: Mapping[str, Any]) ->
     defaults: dict[str, Any] = {}
     for key in sorted(content.keys() & names.keys()):
         parameter = names[key]
-        value = _default(key, content[key], several=parameter.multiple)
+        where = f"--config {path}: {key}"
+        value = _default(where, content[key], parameter)
         if f"--{key}" in parameter.secondary_opts:
-            value = _denied(key, value)
+            value = _denied(where, value)
         if parameter.name in defaults:
             both = " and ".join(
                 one.removeprefix("--") for one in (*parameter.opts, *parameter.secondary_opts)
@@ -96,26 +108,36 @@ def _long_names(command: click.Command) -> dict[str, click.Option]:
     }
 
 
-def _denied(key: str, value: object) -> bool:
+def _denied(where: str, value: object) -> bool:
     """What a switch is, if its negative name has this value."""
     if not isinstance(value, bool):
-        raise ConfigError(f"--config: {key} takes true or false")
+        raise ConfigError(f"{where} takes true or false")
     return not value
 
 
-def _default(key: str, value: Any, *, several: bool) -> Any:  # noqa: ANN401  (whatever TOML holds)
-    if several:
-        return [_plain(key, one) for one in (value if isinstance(value, list) else [value])]
-    return _plain(key, value)
+def _default(where: str, value: Any, parameter: click.Option) -> Any:  # noqa: ANN401  (whatever TOML holds)
+    if parameter.multiple:
+        return [
+            _plain(where, one, parameter.type.name) for one in (value if isinstance(value, list) else [value])
+        ]
+    return _plain(where, value, parameter.type.name)
 
 
-def _plain(key: str, value: Any) -> bool | str:  # noqa: ANN401  (whatever TOML holds)
+def _plain(where: str, value: Any, kind: str) -> bool | str:  # noqa: ANN401  (whatever TOML holds)
+    """One value as a flag or the environment would say it; its text, too, is looked at as theirs is.
+
+    Raises:
+        ConfigError: Its type is not the option's, whose text may look like a value: a folder called True.
+    """
+    if isinstance(value, list | Mapping):
+        raise ConfigError(f"{where} takes one value, and holds a list or a table")
+    allowed, wanted = _TYPES.get(kind, _ANY)
+    if not isinstance(value, str) and type(value) not in allowed:
+        raise ConfigError(f"{where} takes {wanted}")
     match value:
         case bool():
             return value
         case date():  # a datetime too
             return value.isoformat()
-        case list() | Mapping():
-            raise ConfigError(f"--config: {key} takes one value, and holds a list or a table")
         case _:
             return str(value)

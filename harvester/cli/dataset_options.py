@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from harvester.cli.narrowing import Narrowing
 from harvester.datasets import DATASETS, Dataset, Kind
 from harvester.errors import ConfigError
 
@@ -36,7 +37,7 @@ def filter_options() -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
             yield (flag(name), name), {"is_flag": True, **text}
         else:
             kind = int if item.kind is Kind.INTEGER else str
-            yield (flag(name), name), {"type": kind, "multiple": item.several, **text}
+            yield (flag(name), name), {"type": kind, "multiple": item.several, "cls": Narrowing, **text}
 
 
 def check_known(values: Mapping[str, Any], dataset: Dataset) -> None:

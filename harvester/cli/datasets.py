@@ -36,21 +36,23 @@ def command(*, as_json: bool) -> None:
 def _lines(dataset: Dataset) -> Iterator[str]:
     caps = f"{dataset.page_size:,} {dataset.noun}, offset up to {dataset.max_offset:,}"
     yield f"{dataset.name}  ({dataset.method})"
-    yield f"  roles    {', '.join(dataset.roles)}"
-    yield f"  key      {dataset.key}"
-    yield f"  time     {dataset.time_field}"
+    yield f"  roles      {', '.join(dataset.roles)}"
+    yield f"  key        {dataset.key}"
+    yield f"  time       {dataset.time_field}"
     if dataset.paged:
-        yield f"  page     {caps}" + ("" if dataset.caps_published else "; not published, learned by asking")
+        yield f"  page       {caps}" + (
+            "" if dataset.caps_published else "; not published, learned by asking"
+        )
     if dataset.report is not None:
         without = " ".join(flag(f"no_{name}") for name in dataset.report.without)
-        yield f"  report   {dataset.report.method}" + (f", with {without}" if without else "")
+        yield f"  report     {dataset.report.method}" + (f", with {without}" if without else "")
     if dataset.rate is not None:
-        yield f"  rate     {dataset.rate:g} requests/s at most"
+        yield f"  rate       {dataset.rate:g} requests/s at most"
     if dataset.switches:
         yield f"  leave out  {', '.join(flag(f'no_{name}') for name in dataset.switches)}"
-    yield f"  filters  {', '.join(map(flag, dataset.filters))}"
+    yield f"  filters    {', '.join(map(flag, dataset.filters))}"
     if dataset.tables:
-        yield f"  tables   {', '.join(dataset.tables)} (with --tables flat)"
+        yield f"  tables     {', '.join(dataset.tables)} (with --tables flat)"
     yield "  columns"
     yield from _columns(dataset.fields, "    ")
     yield "    extra  string, the JSON text of what has no column"

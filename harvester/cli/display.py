@@ -110,7 +110,7 @@ class Display:
         """Show it until cancelled."""
         if self._quiet:
             return
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not self._console.is_dumb_terminal:
             await self._live()
         else:
             await self._lines()

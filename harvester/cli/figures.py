@@ -8,6 +8,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """``1 gap``, ``1,234 gaps``; ``more`` is the plural, if it is not made by an ``s``."""
+    return f"{count(number)} {one if number == 1 else more or f'{one}s'}"
+
+
 def amount(size: float) -> str:
     """Bytes with a unit: ``12.3 MB``."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -1,5 +1,6 @@
 """Log lines on stderr: for people or for machines, without control characters and without secrets."""
 
+import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -20,7 +21,7 @@ def configure(*, form: str, level: str) -> None:
 
     renderer: Any = structlog.processors.JSONRenderer()
     if form == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        renderer = structlog.dev.ConsoleRenderer(colors=_takes_colours(), pad_event_to=0)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -33,6 +34,11 @@ def configure(*, form: str, level: str) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _takes_colours() -> bool:
+    """Whether stderr is a terminal whose user wants colours, and that knows them (https://no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:

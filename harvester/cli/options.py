@@ -12,6 +12,7 @@ from harvester import notation
 from harvester.cli.config_file import load_defaults
 from harvester.cli.dataset_options import check_known, chosen, filter_options, switch_options
 from harvester.cli.logs import configure
+from harvester.cli.paths import LakePath, LocalPath
 from harvester.cli.two_way import TwoWay, variable
 from harvester.config import VENDOR, Job
 from harvester.datasets import DATASETS
@@ -26,12 +27,14 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:  # noq
     """A click option that the environment can set too: ``--from`` by ``HARVESTER_FROM``."""
     long = next(name for name in names if name.startswith("--"))
     variables = [variable(long.split("/")[0]), *settings.pop("also", ())]
+    if type(settings.get("type")) is click.Path:  # one rule for the paths of all commands
+        settings["type"] = LocalPath()
     if "/" in long:
         settings["cls"] = TwoWay
     return click.option(*names, envvar=variables, show_envvar=False, **settings)
 
 
-LAKE = option("--lake", type=click.Path(path_type=Path), required=True, help="Folder of the lake.")
+LAKE = option("--lake", type=LakePath(), required=True, help="Folder of the lake.")
 NAME = option("--name", help="Name of the dataset in the lake, if not that of --dataset.")
 CREDENTIALS = option(
     "--credentials",

@@ -10,7 +10,7 @@ import click
 from harvester.bounds import MOST_SIDE_BY_SIDE
 from harvester.cli.bars import bars
 from harvester.cli.exit_codes import ExitCode
-from harvester.cli.figures import amount, count
+from harvester.cli.figures import amount, counted
 from harvester.cli.options import LAKE, option, options
 
 if TYPE_CHECKING:
@@ -64,11 +64,12 @@ def command(*, lake: Path, jobs: int | None, as_json: bool) -> None:
 
 def _lines(recovery: "Recovery") -> Iterator[str]:
     for item in recovery.datasets:
-        yield f"{item.name}: {count(item.rows)} rows in {count(item.files)} files, {amount(item.bytes)}"
+        rows, files = counted(item.rows, "row"), counted(item.files, "file")
+        yield f"{item.name}: {rows} in {files}, {amount(item.bytes)}"
         for window in item.coverage:
             yield f"  covered  {window}"
     if recovery.aside:
-        yield f"{count(len(recovery.aside))} files were left aside, as they are:"
+        yield f"{counted(len(recovery.aside), 'file was', 'files were')} left aside, as they are:"
     for finding in recovery.aside:
         yield f"  {finding.path}: {finding.text}"
     if recovery.kept is not None:

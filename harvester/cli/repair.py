@@ -45,7 +45,12 @@ if TYPE_CHECKING:
         "--allow-gaps", is_flag=True, help="Publish partitions with gaps too, marked incomplete (exit 3)."
     ),
     option("--keep-raw", is_flag=True, help="Keep the API's answers in the lake as evidence."),
-    option("--json", "as_json", is_flag=True, help="Print one JSON summary a dataset on stdout."),
+    option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one JSON summary a dataset on stdout; one without a name if none needs it.",
+    ),
 )
 def command(
     *,
@@ -79,6 +84,11 @@ def command(
             f"Nothing to repair: {lake} has no gap, and verify has found nothing that can be read anew.",
             err=as_json,
         )
+        if as_json:
+            import orjson
+
+            nothing = {"lake": str(lake), "outcome": "complete", "requests": 0, "gaps": []}
+            click.echo(orjson.dumps(nothing, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
         return
     work = functools.partial(_mend, credentials=credentials_of(jobs[0].credentials), as_json=as_json)
     click.get_current_context().exit(one_after_the_other(jobs, work, ends=_ends))

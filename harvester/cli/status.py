@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester.cli.figures import amount, count, duration
+from harvester.cli.figures import amount, count, counted, duration
 from harvester.cli.options import LAKE, NAME, option, options
 from harvester.window import Window, as_text
 
@@ -47,7 +47,8 @@ def _lines(holding: "Holding") -> Iterator[str]:
     options = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in holding.identity.items())
     yield f"{holding.name}  ({options})"
     incomplete = f", {count(holding.incomplete)} of them incomplete" if holding.incomplete else ""
-    yield f"  {count(holding.rows)} rows in {count(holding.files)} files, {amount(holding.bytes)}{incomplete}"
+    rows, files = counted(holding.rows, "row"), counted(holding.files, "file")
+    yield f"  {rows} in {files}, {amount(holding.bytes)}{incomplete}"
     for window in holding.coverage:
         yield f"  covered  {window}"
     for gap in holding.gaps:
@@ -56,10 +57,10 @@ def _lines(holding: "Holding") -> Iterator[str]:
     for item in holding.suspects:
         yield f"  suspect  {item.window}  {item.reason}; harvester repair reads it anew"
     if holding.waiting:
-        yield f"  {count(holding.waiting)} windows begun, not published; the next backfill goes on with them"
+        yield f"  {counted(holding.waiting, 'window')} begun, not published; the next backfill goes on there"
     for run in holding.runs:
         ended = "killed, or still running" if run.ended is None else duration(run.ended - run.started)
-        requests = f", {count(run.summary['requests'])} requests" if run.summary else ""
+        requests = f", {counted(run.summary['requests'], 'request')}" if run.summary else ""
         started = as_text(int(run.started))
         yield f"  run {run.id}  {started}  {run.window}  {run.outcome or '-'}  ({ended}{requests})"
 

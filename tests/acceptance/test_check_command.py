@@ -1,19 +1,24 @@
 """``harvester check`` and ``harvester plan``: they say no where a backfill would, and the same."""
 
 import json
+import shutil
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from harvester.cli.main import main
+from harvester.config import Job
+from harvester.datasets import CALLS
 from harvester.emulator import SyntheticAccount
 from harvester.errors import UnavailableError
-from harvester.examination import examine
+from harvester.examination import _clock, examine
 from harvester.lake.lock import owned
+from harvester.window import Window
 from tests.acceptance.harness import DAY, SPRING, bench
 from tests.acceptance.process import Served, served_process
 
@@ -85,6 +90,62 @@ def test_a_lake_that_another_run_owns_is_told(lake: list[str], capsys: pytest.Ca
         assert "is owned by another run (process " in told
         assert main(["plan", *RANGE, *lake]) == 0
     assert main(["check", *lake]) == 0
+
+
+def test_what_a_backfill_only_warns_of_is_a_warning_of_check(
+    served: Served, lake: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key file that others can open ends neither, and has a mark of its own."""
+    path = tmp_path / "key.json"
+    path.write_bytes(served.credentials.read_bytes())
+    path.chmod(0o644)
+    options = [*lake, "--credentials", str(path)]
+    assert main(["backfill", *RANGE, *options]) == 0
+    capsys.readouterr()
+    assert main(["check", *options]) == 0
+    marks = [line[:10] for line in capsys.readouterr().out.splitlines() if line[0] != "✓"]
+    assert marks == ["! key file"]
+    assert main(["check", *options, "--json"]) == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [item["subject"] for item in findings if item["warning"]] == ["key file"]
+    assert all(item["ok"] for item in findings)
+
+
+@pytest.mark.parametrize(("free", "doubtful"), [((1 << 30) - 1, True), (1 << 30, False)])
+async def test_a_disk_that_may_be_too_small_is_doubtful(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, *, doubtful: bool
+) -> None:
+    """A backfill begins there too, and may need less."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
+    async with bench(tmp_path, SyntheticAccount(10, SPRING - DAY, SPRING)) as it:
+        found = {item.subject: item async for item in examine(it.backfill(SPRING - DAY, SPRING)._job)}
+    assert (found["disk"].failure, found["disk"].doubtful) == (None, doubtful)
+
+
+@pytest.mark.parametrize(
+    ("skew", "begins", "mark"),
+    [
+        (30, -DAY, "✓"),
+        (-30, -DAY, "✓"),
+        (31, -DAY, "!"),
+        (-31, -DAY, "!"),
+        (-5_000, -DAY, "!"),
+        (-5_000, 0, "✗"),
+        (-31, 0, "!"),
+    ],
+)
+def test_a_clock_ends_check_where_it_would_end_a_backfill(skew: int, begins: int, mark: str) -> None:
+    """Only if seconds would be asked for that have not settled by the API's clock."""
+    job = Job(
+        dataset=CALLS,
+        name="calls",
+        window=Window(SPRING + begins - DAY, SPRING + begins),
+        lake=Path("lake"),
+        credentials=Path("key.json"),
+        settle=3_600,
+    )
+    found = _clock(SimpleNamespace(skew=float(skew)), job, lambda: float(SPRING))
+    assert ("✗" if found.failure else "!" if found.doubtful else "✓") == mark
 
 
 async def test_an_endpoint_counts_as_found_when_it_has_answered(tmp_path: Path) -> None:

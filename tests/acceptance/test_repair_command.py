@@ -1,5 +1,6 @@
 """``harvester repair`` over a lake of several datasets: each is repaired, or told, alone."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,3 +78,16 @@ def test_a_lake_that_another_run_owns_ends_repair_at_once(
     told = capsys.readouterr().err
     assert "beta:" not in told
     assert told.count("harvester:") == 1
+
+
+def test_nothing_to_repair_is_json_too(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever parses stdout finds an object; the sentence is on stderr."""
+    assert main(command(served, tmp_path, "backfill", *DAYS)) == ExitCode.COMPLETE
+    capsys.readouterr()
+    assert main(command(served, tmp_path, "repair", "--json")) == ExitCode.COMPLETE
+    out, err = capsys.readouterr()
+    nothing = {"lake": str(tmp_path / "lake"), "outcome": "complete", "requests": 0, "gaps": []}
+    assert json.loads(out) == nothing
+    assert err.startswith("Nothing to repair")

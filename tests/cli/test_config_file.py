@@ -139,11 +139,11 @@ def test_one_value_is_no_list_and_no_table(file: Path, line: str) -> None:
     with pytest.raises(ConfigError) as refused:
         parsed("backfill", "--config", file)
     key = line.split(maxsplit=1)[0]
-    assert str(refused.value) == f"--config: {key} takes one value, and holds a list or a table"
+    assert str(refused.value) == f"--config {file}: {key} takes one value, and holds a list or a table"
 
 
 @pytest.mark.parametrize(
-    "line", ['partition = "week"', 'concurrency = "many"', "quiet = 3", 'user-id = ["x"]']
+    "line", ['partition = "week"', 'concurrency = "many"', 'quiet = "loud"', 'user-id = ["x"]']
 )
 def test_a_wrong_value_is_a_misuse(file: Path, line: str) -> None:
     """Values of the file are checked like flags."""
@@ -152,10 +152,53 @@ def test_a_wrong_value_is_a_misuse(file: Path, line: str) -> None:
         parsed("backfill", *JOB, "--config", file)
 
 
+@pytest.mark.parametrize("value", ["true", "false", "7", "2024-05-29"])
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [
+        ("backfill", "lake"),
+        ("backfill", "credentials"),
+        ("backfill", "ca-file"),
+        ("backfill", "hash-numbers"),
+        ("sync", "health-file"),
+        ("emulator", "folder"),
+    ],
+)
+def test_a_path_is_text(file: Path, command: str, key: str, value: str) -> None:
+    """Nothing else is a path; the sentence names file, key and what is wanted."""
+    file.write_text(f"{key} = {value}\n")
+    with pytest.raises(ConfigError) as refused:
+        parsed(command, "--config", file)
+    assert str(refused.value) == f"--config {file}: {key} takes a path in quotes"
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("concurrency = true", "a whole number"),
+        ("concurrency = 2.5", "a whole number"),
+        ("processes = false", "a whole number"),
+        ("user-id = [7, true]", "a whole number"),
+        ("remote-number = true", "text, a number or a date"),
+        ("rate = true", "text, a number or a date"),
+        ("partition = false", "text, a number or a date"),
+        ("from = 10:00:00", "text, a number or a date"),
+        ("quiet = 3", "true or false"),
+        ("no-calls = 1", "true or false"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(file: Path, line: str, wanted: str) -> None:
+    """Taken as text, ``true`` would be a number to look for, or 1."""
+    file.write_text(line)
+    with pytest.raises(ConfigError) as refused:
+        parsed("backfill", *JOB, "--config", file)
+    assert str(refused.value) == f"--config {file}: {line.split(maxsplit=1)[0]} takes {wanted}"
+
+
 def test_a_switch_s_negative_name_takes_a_boolean(file: Path) -> None:
     """Any other value could be meant in two ways."""
     file.write_text('no-calls = "calls"\n')
-    with pytest.raises(ConfigError, match=r"^--config: no-calls takes true or false$"):
+    with pytest.raises(ConfigError, match=r"^--config \S+: no-calls takes true or false$"):
         parsed("backfill", *JOB, "--config", file)
 
 

@@ -37,8 +37,8 @@ def test_every_dataset_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     for dataset in DATASETS.values():
         assert f"{dataset.name}  ({dataset.method})" in text
         assert all(f"\n    {item.name}  " in text for item in dataset.fields)
-    assert "\n  report   GetCallHistoryAsync, with --no-records --no-resources\n" in text
-    assert "\n  report   GetBriefCallHistory\n" in text
+    assert "\n  report     GetCallHistoryAsync, with --no-records --no-resources\n" in text
+    assert "\n  report     GetBriefCallHistory\n" in text
     assert main(["datasets", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert listed["acd"]["columns"]["events"]["type"] == "string"

@@ -47,3 +47,19 @@ def test_amounts_have_a_unit(size: float, text: str) -> None:
 def test_durations_have_the_two_units_that_matter(seconds: float, text: str) -> None:
     """The larger the duration, the coarser its words; rounding carries over to the next unit."""
     assert figures.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "text"),
+    [
+        (0, ("gap",), "0 gaps"),
+        (1, ("gap",), "1 gap"),
+        (2, ("gap",), "2 gaps"),
+        (1_025, ("gap",), "1,025 gaps"),
+        (1, ("file was", "files were"), "1 file was"),
+        (2, ("file was", "files were"), "2 files were"),
+    ],
+)
+def test_one_is_no_plural(number: int, words: tuple[str, ...], text: str) -> None:
+    """One gap, and two gaps."""
+    assert figures.counted(number, *words) == text

@@ -28,10 +28,38 @@ def test_json_lines_are_for_machines(capsys: pytest.CaptureFixture[str]) -> None
 def test_console_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     """Level, sentence and values in a line, without colours where there is no terminal."""
     configure(form="console", level="info")
-    structlog.get_logger().info("harvesting", sessions=12)
+    structlog.get_logger().info("harvesting", records=12)
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(r"\S+Z \[info\s*\] harvesting sessions=12\n", err)
+    assert re.fullmatch(r"\S+Z \[info\s*\] harvesting records=12\n", err)
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+    ids=str,
+)
+def test_colours_are_for_terminals_that_take_them(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, coloured: bool
+) -> None:
+    """And for users who want them: ``NO_COLOR`` and ``TERM=dumb`` say that one does not."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", shown := Terminal())
+    configure(form="console", level="info")
+    structlog.get_logger().warning("stopping", left=1)
+    assert ("\x1b[" in shown.getvalue()) is coloured
 
 
 @pytest.mark.parametrize(

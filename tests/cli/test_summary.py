@@ -6,7 +6,7 @@ import pytest
 
 from harvester.cli.summary import print_summary
 from harvester.config import Job
-from harvester.datasets import CALLS
+from harvester.datasets import CALLS, TRANSACTIONS
 from harvester.report import Report
 from harvester.window import Gap, Window
 
@@ -64,7 +64,7 @@ def test_a_complete_run_shows_its_figures(capsys: pytest.CaptureFixture[str]) ->
     lines = shown(capsys, Report(**FULL))
     assert [line for line in lines if line[0] not in "┌└"] == [
         "Complete, and proven",
-        f"range {RANGE}",
+        RANGE,
         "sessions 125,000 1,000 of them received earlier",
         "quarantined 2",
         "windows 13 proven 0 gaps",
@@ -73,16 +73,18 @@ def test_a_complete_run_shows_its_figures(capsys: pytest.CaptureFixture[str]) ->
         "requests 140 planned 137",
         "retries 3 1 min 1 s paused by the API",
         "received 9.9 MB",
-        "time 12 s 10,000 sessions/s, budget 8 requests/s",
+        "time 12 s 10,000 sessions/s",
+        "budget 8 requests/s",
     ]
 
 
 @pytest.mark.parametrize(
     ("settings", "rate", "line"),
     [
-        ({"seconds": 0.0}, 2.5, "time 0.0 s budget 2.5 requests/s"),
-        ({"seconds": 0.0}, None, "time 0.0 s no budget"),
-        ({"seconds": 125.0}, None, "time 2 min 5 s 1,000 sessions/s, no budget"),
+        ({"seconds": 0.0}, 2.5, "budget 2.5 requests/s"),
+        ({"seconds": 0.0}, None, "time 0.0 s"),
+        ({}, None, "budget none"),
+        ({"seconds": 125.0}, None, "time 2 min 5 s 1,000 sessions/s"),
         ({"planned": None}, None, "requests 140"),
     ],
 )
@@ -91,6 +93,23 @@ def test_figures_that_are_not_known_are_left_out(
 ) -> None:
     """No speed without time, no budget where there is none, no plan where none was needed."""
     assert line in shown(capsys, Report(**FULL | settings), rate=rate)
+
+
+def test_a_summary_fits_a_pipe(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 80 columns, with figures of any size: nothing is folded or cut."""
+    monkeypatch.setenv("COLUMNS", "80")
+    large = dict.fromkeys(
+        ("rows", "replayed", "quarantined", "windows", "partitions", "published_rows", "requests", "planned"),
+        123_456_789,
+    )
+    report = Report(**FULL | large | {"seconds": 60.0, "retries": 1_234_567, "withheld": 12_345})
+    job = Job(dataset=TRANSACTIONS, name="t", window=ASKED, lake=Path("lake"), credentials=Path("k"))
+    print_summary(report, job, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].strip() == RANGE
+    assert len(lines) == 14
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +130,15 @@ def test_the_title_is_the_outcome(capsys: pytest.CaptureFixture[str], outcome: s
 def test_twenty_gaps_are_shown_of_more(capsys: pytest.CaptureFixture[str], number: int, listed: int) -> None:
     """The rest is counted, and the reader told where it stands and what to do."""
     lines = shown(capsys, Report(**FULL | {"outcome": "gaps", "gaps": gaps(number, 7)}))
-    assert f"windows 13 proven {number:,} gaps" in lines
+    assert f"windows 13 proven {number:,} gap{'s' * (number > 1)}" in lines
     assert sum(line.startswith("Gap ") for line in lines) == listed
     more = [line for line in lines if line.startswith("…")]
     if number == listed:
         assert more == []
     else:
-        assert more == [f"… and {number - 20:,} more gaps; see --json or harvester status"]
+        assert more == [
+            f"… and {number - 20:,} more gap{'s' * (number > 21)}; see --json or harvester status"
+        ]
     assert " ".join(lines).endswith(
         "Run the same command again, or harvester repair, to try the gaps again;"
         " or add --allow-gaps to publish without."
@@ -138,6 +159,9 @@ def test_what_is_still_running_is_said(capsys: pytest.CaptureFixture[str]) -> No
     lines = shown(capsys, Report(**FULL | {"running": running, "stale": 3}))
     assert sum("are still running" in line for line in lines) == 20
     assert "… and 2 more such spans; see --json" in lines
+    assert "1 session older than --active-lag claims to be running; taken as it is." in shown(
+        capsys, Report(**FULL | {"stale": 1})
+    )
     assert "3 sessions older than --active-lag claim to be running; taken as they are." in lines
 
 
@@ -185,7 +209,7 @@ def test_unknown_fields_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     unknown = (("sentiment", 1_204), ("[/bold]\x1b[2J:smile:", 1))
     assert shown(capsys, Report(**FULL, unknown=unknown))[-2:] == [
         "Unknown field 'sentiment' came 1,204 times; kept in the column 'extra'.",
-        r"Unknown field '[/bold]\x1b[2J:smile:' came 1 times; kept in the column 'extra'.",
+        r"Unknown field '[/bold]\x1b[2J:smile:' came 1 time; kept in the column 'extra'.",
     ]
 
 

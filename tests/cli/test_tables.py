@@ -83,7 +83,7 @@ def test_the_tables_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """Where there are lists."""
     assert main(["datasets"]) == 0
     text = capsys.readouterr().out
-    assert "  tables   sessions, calls, resources, records (with --tables flat)\n" in text
-    assert text.count("  tables   ") == len(DATASETS) - len(PLAIN)
+    assert "  tables     sessions, calls, resources, records (with --tables flat)\n" in text
+    assert text.count("  tables     ") == len(DATASETS) - len(PLAIN)
     assert main(["datasets", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["acd"]["tables"] == ["sessions", "events"]
