@@ -83,7 +83,7 @@ def command(
     Harvests what settled since the last time and what was left open, then asks for one count of each
     partition of the look-back, and reads anew what changed. Missing history is filled last, newest first.
     With --from a lake that holds nothing begins here, as backfill begins one by default; what is to be
-    otherwise begins with backfill.
+    otherwise begins with backfill. A dataset that covers nothing yet is named, and left out without --from.
 
     \b
     Examples:
