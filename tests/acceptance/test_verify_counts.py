@@ -154,7 +154,7 @@ async def test_the_counts_of_another_account_are_not_asked_for(tmp_path: Path) -
         it.emulator.reset()
         key = tmp_path / "key.json"
         key.write_text(json.dumps(json.loads(key.read_text()) | {"account_id": 5}))
-        with pytest.raises(LakeError, match="this lake holds account [0-9]+, not 5; give another --lake"):
+        with pytest.raises(LakeError, match=r"this lake holds account [0-9]+, not 5; give another"):
             await verify(it, against_api=True)
         assert it.emulator.requests == []
         (holding,) = holdings(tmp_path / "lake")
