@@ -91,7 +91,7 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     ctx = click.get_current_context()
     order = _order(values)
     work = Recordings(order, credentials_of(order.credentials))
-    report, signals = asyncio.run(supervise(work, _Ticker(work)))
+    report, signals = asyncio.run(supervise(work, _Ticker(work), under_way="files under way"))
     if report is not None and as_json:
         click.echo(orjson.dumps(report.as_json(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
     elif report is not None:

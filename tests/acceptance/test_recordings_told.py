@@ -1,14 +1,17 @@
 """What ``harvester recordings`` says of itself: what it does not know, what it stops at, what is wrong."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from harvester.cli.main import main
-from harvester.emulator import Emulator
-from tests.acceptance.files import FILES, account
+from harvester.emulator import Emulator, Fault, Faults
+from tests.acceptance.files import END, FILES, START, account, run_of
+from tests.acceptance.harness import bench
 from tests.acceptance.process import served_beside
 from tests.keys import PRIVATE_KEY
 
@@ -45,3 +48,29 @@ def test_what_is_not_harvested_is_not_called_complete(
     assert (report["outcome"], report["stored"]) == ("failures", FILES)
     assert report["unharvested"] == [{"from": "2024-03-29 00:00:00", "to": "2024-03-30 00:00:00"}]
     assert main([*command, *HELD]) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--storage", "ftp://files.example"), ("--also-from", "me@files.example")]
+)
+def test_a_place_of_files_is_called_by_its_option(
+    command: list[str], capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    """What is not usable is named as the user named it; it is not the endpoint."""
+    capsys.readouterr()
+    assert main([*command, option, value]) == 2
+    assert f"harvester: {option} must have the form https://host" in capsys.readouterr().err
+
+
+async def test_a_day_that_is_cut_off_is_not_called_done(tmp_path: Path) -> None:
+    """The run says that it goes on from there, and a day whose last files were under way is done."""
+    async with bench(tmp_path, account()) as it:
+        await it.harvest(START, END)
+        it.emulator.files.faults = Faults((Fault("slow", share=1.0, seconds=10),))
+        for concurrency, expected in ((2, "day cut off; run again to go on"), (FILES, "day done")):
+            run = run_of(it, concurrency=concurrency)
+            asyncio.get_running_loop().call_later(5, run.stop)
+            with capture_logs() as logs:
+                await run.run()
+            assert [line["event"] for line in logs if "day" in line] == [expected]
+            assert run.tally.days == (expected == "day done")
