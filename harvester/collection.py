@@ -51,10 +51,13 @@ class Collection:
     now: Callable[[], float]
     is_stopped: Callable[[], bool]
 
-    async def collect(self, day: Day, shelf: Shelf, known: Entries) -> None:
+    async def collect(self, day: Day, shelf: Shelf, known: Entries) -> bool:
         """Fetch the files of a day; ``known`` learns what became of each.
 
         A file has its final name only when it is whole, durable, read back and written down.
+
+        Returns:
+            Whether all were begun with: false if the run was stopped before.
 
         Raises:
             ExceptionGroup: A token is refused, the hosts cannot be reached, or the disk refuses.
@@ -62,7 +65,7 @@ class Collection:
         wanted = (item for item in day.attachments if item.identity.kind in self.kinds)
         todo = [item for item in wanted if not self._is_settled(item, shelf, known)]
         if not todo:
-            return
+            return True
         todo.sort(key=lambda item: _failed(known.get(item.identity)))  # the others are not to wait for these
         shelf.make()
         waiting = iter(todo)
@@ -73,6 +76,7 @@ class Collection:
                         group.create_task(self._work(waiting, shelf, known, notes), name=f"file {number}")
         finally:
             self._own_up(todo, shelf, known)
+        return next(waiting, None) is None
 
     @staticmethod
     def _own_up(todo: Iterable[Attachment], shelf: Shelf, known: Entries) -> None:
@@ -110,9 +114,7 @@ class Collection:
         self.tally.left[reason] = self.tally.left.get(reason, 0) + 1
 
     async def _work(self, waiting: Iterator[Attachment], shelf: Shelf, known: Entries, notes: Notes) -> None:
-        for item in waiting:
-            if self.is_stopped():
-                return
+        while not self.is_stopped() and (item := next(waiting, None)) is not None:
             await self._fetch(item, shelf, known, notes)
 
     async def _fetch(self, item: Attachment, shelf: Shelf, known: Entries, notes: Notes) -> None:

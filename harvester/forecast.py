@@ -1,5 +1,7 @@
 """What a backfill would ask for, found out by asking for counts alone."""
 
+import errno
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from harvester.api.via import lacks_fields
 from harvester.config import Job
 from harvester.lake.catalog import Catalog
 from harvester.lake.database import Database
+from harvester.lake.folders import unwritable
 from harvester.lake.layout import Layout
 from harvester.lake.ledger import Ledger
 from harvester.lake.opening import has_begun
@@ -33,12 +36,14 @@ class Forecast:
     """The answer to ``harvester plan``.
 
     Attributes:
+        settled: What of the range is old enough to be harvested; ``None`` if nothing is.
         todo: What is settled and not published yet, oldest first.
         estimate: What harvesting it will cost.
         windows: What would be read, oldest first, and about how many records each holds.
         asked: How many requests it took to find out.
     """
 
+    settled: Window | None
     todo: tuple[Window, ...]
     estimate: Estimate
     windows: list[tuple[Window, int]]
@@ -83,7 +88,7 @@ async def forecast(
     counts = [(window, rows) for window, (rows, _) in counted]
     windows = await outline(counts, density, reach=caps.reach, fetchers=readers)
     cost = with_reports(cost, [rows for _, rows in reported], readers, job.budget, row_bytes)
-    return Forecast(todo, cost, sorted([*windows, *reported]), meter.requests)
+    return Forecast(settled, todo, cost, sorted([*windows, *reported]), meter.requests)
 
 
 async def _ways(
@@ -101,9 +106,12 @@ def _known(job: Job, account_id: int) -> tuple[tuple[Window, ...], float, dict[s
     """What the lake covers, the size of a row in its files, and what earlier runs learned of the API.
 
     Raises:
-        LakeError: It is bound to another account, or the dataset was started otherwise.
+        LakeError: It is no folder, or bound to another account, or the dataset was started otherwise.
     """
     layout = Layout(job.lake, job.name)
+    place = job.lake.absolute()
+    if not next(path for path in (place, *place.parents) if path.exists()).is_dir():
+        raise unwritable(job.lake, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
     if not has_begun(layout):
         return (), job.dataset.row_bytes, {}
     with Database.open(layout.ledger, read_only=True) as database:

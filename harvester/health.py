@@ -1,10 +1,13 @@
 """What a service tells whoever watches it: one small JSON file, always whole."""
 
+import errno
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import MappingProxyType
 
 import orjson
@@ -23,16 +26,18 @@ class Health:
     """How a service does.
 
     Attributes:
+        lake: The lake that is kept, as an absolute path.
         state: ``starting``, ``ok``, ``gaps``, ``failing`` or ``ended``.
         rounds: Rounds so far, failed ones included.
         failures: Rounds that failed, one after the other, up to now.
-        success: When the last round began in which nothing failed, Unix time.
+        success: When the last round began in which nothing failed, Unix time; perhaps of a service before.
         ended: When the last round ended.
         due: When the next one is due; ``None`` if there is none.
         errors: What failed in the last round, by dataset.
         datasets: What the last round did, by dataset; a failed one leaves what was there.
     """
 
+    lake: Path
     state: str = "starting"
     rounds: int = 0
     failures: int = 0
@@ -76,6 +81,7 @@ class Health:
         """As plain JSON values; moments in ISO 8601, UTC."""
         return {
             "version": __version__,
+            "lake": str(self.lake),
             "pid": os.getpid(),
             "state": self.state,
             "rounds": self.rounds,
@@ -92,16 +98,38 @@ class HealthFile:
     """Where it is told; ``None`` tells nobody."""
 
     def __init__(self, path: Path | None) -> None:
-        """Begin with a word, so that a path which cannot be written is known at once.
+        """See that a file can be written there, so that a path which cannot is known at once.
+
+        Nothing is written yet: the file may be of a service that is running.
 
         Raises:
-            ConfigError: It cannot.
+            ConfigError: None can.
         """
         self._path = path
+        if path is None:
+            return
         try:
-            self._replace(Health())
+            with TemporaryFile(dir=path.parent):
+                pass
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         except OSError as error:
             raise ConfigError(f"cannot write --health-file {path}: {error.strerror}") from error
+
+    def begun(self, lake: Path) -> Health:
+        """How a service of ``lake`` begins: with the last success that the file tells of this lake.
+
+        Whoever watches goes by its age, and a service that is started again is no outage.
+        """
+        told: object = None
+        with suppress(OSError, ValueError):  # there is none, or it is not ours
+            told = None if self._path is None else orjson.loads(self._path.read_bytes())
+        health = Health(lake=lake.absolute())
+        if not isinstance(told, dict) or told.get("lake") != str(health.lake):
+            return health
+        with suppress(KeyError, TypeError, ValueError):
+            return replace(health, success=datetime.fromisoformat(told["last_success"]).timestamp())
+        return health
 
     def tell(self, health: Health) -> None:
         """Replace the file; what the disk refuses is said, and is no reason to end: the file is old then."""

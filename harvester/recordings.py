@@ -107,15 +107,18 @@ class Recordings:
         before = [] if shelf.journal.exists() else shelf.rows()
         known = shelf.entries(deletion.audit)
         try:
-            await collection.collect(day, shelf, known)
-            if self._order.delete and not self._stopped:
+            whole = await collection.collect(day, shelf, known)
+            if self._order.delete and self._stopped:
+                whole = False
+            elif self._order.delete:
                 await deletion.delete(day, known)
         finally:
             # Also when something failed: what was stored until then is worth being listed.
             if list(known.values()) != before:
                 shelf.publish(known.values(), collection.database)
-        self.tally.days += 1
-        _log.info("day done", day=day.label, settled=self.tally.settled, failed=len(self.tally.failed))
+        self.tally.days += whole
+        what = "day done" if whole else "day cut off; run again to go on"
+        _log.info(what, day=day.label, settled=self.tally.settled, failed=len(self.tally.failed))
 
     async def _collection(
         self, stack: AsyncExitStack, database: Database, routes: Routes, identity: Mapping[str, Any]

@@ -24,6 +24,7 @@ from harvester.config import Job
 from harvester.errors import (
     DatasetError,
     HarvestError,
+    LakeLockedError,
     RefusedError,
     RequestError,
     TokenError,
@@ -93,7 +94,7 @@ class Service:
         self._now = now
         self._random = random or Random()  # noqa: S311  (spreads rounds; guards nothing)
         self._stopping = asyncio.Event()
-        self._health = Health()
+        self._health = Health(lake=jobs[0].lake.absolute())
         self._failed: dict[str, BaseException] = {}
 
     async def run(self) -> list[Round]:
@@ -110,12 +111,17 @@ class Service:
         layout = Layout(self._jobs[0].lake, "")
         for job in self._jobs:
             Layout(job.lake, job.name, job.table_names).make()
+        self._health, owner = self._settings.health.begun(layout.root), False
         try:
             with entered(layout, started=self._now()) as database:
+                owner = True
+                self._settings.health.tell(self._health)
                 syncs = self._syncs(database)
                 while not self._stopping.is_set():
                     await self._turn(syncs)
         except BaseException as error:
+            if not owner and isinstance(error, LakeLockedError):
+                raise  # whoever owns the lake tells how it does, in that file perhaps
             told = self._health.seen({}, {**self._failed, "service": first_failure(error)})
             self._settings.health.tell(replace(told, state="ended", due=None))
             raise

@@ -56,8 +56,8 @@ class FilesReport:
     """A run when it is over.
 
     Attributes:
-        outcome: ``complete``, ``failures`` (some files could not be had, or not be deleted), or
-            ``interrupted``.
+        outcome: ``complete``, ``failures`` (some files could not be had, or not be deleted, or are not known,
+            since their calls are not harvested), or ``interrupted``.
         tally: What it did.
         meter: What asking for files cost.
         seconds: How long it took.
@@ -72,7 +72,8 @@ class FilesReport:
     def of(cls, tally: Tally, meter: Meter, *, seconds: float, stopped: bool) -> "FilesReport":
         """The report of a run that came to its end, by itself or because it was stopped."""
         unhad = tally.failed or tally.left or tally.spared
-        outcome = "failures" if unhad else "interrupted" if stopped else "complete"
+        outcome = "failures" if tally.unharvested else "complete"
+        outcome = "failures" if unhad else "interrupted" if stopped else outcome
         return cls(outcome, tally, meter, seconds)
 
     def as_json(self) -> dict[str, object]:

@@ -8,11 +8,15 @@ from harvester.errors import ConfigError
 __all__ = ["check_endpoint"]
 
 _SUFFIX = "/platform_api"  # the vendor's own clients are configured with or without it
-_FORM = "the endpoint must have the form https://host[:port][/path], without user, query or odd characters"
+_FORM = "must have the form https://host[:port][/path], without user, query or odd characters"
 
 
-def check_endpoint(text: str) -> str:
+def check_endpoint(text: str, *, named: str = "the endpoint") -> str:
     """The endpoint in its plain form, without a trailing slash or ``/platform_api``.
+
+    Args:
+        text: As it was typed.
+        named: What it is called in what is said of it.
 
     Raises:
         ConfigError: It is not ``https://host[:port][/path]``; plain ``http`` is for this machine alone.
@@ -20,14 +24,14 @@ def check_endpoint(text: str) -> str:
     """
     text = text.strip()
     if not text.isascii() or not text.isprintable() or any(sign in text for sign in ' @?#\\"<>'):
-        raise ConfigError(_FORM)
+        raise ConfigError(f"{named} {_FORM}")
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigError(_FORM) from None
+        raise ConfigError(f"{named} {_FORM}") from None
     if not host or port == 0 or parts.scheme not in {"http", "https"}:
-        raise ConfigError(_FORM)
+        raise ConfigError(f"{named} {_FORM}")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigError(
             f"tokens for {host} must travel encrypted: use https (http is for this machine only)"

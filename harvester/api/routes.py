@@ -55,10 +55,13 @@ class Routes:
         """
         self._origin: SplitResult | None = None
         if storage is not None and storage != AS_NAMED:
-            self._origin = urlsplit(check_endpoint(storage))
+            self._origin = urlsplit(check_endpoint(storage, named="--storage"))
         elif storage is None and not _is_vendors(urlsplit(check_endpoint(endpoint))):
             self._origin = urlsplit(check_endpoint(endpoint))
-        self._others = {urlsplit(check_endpoint(_as_url(host))).netloc: _as_url(host) for host in others}
+        self._others = {
+            urlsplit(check_endpoint(_as_url(host), named="--also-from")).netloc: _as_url(host)
+            for host in others
+        }
 
     def of(self, url: str, *, record_id: int | None = None) -> Route:
         """The way to a file.

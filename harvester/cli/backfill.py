@@ -79,6 +79,7 @@ async def _harvest(
 ) -> int:
     """One backfill; returns its exit code."""
     from harvester.cli.display import Display
+    from harvester.cli.streams import missable
     from harvester.cli.summary import print_summary
     from harvester.cli.supervise import supervise
     from harvester.harvest import Backfill
@@ -87,7 +88,8 @@ async def _harvest(
     quiet = click.get_current_context().params["quiet"]
     report, signals = await supervise(backfill, Display(lambda: backfill, quiet=quiet))
     if report is not None:
-        print_summary(report, order, as_json=as_json)
+        with missable():
+            print_summary(report, order, as_json=as_json)
     if signals:
         return ExitCode.SIGNAL + signals[0]
     return ExitCode.COMPLETE if report is None or report.is_whole else ExitCode.GAPS

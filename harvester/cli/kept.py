@@ -1,10 +1,11 @@
 """What a lake holds, as jobs; and for ``harvester sync`` what it is to hold from now on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 
 from harvester.account import Account, apart, named
 from harvester.cli.jobs import accounts, each
@@ -18,6 +19,7 @@ from harvester.lake.layout import Layout
 from harvester.lake.opening import has_begun
 from harvester.window import Window
 
+_log = structlog.get_logger()
 _END_OF_TIME = 253_402_300_799  # the last instant that can be written
 
 
@@ -38,13 +40,18 @@ def kept_jobs(values: Mapping[str, Any], start: int | None, settings: Mapping[st
     held = [item for item in _held(settings["lake"], name) if dataset in {EVERY, item.identity["dataset"]}]
     asking = Job(dataset=CALLS, name=CALLS.name, window=Window(0, 1), **settings)  # nothing is asked by it
     whose = accounts(values, asking)
-    meant = held if values["accounts"] is None else _of_accounts(held, values["accounts"], whose)
-    jobs = [_job(held, item.name, item.identity, start, settings) for item in meant]
+    there = held if values["accounts"] is None else _of_accounts(held, values["accounts"], whose)
+    meant = {item.name: item.identity for item in there}
     if name is None or apart(name)[1] is None:  # else one account is meant, and nobody joins it
-        jobs += _joining(held, whose, start, settings)
-    if held and not jobs:
+        meant |= _joining(held, whose)
+    if held and not meant:
         raise ConfigError(f"--accounts leaves out {name!r}, which --name means: leave out one of the two")
-    return jobs or each(_begun(name, dataset, start, settings), whose)
+    if not meant:
+        return each(_begun(name, dataset, start, settings), whose)
+    return [
+        kept_job(one, meant[one], _until_ever(first, one), settings)
+        for one, first in _beginnings(held, meant, start).items()
+    ]
 
 
 def kept_job(name: str, identity: Mapping[str, Any], window: Window, settings: Mapping[str, Any]) -> Job:
@@ -75,28 +82,32 @@ def _of_accounts(held: Sequence[Holding], said: str, whose: Sequence[Account]) -
     return [item for item in kept if said == EVERY or item.identity["account_id"] in ids]
 
 
-def _joining(
-    held: Sequence[Holding], whose: Sequence[Account], start: int | None, settings: Mapping[str, Any]
-) -> Iterator[Job]:
-    """Accounts that a dataset does not hold yet: harvested as the others are, and from when on they are."""
+def _joining(held: Sequence[Holding], whose: Sequence[Account]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Accounts that a dataset does not hold yet, by name: harvested as the others are."""
     known = {item.name for item in held}
     like = {apart(item.name)[0]: item for item in reversed(held)}
     for name, item in sorted(like.items()):
         for account in whose:
             if named(name, account) not in known:
                 identity = {**item.identity, "account_id": account.id, "child": account.is_child}
-                yield _job(held, named(name, account), identity, start, settings)
+                yield named(name, account), identity
 
 
-def _job(
-    held: Sequence[Holding],
-    name: str,
-    identity: Mapping[str, Any],
-    start: int | None,
-    settings: Mapping[str, Any],
-) -> Job:
-    first = _beginning(held, name) if start is None else start
-    return kept_job(name, identity, _until_ever(first, name), settings)
+def _beginnings(held: Sequence[Holding], meant: Iterable[str], start: int | None) -> dict[str, int | None]:
+    """From when on each dataset is to be kept: as said, or as it is.
+
+    A dataset whose first run came to nothing (it was refused, or killed) is no reason to let the others grow
+    old. It is named and left out, unless it is the only one.
+    """
+    first = {name: _beginning(held, name) if start is None else start for name in meant}
+    if all(second is None for second in first.values()):
+        return first
+    for name in (name for name, second in first.items() if second is None):
+        _log.warning(
+            "left out, for the lake covers nothing of it yet: say --from when, or begin with backfill",
+            dataset=name,
+        )
+    return {name: second for name, second in first.items() if second is not None}
 
 
 def _beginning(held: Sequence[Holding], name: str) -> int | None:

@@ -56,8 +56,12 @@ async def _plan(order: "Job", pace: "Pace", *, as_json: bool) -> int:
     if as_json:
         todo = [window.as_json() for window in plan.todo]
         outline = [{**window.as_json(), "rows": rows} for window, rows in plan.windows]
-        found = {"todo": todo, "outline": outline, "asked": plan.asked}
+        settled = None if plan.settled is None else plan.settled.as_json()
+        found = {"settled": settled, "todo": todo, "outline": outline, "asked": plan.asked}
         click.echo(orjson.dumps({"name": order.name, **asdict(cost), **found}))
+        return ExitCode.COMPLETE
+    if plan.settled is None:
+        click.echo(f"Nothing to do: nothing of {order.window} is older than the settle lag yet.")
         return ExitCode.COMPLETE
     if not plan.todo:
         click.echo(f"Nothing to do: {order.lake} already holds what is settled of the range.")

@@ -77,7 +77,8 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
       harvester recordings --lake ./lake --what records,transcripts --delete-after
 
     \b
-    Exit codes: 0 all there, or gone; 3 some could not be had, or not be deleted; others as of backfill.
+    Exit codes: 0 all there, or gone; 3 some could not be had, or not be deleted, or are of calls that are
+    not harvested; others as of backfill.
     """  # noqa: D301  (\b keeps click from joining the lines)
     import asyncio
 
@@ -90,7 +91,7 @@ def command(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401  (the opti
     ctx = click.get_current_context()
     order = _order(values)
     work = Recordings(order, credentials_of(order.credentials))
-    report, signals = asyncio.run(supervise(work, _Ticker(work)))
+    report, signals = asyncio.run(supervise(work, _Ticker(work), under_way="files under way"))
     if report is not None and as_json:
         click.echo(orjson.dumps(report.as_json(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
     elif report is not None:
@@ -139,9 +140,16 @@ def _lines(report: "FilesReport", order: "Order") -> Iterator[str]:
     titles = {
         "complete": "All there is, is there",
         "failures": "Finished; some files could not be had, or not be deleted",
+        "unknown": "Part of the range is not harvested, so its files are not known",
         "interrupted": "Interrupted; run again to go on",
     }
-    yield f"{titles[report.outcome]}: {order.lake}/recordings"
+    unhad = tally.failed or tally.left or tally.spared
+    outcome = "unknown" if report.outcome == "failures" and not unhad else report.outcome
+    yield f"{titles[outcome]}: {order.lake}/recordings"
+    for window in tally.unharvested[:_MOST_LISTED]:
+        yield f"  {window} is not harvested: harvester backfill comes first"
+    if len(tally.unharvested) > _MOST_LISTED:
+        yield f"  … and {count(len(tally.unharvested) - _MOST_LISTED)} more spans; see --json"
     size = amount(tally.stored_bytes)
     yield f"  stored   {count(tally.stored)} files, {size}; {count(tally.held)} were there already"
     yield f"  gone     {count(tally.gone)} files; {count(tally.known_gone)} more were known to be"
@@ -150,8 +158,6 @@ def _lines(report: "FilesReport", order: "Order") -> Iterator[str]:
         f"  asked    {count(report.meter.requests)} times in {duration(report.seconds)},"
         f" {count(report.meter.retries)} of them again; {amount(report.meter.bytes_received)} received"
     )
-    for window in tally.unharvested[:_MOST_LISTED]:
-        yield f"  {window} is not harvested, so its files are not known"
     for entry in tally.failed[:_MOST_LISTED]:
         yield f"  {entry.identity}: {entry.reason}"
     for reason, files in tally.left.items():

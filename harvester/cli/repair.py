@@ -115,6 +115,7 @@ def _ends(failure: BaseException) -> bool:
 async def _mend(order: "Job", pace: "Pace", *, credentials: "Credentials", as_json: bool) -> int:
     """Repair one dataset; returns its exit code."""
     from harvester.cli.display import Display
+    from harvester.cli.streams import missable
     from harvester.cli.summary import print_summary
     from harvester.cli.supervise import supervise
     from harvester.harvest import Backfill
@@ -124,7 +125,8 @@ async def _mend(order: "Job", pace: "Pace", *, credentials: "Credentials", as_js
     quiet = click.get_current_context().params["quiet"]
     report, signals = await supervise(backfill, Display(lambda: backfill, quiet=quiet))
     if report is not None:
-        print_summary(report, order, as_json=as_json)
+        with missable():
+            print_summary(report, order, as_json=as_json)
     if signals:
         return ExitCode.SIGNAL + signals[0]
     return ExitCode.COMPLETE if report is None or report.is_whole else ExitCode.GAPS

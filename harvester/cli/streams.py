@@ -34,6 +34,25 @@ def standing() -> Iterator[None]:
             _empty(stderr)
 
 
+@contextmanager
+def missable() -> Iterator[None]:
+    """For what is said on stdout of one dataset, while others are still to come.
+
+    If its reader went away, it is dropped, and so is all that follows: the run is about its lake, and its
+    exit code tells how that went.
+
+    Raises:
+        OSError: It cannot be written though somebody reads it: the disk is full.
+    """
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as error:
+        # Rich makes an end of the process of it.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        _lead_nowhere(sys.stdout)
+
+
 class _Heedless:
     """A stream whose lines are dropped if they cannot be written; the next one is tried again."""
 
@@ -69,7 +88,12 @@ def _empty(stream: TextIO) -> None:
     try:
         stream.flush()
     except OSError:
-        with suppress(OSError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+        _lead_nowhere(stream)
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """Drop what it holds and what is still to be written to it."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -50,8 +50,15 @@ class StoppingError(ExceptionGroup[Exception]):
     number: int
 
 
-async def supervise(work: Stoppable[T], display: Shown) -> tuple[T | None, list[int]]:
+async def supervise(
+    work: Stoppable[T], display: Shown, *, under_way: str = "running windows"
+) -> tuple[T | None, list[int]]:
     """Run to the end, or to the second signal, or until the patience after the first is over.
+
+    Args:
+        work: What to run.
+        display: Shows how it goes.
+        under_way: What the work finishes after the first signal, to be told then; in the plural.
 
     Returns:
         The report (``None`` if the work was cut off), and the numbers of the signals that came.
@@ -60,7 +67,7 @@ async def supervise(work: Stoppable[T], display: Shown) -> tuple[T | None, list[
         ExceptionGroup: What the work raises; a ``StoppingError`` if a signal came before.
     """
     report: T | None = None
-    with _signals(work) as ending:
+    with _signals(work, under_way) as ending:
         try:
             async with TaskGroup() as group:
                 shown = group.create_task(display.show(), name="display")
@@ -81,8 +88,9 @@ async def supervise(work: Stoppable[T], display: Shown) -> tuple[T | None, list[
 class _Ending:
     """How the work is being ended: the first signal lets running windows finish, the second cancels."""
 
-    def __init__(self, work: Stoppable[Any]) -> None:
+    def __init__(self, work: Stoppable[Any], under_way: str) -> None:
         self._work = work
+        self._under_way = under_way
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
@@ -96,7 +104,7 @@ class _Ending:
             self._cut()
             return
         structlog.get_logger().warning(
-            f"stopping when running windows are done, in {_PATIENCE:.0f} s at most; again to stop at once"
+            f"stopping when {self._under_way} are done, in {_PATIENCE:.0f} s at most; again to stop at once"
         )
         self._alarm = self._loop.call_later(_PATIENCE, self._give_up)
         self._work.stop()
@@ -108,7 +116,7 @@ class _Ending:
 
     def _give_up(self) -> None:
         structlog.get_logger().warning(
-            f"running windows are not done after {_PATIENCE:.0f} s: cut off; run again to go on"
+            f"{self._under_way} are not done after {_PATIENCE:.0f} s: cut off; run again to go on"
         )
         self._cut()
 
@@ -119,9 +127,9 @@ class _Ending:
 
 
 @contextmanager
-def _signals(work: Stoppable[Any]) -> Iterator[_Ending]:
+def _signals(work: Stoppable[Any], under_way: str) -> Iterator[_Ending]:
     """Signals end the work, for the length of the block."""
-    ending, loop = _Ending(work), asyncio.get_running_loop()
+    ending, loop = _Ending(work, under_way), asyncio.get_running_loop()
     numbers = [number for number in _ENDINGS if not _outlived(number)]
     for number in numbers:
         loop.add_signal_handler(number, ending.on_signal, number)

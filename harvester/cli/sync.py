@@ -1,5 +1,6 @@
 """``harvester sync``: a lake kept up to date, once or for ever."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,7 @@ def command(
     Harvests what settled since the last time and what was left open, then asks for one count of each
     partition of the look-back, and reads anew what changed. Missing history is filled last, newest first.
     With --from a lake that holds nothing begins here, as backfill begins one by default; what is to be
-    otherwise begins with backfill.
+    otherwise begins with backfill. A dataset that covers nothing yet is named, and left out without --from.
 
     \b
     Examples:
@@ -110,7 +111,7 @@ def command(
             look_back=LookBack(notation.duration("--look-back", look_back), reread=reread),
             every=None if every is None else _interval(every),
             health=HealthFile(health_file),
-            tell=_print_json if as_json else _print,
+            tell=functools.partial(_told, as_json=as_json),
         ),
     )
     click.get_current_context().exit(_served(service))
@@ -145,6 +146,13 @@ def _interval(text: str) -> int:
     if seconds < 1:
         raise ConfigError("--every must be at least a second")
     return seconds
+
+
+def _told(done: "Round", *, as_json: bool) -> None:
+    from harvester.cli.streams import missable
+
+    with missable():
+        (_print_json if as_json else _print)(done)
 
 
 def _print(done: "Round") -> None:

@@ -120,9 +120,11 @@ def _asking(values: Mapping[str, Any], lake: Path) -> dict[str, Any]:
 
 
 def _lines(result: "Verification", *, asked: bool) -> Iterator[str]:
+    strays = sum(finding.stray for finding in result.findings)
+    beside = f"; {count(strays)} foreign files beside them" if strays else ""
     yield (
         f"{result.name}: {count(result.files)} files, {count(result.rows)} rows, {amount(result.bytes)};"
-        f" {count(len(result.findings))} of them wrong, {count(len(result.gaps))} gaps"
+        f" {count(len(result.findings) - strays)} of them wrong, {count(len(result.gaps))} gaps{beside}"
     )
     for finding in result.findings:
         yield f"  {finding.path}: {finding.text}"
@@ -170,6 +172,7 @@ def _plain(result: "Verification") -> dict[str, object]:
             {
                 "path": str(item.path),
                 "text": item.text,
+                "stray": item.stray,
                 "seconds": [window.as_json() for window in item.windows],
             }
             for item in result.findings

@@ -109,4 +109,4 @@ def _strays(shelf: Shelf, audit: Audit) -> Iterator[Finding]:
     for path in lying:
         relative = path.relative_to(shelf.root)
         if str(relative) not in known:
-            yield Finding(relative, "no table names this file; move it away")
+            yield Finding(relative, "no table names this file; move it away", stray=True)

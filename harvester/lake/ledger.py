@@ -31,14 +31,23 @@ class Ledger:
             LakeError: The lake or the dataset is bound to others, or only some of its datasets would keep
                 accounts apart.
         """
-        owner, kept = self.account(), self.identity()
-        if owner is not None and owner != account_id:
-            raise LakeError(f"this lake holds account {owner}, not {account_id}; give another --lake")
+        self.check_account(account_id)
+        kept = self.identity()
         if kept is None:
             check_apart(self._name, names(self._database))
         else:
             compare(self._name, kept, json.loads(to_json(identity)))
         return kept is not None
+
+    def check_account(self, account_id: int) -> None:
+        """See that the lake is bound to nobody but this account.
+
+        Raises:
+            LakeError: It is bound to another.
+        """
+        owner = self.account()
+        if owner is not None and owner != account_id:
+            raise LakeError(f"this lake holds account {owner}, not {account_id}; give another --lake")
 
     def claim(self, account_id: int, identity: Mapping[str, object], now: float) -> None:
         """Bind the lake to an account and the dataset to its identity, or check that they are bound to these.

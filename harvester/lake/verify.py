@@ -27,11 +27,13 @@ class Finding:
         path: The file, relative to the lake.
         text: What is wrong with it.
         windows: The published seconds to be read anew; none if reading does not help.
+        stray: Whether nobody published it: it lies beside what was, which may be sound.
     """
 
     path: Path
     text: str
     windows: tuple[Window, ...] = ()
+    stray: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,9 @@ def strays(
     for path in sorted(path for folder in folders for path in folder.rglob("*.parquet")):
         if path not in known and not any(map(path.is_relative_to, others)):
             yield Finding(
-                path.relative_to(root), "readers see this file, but it was not published; move it away"
+                path.relative_to(root),
+                "readers see this file, but it was not published; move it away",
+                stray=True,
             )
 
 

@@ -65,10 +65,9 @@ class Watched:
     def job(self, start: int, **settings: Any) -> Job:
         """All history from ``start`` on."""
         dataset = replace(CALLS, page_size=self.page_size, max_offset=9 * self.page_size)
-        settings = {"name": "calls", "dataset": dataset, **settings}
+        settings = {"name": "calls", "dataset": dataset, "lake": self.folder / "lake", **settings}
         return Job(
             window=Window(start, END_OF_TIME),
-            lake=self.folder / "lake",
             credentials=self.folder / "key.json",
             endpoint=self.endpoint,
             **settings,

@@ -169,3 +169,33 @@ async def test_an_endpoint_counts_as_found_when_it_has_answered(tmp_path: Path) 
     assert last.text.endswith(
         "; see whether --endpoint is right, and whether this machine reaches it: network, --ca-file"
     )
+
+
+def test_what_is_not_settled_is_not_called_held(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a range within the settle lag, plan says what backfill says: it is too young; nothing is asked."""
+    asked, lake = served.requests, ["--lake", str(tmp_path / "lake"), *served.options]
+    young = [*RANGE, "--settle", "36500d"]
+    for command in ("plan", "backfill"):
+        assert main([command, *young, *lake]) == 0
+        said = capsys.readouterr().out
+        assert "Nothing to do: nothing of [2024-01-01" in said
+        assert "is older than the settle lag yet" in said
+    assert main(["plan", *young, *lake, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["settled"], plan["todo"]) == (None, [])
+    assert served.requests == asked
+
+
+@pytest.mark.parametrize("below", [(), ("lake",)], ids=["itself", "above"])
+def test_a_lake_that_is_a_file_is_refused(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], below: tuple[str, ...]
+) -> None:
+    """Plan promises nothing that backfill cannot do: exit 2 from either, before anything is asked."""
+    asked, lake = served.requests, (tmp_path / "file").joinpath(*below)
+    (tmp_path / "file").touch()
+    for command in ("plan", "backfill"):
+        assert main([command, *RANGE, "--lake", str(lake), *served.options]) == 2
+        assert f"{lake} cannot be written" in capsys.readouterr().err
+    assert served.requests == asked

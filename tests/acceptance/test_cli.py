@@ -86,7 +86,7 @@ def test_verify_and_repair(served: Served, tmp_path: Path, capsys: pytest.Captur
 def test_a_file_that_nobody_published_is_nothing_to_repair(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Verify names it and does not send for repair, which says that it could read nothing anew."""
+    """Verify counts it apart and does not send for repair, which says that it could read nothing anew."""
     lake = ["--lake", str(tmp_path / "lake")]
     assert main(["backfill", *RANGE, *lake, *served.options, "--rate", "none"]) == 0
     (tmp_path / "lake" / "calls" / "mine.parquet").write_bytes(b"")
@@ -94,6 +94,7 @@ def test_a_file_that_nobody_published_is_nothing_to_repair(
     assert main(["verify", *lake]) == 3
     told = capsys.readouterr().out
     assert "calls/mine.parquet: " in told
+    assert "; 0 of them wrong, 0 gaps; 1 foreign files beside them" in told
     assert "repair" not in told
     assert main(["repair", *lake, *served.options]) == 0
     assert "verify has found nothing that can be read anew" in capsys.readouterr().out

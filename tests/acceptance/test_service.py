@@ -192,6 +192,38 @@ def test_a_health_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) ->
         HealthFile(tmp_path / "none" / "health.json")
 
 
+async def test_a_service_that_does_not_own_the_lake_leaves_the_health_file_alone(tmp_path: Path) -> None:
+    """A second one is refused, and the file goes on telling of the first."""
+    async with watched(tmp_path, account(), BEGINS) as it:
+        service = it.service(it.job(SPRING), every=HOUR)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(service.run())
+            await asyncio.sleep(HOUR / 2)
+            told = it.health
+            with pytest.raises(LakeLockedError):
+                await it.once(it.job(SPRING))
+            assert it.health == told
+            assert (told["state"], told["rounds"]) == ("ok", 1)
+            service.stop()
+
+
+async def test_a_restart_keeps_the_last_success(tmp_path: Path) -> None:
+    """Of this lake, and from a file that can be read; of any other it knows nothing."""
+    async with watched(tmp_path, account(), BEGINS) as it:
+        await it.once(it.job(SPRING))
+        success = it.health["last_success"]
+        it.emulator.faults = away(0, DAY)
+        for lake, expected in (("lake", success), ("other", None)):
+            with pytest.raises(UnavailableError):
+                await it.once(it.job(SPRING, lake=tmp_path / lake))
+            assert (it.health["state"], it.health["last_success"]) == ("ended", expected)
+        for unreadable in ("", "[]", '{"lake": 7}', f'{{"lake": "{tmp_path}/lake", "last_success": "soon"}}'):
+            (tmp_path / "health.json").write_text(unreadable)
+            with pytest.raises(UnavailableError):
+                await it.once(it.job(SPRING))
+            assert it.health["last_success"] is None
+
+
 async def test_the_health_file_tells_gaps_and_coverage(tmp_path: Path) -> None:
     """Whoever watches sees how far the lake goes, and what it misses."""
     crowd = [Living(key, BEGINS - 5 * HOUR) for key in range(1, 30)]

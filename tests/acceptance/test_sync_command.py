@@ -157,3 +157,21 @@ def test_a_service_ends_well_at_a_signal(served: Served, tmp_path: Path) -> None
         finally:
             process.kill()
     assert json.loads(health.read_text())["state"] == "ended"
+
+
+def test_a_dataset_that_covers_nothing_does_not_hold_up_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a role was refused is named and left out, unless it is all that is meant; --from begins it."""
+    with served_process(tmp_path, "--sessions", "300", "--to", "2024-01-04", "--role", "Support") as it:
+        lake = ["--lake", str(tmp_path / "lake"), *it.options, "--rate", "none"]
+        assert main(["backfill", *RANGE, *lake, "--dataset", "all"]) == 4
+        capsys.readouterr()
+        assert main(["sync", *lake]) == 0
+        told = capsys.readouterr()
+        assert [line.partition(":")[0] for line in told.out.splitlines()] == ["calls"]
+        assert told.err.count("left out, for the lake covers nothing of it yet") == 3
+        assert all(f"dataset={name}" in told.err for name in ("acd", "audit", "transactions"))
+        assert main(["sync", *lake, "--dataset", "acd"]) == 2
+        assert "the lake holds nothing of 'acd' yet: say --from when" in capsys.readouterr().err
+        assert main(["sync", *lake, "--from", "2024-01-01"]) == 4

@@ -42,6 +42,24 @@ def test_whoever_read_the_log_went_away(served: Served, tmp_path: Path, more: li
     assert [run.outcome for run in held.runs] == ["complete"]
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["table", "json"])
+def test_whoever_read_the_summaries_went_away(served: Served, tmp_path: Path, form: list[str]) -> None:
+    """All datasets are harvested, and brought up to date, whether or not somebody reads of the first."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    program, lake = [sys.executable, "-m", "harvester"], ["--lake", str(tmp_path / "lake"), *served.options]
+    for command in (["backfill", *RANGE, "--dataset", "all"], ["sync", "--rate", "none"]):
+        whole = [*program, *command, *lake, *form]
+        ended = subprocess.run(whole, check=False, stdout=writing, stderr=subprocess.PIPE, text=True)  # noqa: S603  (our own program)
+        assert ended.returncode == 0, ended.stderr
+        assert "refused" not in ended.stderr
+        held = holdings(tmp_path / "lake")
+        assert [item.name for item in held] == ["acd", "audit", "calls", "transactions"]
+        assert all(item.coverage for item in held)
+    os.close(writing)
+    assert all(len(item.runs) > 1 for item in holdings(tmp_path / "lake"))
+
+
 @pytest.mark.parametrize("more", ["--log-format=console", "--log-format=json", "--processes=2"])
 def test_no_stream_is_open(served: Served, tmp_path: Path, more: str) -> None:
     """Neither stdin nor stdout nor stderr: the lake is complete all the same."""

@@ -1,5 +1,6 @@
 """``verify`` asks the API to count again: what came or went since is found, whatever its bounds mean."""
 
+import json
 import shutil
 import sqlite3
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harvester.emulator import Behaviour, ListedAccount
+from harvester.errors import LakeError
 from harvester.inspection import holdings
 from harvester.lake.database import Database
 from harvester.lake.entries import Suspect
@@ -143,3 +145,18 @@ async def test_a_recovered_lake_can_be_verified_against_the_api(tmp_path: Path) 
         shutil.rmtree(tmp_path / "lake" / "_harvester")
         rebuild(tmp_path / "lake", now=time.time())
         assert (await verify(it, against_api=True)).is_sound
+
+
+async def test_the_counts_of_another_account_are_not_asked_for(tmp_path: Path) -> None:
+    """Nothing is held against a lake that the key is not of; without the API any key will do."""
+    async with bench(tmp_path, history()) as it:
+        await it.harvest(START, END)
+        it.emulator.reset()
+        key = tmp_path / "key.json"
+        key.write_text(json.dumps(json.loads(key.read_text()) | {"account_id": 5}))
+        with pytest.raises(LakeError, match=r"this lake holds account [0-9]+, not 5; give another"):
+            await verify(it, against_api=True)
+        assert it.emulator.requests == []
+        (holding,) = holdings(tmp_path / "lake")
+        assert list(holding.suspects) == []
+        assert (await verify(it)).is_sound

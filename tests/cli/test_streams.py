@@ -12,6 +12,7 @@ import structlog
 
 from harvester.cli import main
 from harvester.cli.options import options
+from harvester.cli.streams import missable
 
 PROGRAM = f"{sys.executable} -m harvester"
 
@@ -123,3 +124,11 @@ def test_a_summary_that_nobody_can_have_is_a_failure(monkeypatch: pytest.MonkeyP
     with pytest.raises(SystemExit) as ended:
         main.main(["datasets"])
     assert ended.value.code == 1
+
+
+def test_only_a_reader_that_is_gone_can_be_missed() -> None:
+    """A full disk is a failure of what stands on stdout, and an end of the process is one."""
+    with pytest.raises(OSError, match="No space left"), missable():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(SystemExit), missable():
+        raise SystemExit(1)

@@ -104,6 +104,16 @@ async def test_the_first_signal_lets_the_work_finish_early(number: int) -> None:
     assert asyncio.get_running_loop().time() < 3_600
 
 
+async def test_what_is_finished_after_a_signal_is_called_by_its_name() -> None:
+    """Not all work is on windows."""
+    with capture_logs() as logs:
+        await supervise(Work(kill(signal.SIGINT), more=3_000), Screen(), under_way="files under way")
+    assert [line["event"] for line in logs] == [
+        "stopping when files under way are done, in 30 s at most; again to stop at once",
+        "files under way are not done after 30 s: cut off; run again to go on",
+    ]
+
+
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_the_second_signal_cancels(second: int) -> None:
     """At once, with no report; both signals are told, in their order."""
