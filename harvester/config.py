@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from harvester.account import Account, apart
-from harvester.bounds import check_concurrency, check_rate
 from harvester.datasets import DATASETS, Content, Dataset
 from harvester.errors import ConfigError
+from harvester.limits import check_concurrency, check_rate
 from harvester.links import TABLE
 from harvester.number_key import NumberKey
 from harvester.window import Window, as_text

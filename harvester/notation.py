@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, datetime
 
-from harvester.bounds import check_duration, check_rate
 from harvester.errors import ConfigError
+from harvester.limits import check_duration, check_rate
 from harvester.window import Window
 
 # Years have four digits in the names of folders, and in questions, which may begin a minute before the range.

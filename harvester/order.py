@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from harvester.account import Account
-from harvester.bounds import check_concurrency
 from harvester.config import VENDOR, Job
 from harvester.datasets import DATASETS
 from harvester.errors import ConfigError
+from harvester.limits import check_concurrency
 from harvester.links import KINDS, LINKS, Link
 from harvester.window import Window
 

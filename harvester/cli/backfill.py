@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester.bounds import MOST_SIDE_BY_SIDE
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.jobs import jobs
 from harvester.cli.options import JOB, option, options
+from harvester.limits import MOST_SIDE_BY_SIDE
 
 if TYPE_CHECKING:
     from harvester.api.credentials import Credentials

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.bounds import MOST_SIDE_BY_SIDE
 from harvester.cli.bars import bars
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import amount, counted
 from harvester.cli.options import LAKE, option, options
+from harvester.limits import MOST_SIDE_BY_SIDE
 
 if TYPE_CHECKING:
     from harvester.lake.recover import Recovery

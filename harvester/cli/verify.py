@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester.bounds import MOST_SIDE_BY_SIDE
 from harvester.cli.bars import bars
 from harvester.cli.exit_codes import ExitCode
 from harvester.cli.figures import amount, count
@@ -23,6 +22,7 @@ from harvester.cli.options import (
     option,
     options,
 )
+from harvester.limits import MOST_SIDE_BY_SIDE
 from harvester.links import TABLE
 from harvester.window import as_text
 
