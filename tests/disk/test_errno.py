@@ -39,8 +39,11 @@ def check(case: Case, ended: Ended) -> None:
     again = case.attempt()
     assert again.complete, again
     assert case.is_whole(), case.seen
+    # What could not be removed either is beyond any program: the next run finds it as if nothing were wrong.
+    stuck = {change.name for change in refused if change.other == "u"}
+    gone = {change.inode for change in refused if change.other == "s" and change.name not in stuck}
     evidence = [path.stat().st_ino for path in case.lake.glob("_harvester/raw/calls/*")]
-    assert not unsynced.intersection(evidence), "nor is it evidence"
+    assert not gone.intersection(evidence), "nor is it evidence"
 
 
 @pytest.mark.parametrize("part", range(PARTS))
