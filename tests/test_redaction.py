@@ -1,7 +1,7 @@
 """What a lake is told not to hold is in no row, no ``extra`` and no record in quarantine."""
 
-import json
 import hmac
+import json
 from typing import Any
 
 import orjson
