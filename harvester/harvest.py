@@ -145,17 +145,19 @@ class Backfill:
             pace = self._paced()
             crew = await stack.enter_async_context(self._manned(database, ledger, catalog, parts, pace))
             run = self._run = ledger.begin(job.window, started)
+            report = replace(report, run=run)
             self._crew = crew
             if self._stopped:
                 crew.stop()
             try:
                 await crew.run(run)
                 clear_away(job, self._layout, ledger, catalog)
-                report = self._report(replace(report, run=run)).ended(doubts(), stopped=self._stopped)
+                report = report.of(self._figures, seconds=self._seconds)
+                report = report.ended(doubts(), stopped=self._stopped)
             except BaseException as error:
                 cut_off = isinstance(error, asyncio.CancelledError)  # by a second signal: nothing failed
                 outcome = "interrupted" if cut_off else "failed"
-                report = replace(self._report(replace(report, run=run)), outcome=outcome)
+                report = replace(report.of(self._figures, seconds=self._seconds), outcome=outcome)
                 raise
             finally:
                 report = replace(report, seconds=self._now() - started)
@@ -241,6 +243,3 @@ class Backfill:
         pace.freeze(left)
         pace.told = lambda seconds: kept.keep(seconds, self._now())
         return pace
-
-    def _report(self, report: Report) -> Report:
-        return report.of(self._figures, seconds=self._seconds)

@@ -50,6 +50,11 @@ class Tally:
         """Files that there is nothing more to do about."""
         return self.held + self.known_gone + self.stored + self.gone
 
+    @property
+    def has_unhad(self) -> bool:
+        """Whether some files could not be had, or not be deleted."""
+        return bool(self.failed or self.left or self.spared)
+
 
 @dataclass(frozen=True, slots=True)
 class FilesReport:
@@ -71,9 +76,8 @@ class FilesReport:
     @classmethod
     def of(cls, tally: Tally, meter: Meter, *, seconds: float, stopped: bool) -> "FilesReport":
         """The report of a run that came to its end, by itself or because it was stopped."""
-        unhad = tally.failed or tally.left or tally.spared
         outcome = "failures" if tally.unharvested else "complete"
-        outcome = "failures" if unhad else "interrupted" if stopped else outcome
+        outcome = "failures" if tally.has_unhad else "interrupted" if stopped else outcome
         return cls(outcome, tally, meter, seconds)
 
     def as_json(self) -> dict[str, object]:

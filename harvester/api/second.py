@@ -77,10 +77,10 @@ class SecondReader:
             except BeyondReachError as error:
                 # A neighbour's records may have taken the place of this second's: is there a narrower way?
                 narrower = replace(self.bounds.second(second), end=question.end)
-                if narrower == question:
-                    if not await self._is_held(question, second, error):
-                        raise
+                if narrower == question and await self._is_held(question, second, error):
                     narrower = replace(question, end=second)
+                if narrower == question:
+                    raise
                 question = narrower
                 continue
             # Counted, but cut away later by its time, such a record would be lost without a word.
@@ -117,8 +117,7 @@ class SecondReader:
         if question.end == second:
             return False
         alone = await self.source.page(self.file, replace(question, end=second), 0)
-        following = Question(second + (self.bounds.from_inclusive is not False), second + 1)
-        after = await self.source.page(self.file, following, 0)
+        after = await self.source.page(self.file, self.bounds.end(second + 1), 0)
         counts = alone.total or 0, after.total or 0
         return counts[0] > 0 and sum(counts) == error.expected
 

@@ -48,6 +48,7 @@ async def _plan(order: "Job", pace: "Pace", *, as_json: bool) -> int:
 
     from harvester.api.credentials import load_credentials
     from harvester.cli.figures import amount, count, duration
+    from harvester.cli.summary import nothing_settled
     from harvester.forecast import forecast
 
     credentials, _ = load_credentials(order.credentials)
@@ -61,7 +62,7 @@ async def _plan(order: "Job", pace: "Pace", *, as_json: bool) -> int:
         click.echo(orjson.dumps({"name": order.name, **asdict(cost), **found}))
         return ExitCode.COMPLETE
     if plan.settled is None:
-        click.echo(f"Nothing to do: nothing of {order.window} is older than the settle lag yet.")
+        click.echo(nothing_settled(order.window))
         return ExitCode.COMPLETE
     if not plan.todo:
         click.echo(f"Nothing to do: {order.lake} already holds what is settled of the range.")

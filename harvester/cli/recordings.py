@@ -143,8 +143,7 @@ def _lines(report: "FilesReport", order: "Order") -> Iterator[str]:
         "unknown": "Part of the range is not harvested, so its files are not known",
         "interrupted": "Interrupted; run again to go on",
     }
-    unhad = tally.failed or tally.left or tally.spared
-    outcome = "unknown" if report.outcome == "failures" and not unhad else report.outcome
+    outcome = "unknown" if report.outcome == "failures" and not tally.has_unhad else report.outcome
     yield f"{titles[outcome]}: {order.lake}/recordings"
     for window in tally.unharvested[:_MOST_LISTED]:
         yield f"  {window} is not harvested: harvester backfill comes first"

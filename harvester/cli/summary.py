@@ -8,6 +8,7 @@ from rich.table import Table
 from harvester.cli.figures import amount, count, counted, duration
 from harvester.config import Job
 from harvester.report import Report
+from harvester.window import Window
 
 _MOST_GAPS = 20  # shown; all of them are in --json and in the ledger
 _MANY_CLAIM = "claim to be running; taken as they are"
@@ -37,9 +38,14 @@ def print_summary(report: Report, job: Job, *, as_json: bool) -> None:
         click.echo(f"Unknown field {key!r} came {counted(times, 'time')}; kept in the column 'extra'.")
 
 
+def nothing_settled(asked: Window) -> str:
+    """What is said where all of a range is too young."""
+    return f"Nothing to do: nothing of {asked} is older than the settle lag yet."
+
+
 def _print_outcome(report: Report, job: Job) -> None:
     if report.settled is None:
-        click.echo(f"Nothing to do: nothing of {report.asked} is older than the settle lag yet.")
+        click.echo(nothing_settled(report.asked))
     elif report.covered:
         proven = ", proven and published" if report.is_whole else ""
         click.echo(
