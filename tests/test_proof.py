@@ -84,6 +84,34 @@ async def test_a_window_is_not_begun_by_an_answer_about_a_part_of_it(
 
 
 @dataclass
+class Withholding(Vendor):
+    """Counts a record that it lists on no page."""
+
+    withheld: int = 0
+
+    def _answer(self, parameters: Mapping[str, str], lie: str | None, random: Random) -> dict[str, object]:
+        counted = super()._answer(parameters, lie, random)
+        everything, self.sessions = self.sessions, [one for one in self.sessions if one.key != self.withheld]
+        listed = super()._answer(parameters, lie, random)
+        self.sessions = everything
+        return listed | {"total_count": counted["total_count"]}
+
+
+@pytest.mark.parametrize("seconds", [20, 6], ids=["beyond reach", "within reach"])
+async def test_a_record_that_is_counted_and_on_no_page_is_a_gap(seconds: int) -> None:
+    """P1: beyond reach every page is full; what is counted behind the window tells that one is missing."""
+    sessions = [Session(key, START + key) for key in range(seconds)]
+    reader = Reader(
+        PageSource(SMALL, {}, Withholding(SMALL, sessions, withheld=3)),
+        Answers(),
+        Bounds({"from_inclusive": True}),
+    )
+    reading = await reader.read(Window(START, START + seconds))
+    assert reading.harvest is None
+    assert reading.gap is not None
+
+
+@dataclass
 class Fractional(Vendor):
     """Keeps tenths of a second, shows whole ones; the last digit of a key is the tenth."""
 

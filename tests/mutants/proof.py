@@ -78,9 +78,7 @@ PROOF = (
                 "distinct(pages, self._source.columns, before=last), before=last)",
             ),
         ),
-        (
-            "tests/acceptance/test_faults.py::test_passing_faults_cost_time_and_nothing_else[insert_while_paging]",
-        ),
+        ("tests/test_proof.py::test_a_record_that_is_counted_and_on_no_page_is_a_gap",),
     ),
     Mutant(
         "keys-not-distinct",
