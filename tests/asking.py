@@ -41,6 +41,9 @@ class Vendor:
     under_way: int = 0
     most: int = 0
 
+    async def connect(self) -> None:
+        """Take the time that a connection takes to stand: none."""
+
     async def post(
         self,
         method: str,
@@ -50,7 +53,8 @@ class Vendor:
         leave: Callable[[], Awaitable[None]],
         into: Receiver | None = None,  # noqa: ARG002  (no files here)
     ) -> Reply:
-        """One request."""
+        """One request, once its connection stands."""
+        await self.connect()
         await leave()
         assert (method, form) == (METHOD, FORM)
         self.times.append(asyncio.get_running_loop().time())

@@ -1,7 +1,6 @@
 """The client keeps the budget: per try, by what leaves, and as a server sees it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from itertools import pairwise
 from random import Random
 
@@ -12,7 +11,6 @@ from harvester.api.auth import TokenSource
 from harvester.api.client import Client
 from harvester.api.clock import Limits
 from harvester.api.persistence import Meter
-from harvester.api.reply import Receiver, Reply
 from harvester.api.transport import Transport
 from tests.asking import BODY, Shortest, Vendor, client, error, fetch_many, most_in_a_second, now
 from tests.keys import CREDENTIALS
@@ -23,19 +21,10 @@ class SlowStart(Vendor):
 
     opened = 0
 
-    async def post(
-        self,
-        method: str,
-        form: Mapping[str, str],
-        token: str,
-        *,
-        leave: Callable[[], Awaitable[None]],
-        into: Receiver | None = None,
-    ) -> Reply:
-        """One request, once its connection stands."""
+    async def connect(self) -> None:
+        """Stand after a while."""
         self.opened += 1
         await asyncio.sleep(0.3 * (self.opened <= 8))
-        return await super().post(method, form, token, leave=leave, into=into)
 
 
 async def test_a_client_paces_what_leaves_not_what_connects() -> None:

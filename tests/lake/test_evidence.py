@@ -9,17 +9,13 @@ import pytest
 from harvester.lake import folders
 from harvester.lake import spool as module
 from harvester.lake.spool import Spool, SpoolFile
-from tests.lake.test_spool import starts
+from tests.lake.test_spool import begun, starts
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A spool with the answers of three windows."""
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    for start in (-60, 0, 60):
-        Spool(folder).file(start).append("question", "identity", b"answer")
-    return folder
+    return begun(tmp_path / "spool")
 
 
 def test_freed_answers_can_be_kept_as_evidence(folder: Path, tmp_path: Path) -> None:

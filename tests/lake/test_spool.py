@@ -117,14 +117,18 @@ def test_answers_that_contradict_each_other_are_forgotten(path: Path) -> None:
     assert held(path) == [None, ANSWERS[1][1:], None]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def begun(folder: Path) -> Path:
     """A spool with the answers of three windows."""
-    folder = tmp_path / "spool"
     folder.mkdir()
     for start in (-60, 0, 60):
         Spool(folder).file(start).append("question", "identity", b"answer")
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Such a spool."""
+    return begun(tmp_path / "spool")
 
 
 def starts(folder: Path) -> set[int]:

@@ -3,7 +3,6 @@
 from tests.mutants.mutant import Edit, Mutant
 
 _API = "harvester/api"
-_FILLED = "test_the_history_is_filled_though_another_dataset_is_refused"
 
 _TOTALS_DIFFER = (
     "if any(page.total != total for place, page in enumerate(pages) if place * size not in instead):"
@@ -41,14 +40,6 @@ PROOF = (
             ),
         ),
         ("tests/acceptance/test_verify_counts.py::test_the_api_is_asked_again",),
-    ),
-    Mutant(
-        "history-left-wrong",
-        "`sync` fills what is missing in the history, and leaves what is wrong in it",
-        (Edit("harvester/todo.py", "scopes = (missing, doubted)", "scopes = (missing,)"),),
-        (
-            "tests/acceptance/test_sync_gaps.py::test_what_is_wrong_in_published_history_is_read_once_the_api_can",
-        ),
     ),
     Mutant(
         "cut-total-believed",
@@ -178,35 +169,6 @@ PROOF = (
         ("tests/acceptance/test_partitions.py::test_only_the_settled_part_is_harvested",),
     ),
     Mutant(
-        "report-not-counted",
-        "the records of a report are not compared with a count of the API",
-        (
-            Edit(
-                f"{_API}/report_count.py",
-                "    if total == received:\n        return\n",
-                "    return\n",
-            ),
-        ),
-        ("tests/acceptance/test_report_columns.py::test_a_record_that_the_report_does_not_hold_is_missed",),
-    ),
-    Mutant(
-        "report-ordered-twice",
-        "what was ordered is forgotten by a kill",
-        (
-            Edit(f"{_API}/report_source.py", 'file.get(f"order {name}")', "None"),
-            Edit(f"{_API}/report_source.py", "        if intended is None:\n", "        if True:\n"),
-        ),
-        (
-            "tests/acceptance/test_report_jobs.py::test_a_killed_run_picks_its_report_up[GetHistoryReports-allowed]",
-        ),
-    ),
-    Mutant(
-        "order-forgotten",
-        "the order of a report goes with its window when another range is asked for",
-        (Edit("harvester/work.py", "if holds_order(spool.file(start))}", "if False}"),),
-        ("tests/acceptance/test_report_jobs.py::test_an_order_outlives_a_run_over_less_of_the_range",),
-    ),
-    Mutant(
         "proof-not-taken-back",
         "a window that must be read again still counts as proven meanwhile",
         (
@@ -267,38 +229,6 @@ PROOF = (
         ),
     ),
     Mutant(
-        "total-asked-once",
-        "an answer without a total ends the run",
-        (Edit(f"{_API}/counting.py", "_TRIES = 3", "_TRIES = 1"),),
-        ("tests/acceptance/test_report_jobs.py::test_passing_faults_cost_time",),
-    ),
-    Mutant(
-        "report-grouped-by-neighbours",
-        "a session whose lines stand apart in a report loses some of its calls",
-        (Edit("harvester/records/report_lines.py", "        if record in seen:\n", "        if False:\n"),),
-        ("tests/test_report_lines.py::test_lines_of_a_session_may_stand_apart",),
-    ),
-    Mutant(
-        "look-back-moves-on",
-        "a round of `sync` that failed before it counted is never made up for",
-        (Edit("harvester/synced.py", "        return min(end, last)\n", "        return end\n"),),
-        (
-            "tests/acceptance/test_sync_failures.py::test_a_round_that_failed_before_it_counted_is_made_up_for",
-        ),
-    ),
-    Mutant(
-        "unfinished-called-final",
-        "`sync` never reads again a cost or a transcript that was still to come",
-        (
-            Edit(
-                "harvester/look_back.py",
-                "                seconds += unfinished(",
-                "                unfinished(",
-            ),
-        ),
-        ("tests/acceptance/test_sync_unfinished.py::test_what_is_unfinished_is_read_again_when_it_is_due",),
-    ),
-    Mutant(
         "cut-window-loses-answers",
         "of a window that was cut, pages asked for the longer one are lost to the dense second behind it",
         (
@@ -322,11 +252,5 @@ PROOF = (
             ),
         ),
         ("tests/test_proof.py::test_of_a_record_that_came_while_it_ran_and_after_the_final_one_counts",),
-    ),
-    Mutant(
-        "unfilled-beside-refused",
-        "one round of `sync` fills no history in a lake of which one dataset is refused",
-        (Edit("harvester/service.py", "last=False)", "last=due is None)"),),
-        (f"tests/acceptance/test_service_several.py::{_FILLED}[refused last]",),
     ),
 )

@@ -8,5 +8,7 @@ from tests.mutants.network import NETWORK
 from tests.mutants.processes import PROCESSES
 from tests.mutants.proof import PROOF
 from tests.mutants.records import RECORDS
+from tests.mutants.reports import REPORTS
+from tests.mutants.sync import SYNC
 
-MUTANTS = (*DURABILITY, *LAKE, *NETWORK, *PROOF, *RECORDS, *FILES, *PROCESSES, *ACCOUNTS)
+MUTANTS = (*DURABILITY, *LAKE, *NETWORK, *PROOF, *REPORTS, *SYNC, *RECORDS, *FILES, *PROCESSES, *ACCOUNTS)
