@@ -27,7 +27,7 @@ from harvester.inspection import holdings
 from harvester.lake.lock import owned
 from harvester.number_key import NumberKey
 from harvester.window import as_text
-from tests.acceptance.harness import DAY, SPRING, Bench, bench
+from tests.acceptance.harness import DAY, SPRING, Bench, bench, small_bench
 from tests.acceptance.oracle import exact
 
 START, END = SPRING - 12 * DAY, SPRING
@@ -152,7 +152,7 @@ async def test_a_pause_stops_all_processes(tmp_path: Path) -> None:
 @pytest.mark.large
 async def test_the_first_signal_drains_all_processes(tmp_path: Path) -> None:
     """Stopped early, they finish their windows; the next run completes the lake, asking for nothing twice."""
-    async with bench(tmp_path, _account(), SLOW) as it:
+    async with small_bench(tmp_path, _account(12_000), SLOW) as it:
         backfill = it.backfill(START, END, processes=2)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(backfill.run())
