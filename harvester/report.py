@@ -76,6 +76,7 @@ class Figures:
     retries: int = 0
     received: int = 0
     paused: float = 0.0
+    cuts: int = 0
     unknown: tuple[tuple[str, int], ...] = ()
     reports: int = 0
     lacking: tuple[str, ...] = ()
@@ -87,11 +88,13 @@ class Figures:
             retries=meter.retries,
             received=meter.bytes_received,
             paused=meter.pauses,
+            cuts=meter.cuts,
         )
 
     def __add__(self, other: "Figures") -> "Figures":
         sums = {name: getattr(self, name) + getattr(other, name) for name in self.__slots__}
         sums["paused"] = max(self.paused, other.paused)  # all wait at the same time
+        sums["cuts"] = max(self.cuts, other.cuts)  # and slow down together
         sums["unknown"] = tuple(sorted((Counter(dict(self.unknown)) + Counter(dict(other.unknown))).items()))
         sums["lacking"] = tuple(sorted({*self.lacking, *other.lacking}))
         return Figures(**sums)
@@ -145,6 +148,7 @@ class Report:
         retries: Requests repeated.
         received: Bytes received.
         paused: Seconds that everyone waited, because the API asked for it or was away.
+        cuts: How often the rate was cut, since the API refused more.
         gaps: What could not be proven.
         doubted: What else of the range is known to be wrong or unproven, and this run was not about.
         running: Spans with records that are not final yet; left to a later run.
@@ -174,6 +178,7 @@ class Report:
     retries: int = 0
     received: int = 0
     paused: float = 0.0
+    cuts: int = 0
     gaps: tuple[Gap, ...] = ()
     doubted: tuple[Window, ...] = ()
     running: tuple[Window, ...] = ()

@@ -91,6 +91,7 @@ class FilesReport:
             "retries": self.meter.retries,
             "received": self.meter.bytes_received,
             "paused": self.meter.pauses,
+            "cuts": self.meter.cuts,
             "failed": [entry.as_values() for entry in self.tally.failed],
             "spared": [{**entry.as_values(), "reason": reason} for entry, reason in self.tally.spared],
         }

@@ -21,7 +21,7 @@ from harvester.errors import (
     UnavailableError,
     UnreadableError,
 )
-from tests.asking import FORM, METHOD, Shortest, Vendor, client, error, fetch, seconds
+from tests.asking import FORM, METHOD, OK, Shortest, Vendor, client, error, fetch, fetch_many, seconds
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,13 @@ async def test_delays_double_up_to_a_cap() -> None:
     await fetch(vendor, RetryPolicy(attempts=10))
     delays = [later - earlier for earlier, later in pairwise(vendor.times)]
     assert delays == seconds([0.5, 1, 2, 4, 8, 16, 30, 30, 30])
+
+
+async def test_the_wait_for_a_turn_is_not_held_against_a_request() -> None:
+    """At a low rate the last of many waits long before its first try, and is tried again all the same."""
+    vendor = Vendor([*[OK] * 19, error(1)])
+    await fetch_many(client(vendor, rate=0.1, concurrency=2, policy=RetryPolicy(deadline=60)), 20)
+    assert len(vendor.times) == 21
 
 
 async def test_no_repeat_is_immediate() -> None:

@@ -78,7 +78,7 @@ class Downloader(Persistent[FileTransport]):
                 host.down = f"{route.host} failed for {host.failed} files in a row"
         return fetched
 
-    def _keep(self, pause: float) -> None:
+    def _keep(self, pause: float, turn: float) -> None:
         """Nothing: a host that is given up is asked for nothing more, and the others asked for no pause."""
 
     async def _tried(self, route: Route, receiver: Receiver) -> Fetched:

@@ -1,12 +1,17 @@
-"""When a request may leave: at most the budget in any second, and none while the server asks for a pause."""
+"""When a request may leave: no faster than the budget, nor than the API takes them, and not in a pause."""
 
 import asyncio
 from collections.abc import Callable, Iterable
 from typing import Protocol, Self
 
+import structlog
 from aiolimiter import AsyncLimiter
 
+from harvester.api.throttle import Throttle
+
 __all__ = ["Pace", "allowance", "doubled"]
+
+_log = structlog.get_logger()
 
 # Requests are paced a hair below the budget, and the hair is what a late wake-up may catch up: from a bucket
 # of 1 + (1 - HAIR) * R that refills by HAIR * R a second, fewer than 1 + R leave in any second, however busy
@@ -38,6 +43,7 @@ class Pace:
         """Allow ``rate`` requests a second; any number if ``None``."""
         self._before: Door | None = _limiter(rate)
         self._door: Door | None = _limiter(rate)
+        self._throttle = Throttle(rate)
         self._resume_at = 0.0
         self._paused = 0.0
         self.told: Callable[[float], None] | None = None
@@ -50,6 +56,10 @@ class Pace:
     async def turn(self) -> None:
         """Wait until a connection may be taken."""
         await self._pass(self._before)
+        while wait := self._throttle.turn(asyncio.get_running_loop().time()):
+            await asyncio.sleep(wait)
+            if not await self.thaw():
+                return
 
     async def leave(self) -> None:
         """Wait until the request may be written; it must be written at once."""
@@ -65,12 +75,19 @@ class Pace:
         """Seconds of the present pause that are left; 0 if there is none."""
         return max(0.0, self._resume_at - asyncio.get_running_loop().time())
 
-    def freeze(self, seconds: float, *, since: float | None = None) -> None:
+    @property
+    def cuts(self) -> int:
+        """How often the rate was cut, since the API took a request for one too many."""
+        return self._throttle.cuts
+
+    def freeze(self, seconds: float, *, since: float | None = None, refused: float | None = None) -> None:
         """Let nobody pass for so many seconds.
 
         Args:
             seconds: From now.
             since: The loop's time from which the pause counts, if it began earlier.
+            refused: The loop's time when a request had its turn that the API took for one too many: those
+                that follow leave more slowly. ``None`` if that is not why.
         """
         now = asyncio.get_running_loop().time()
         before = max(self._resume_at, now if since is None else since)
@@ -78,6 +95,8 @@ class Pace:
             self.told(seconds)
         self._resume_at = max(self._resume_at, now + seconds)
         self._paused += max(0.0, self._resume_at - before)
+        if refused is not None and self._throttle.refuse(refused, now, self._resume_at):
+            _log.info("the API refuses this rate", then=round(self._throttle.rate(now) or 0.0, 3))
 
     def clock(self) -> float:
         """Seconds on a clock that stands still during a pause; only differences mean something.

@@ -47,7 +47,7 @@ class RetryPolicy:
         alike: Most tries that bring the same malformed answer: asked once more, the API would say it again.
         deadline: Seconds from the first try to the start of the last. Pauses that the server asks for are not
             counted: they have a bound of their own, and each costs a try. Nor are outages, and the time a
-            repeat waits for the retry budget.
+            try waits for its turn or for the retry budget.
         base: Seconds; upper end of the first delay.
         cap: Seconds; upper end of any delay.
         longest_pause: Seconds the server may ask for at once. While more is left of a pause, requests fail
@@ -72,6 +72,7 @@ class Meter:
         bytes_received: Bodies as received.
         bytes_decoded: Their JSON text.
         pauses: Seconds the API made everyone wait, by asking for it or by being away.
+        cuts: How often the rate was cut, since the API refused more.
         in_flight: Tries under way, those that wait at the door included.
         last_error: Why the latest failed try failed.
     """
@@ -81,6 +82,7 @@ class Meter:
     bytes_received: int = 0
     bytes_decoded: int = 0
     pauses: float = 0.0
+    cuts: int = 0
     in_flight: int = 0
     last_error: str = ""
 
@@ -92,10 +94,12 @@ class _Failures:
     Attributes:
         count: How many.
         alike: How many malformed answers of the API's own in a row were the same.
+        turn: The loop's time when the latest try had its turn.
     """
 
     count: int = 0
     alike: int = 0
+    turn: float = 0.0
     _digest: bytes | None = None
 
     def note(self, error: TransientError) -> None:
@@ -143,7 +147,7 @@ class Persistent(Generic[Way]):
         self._transport = transport
         self._tokens = tokens
         self._pace = pace or Pace(rate)
-        self._paused_before = self._pace.paused
+        self._before = (self._pace.paused, self._pace.cuts)
         self._breaker = Breaker(self._pace, outages)
         self._budget = RetryBudget()
         self._slots = Slots(concurrency)
@@ -160,13 +164,16 @@ class Persistent(Generic[Way]):
 
     async def _persist(self, method: str, attempt: Callable[[], Awaitable[T]], *, urgent: bool = False) -> T:
         """What ``attempt`` brings, however often it takes; the errors are those of ``Client.fetch``."""
-        clock = self._pace.clock
-        deadline = clock() + self._policy.deadline
+        clock, loop = self._pace.clock, asyncio.get_running_loop()
+        queued = clock()
+        deadline = queued + self._policy.deadline
         failures, renewed, first = _Failures(), False, True
         while True:
             self._check_pause(method)
             try:
                 async with self._slots.taken(urgent=urgent), self._breaker.passage(method):
+                    deadline += max(0.0, clock() - queued)
+                    failures.turn = loop.time()
                     if first:
                         self._budget.first_try()
                     first = False
@@ -183,10 +190,10 @@ class Persistent(Generic[Way]):
                 _log.debug("failed", method=method, failures=failures.count, reason=str(error))
                 await self._back_off(method, error, failures, deadline)
             finally:
-                self._meter.pauses = self._pace.paused - self._paused_before
+                paused, cuts = self._before
+                self._meter.pauses, self._meter.cuts = self._pace.paused - paused, self._pace.cuts - cuts
             queued = clock()
             await self._budget.repeat()
-            deadline += max(0.0, clock() - queued)
             self._meter.retries += 1
 
     def _check_pause(self, method: str) -> None:
@@ -198,14 +205,14 @@ class Persistent(Generic[Way]):
                 f" {self._policy.longest_pause:.0f} s allowed"
             )
 
-    def _keep(self, pause: float) -> None:
+    def _keep(self, pause: float, turn: float) -> None:
         """See that a pause is kept by whoever asks next, as the request that was told of it gives up."""
-        self._pace.freeze(min(pause, _LONGEST_KEPT))
+        self._pace.freeze(min(pause, _LONGEST_KEPT), refused=turn)
 
     async def _back_off(self, method: str, error: TransientError, failed: _Failures, deadline: float) -> None:
         policy, asked = self._policy, error.retry_after
         if asked is not None and asked > policy.longest_pause:
-            self._keep(asked)
+            self._keep(asked, failed.turn)
             raise UnavailableError(
                 f"{method}: the API asks for a pause of {asked:.0f} s, more than the"
                 f" {policy.longest_pause:.0f} s allowed: {error}"
@@ -221,11 +228,11 @@ class Persistent(Generic[Way]):
         for_all = asked is not None or isinstance(error, RateLimitedError)
         if failures >= policy.attempts or self._pace.clock() + delay > deadline:
             if for_all:
-                self._keep(max(delay, asked or 0.0))
+                self._keep(max(delay, asked or 0.0), failed.turn)
             kind = UnavailableError if for_all else UnansweredError
             raise kind(f"{method} failed {failures} times, the last time: {error}") from error
         if not for_all:
             await asyncio.sleep(delay)
             return
         # The whole account is meant: what the others ask meanwhile would only lengthen the ban.
-        self._pace.freeze(max(delay, asked or 0.0))
+        self._pace.freeze(max(delay, asked or 0.0), refused=failed.turn)

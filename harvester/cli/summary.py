@@ -90,7 +90,8 @@ def _table(report: Report, job: Job) -> Table:
     table.add_row("retries", count(report.retries), f"{duration(report.paused)} paused by the API")
     table.add_row("received", amount(report.received), "")
     table.add_row("time", duration(report.seconds), speed)
-    table.add_row("budget", f"{job.budget:g} requests/s" if job.budget else "none", "")
+    cuts = f"cut {counted(report.cuts, 'time')}: the API refused more" if report.cuts else ""
+    table.add_row("budget", f"{job.budget:g} requests/s" if job.budget else "none", cuts)
     return table
 
 

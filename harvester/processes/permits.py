@@ -139,37 +139,49 @@ class RemoteDoor:
 
 
 class SharedPace(Pace):
-    """The pace of a worker: its permits come from the coordinator, its pauses are everybody's."""
+    """The pace of a worker: its permits come from the coordinator, its pauses are everybody's.
+
+    Each worker finds the rate that the API takes of it; of a refusal all of them hear, so together they slow
+    down as one.
+    """
 
     def __init__(
-        self, send: Callable[..., None], tell: Callable[[float, float | None], object], *, limited: bool
+        self,
+        rate: float | None,
+        send: Callable[..., None],
+        tell: Callable[[float, float | None, float | None], object],
     ) -> None:
         """Prepare to let pass.
 
         Args:
+            rate: Requests a second of all workers together; any number, and no permits, if ``None``.
             send: Speaks of permits to the coordinator.
-            tell: Has it know of a pause of so many seconds, which began so many ago, if it began earlier.
-            limited: Whether permits are needed.
+            tell: Has it know of a pause, by the arguments of ``frozen``.
         """
-        super().__init__(None)
+        super().__init__(rate)
         self._tell = tell
         self._doors = {
             name: RemoteDoor(partial(send, "want", name), partial(send, "used", name)) for name in DOORS
         }
-        if limited:
+        if rate is not None:
             self._before, self._door = self._doors["turn"], self._doors["leave"]
 
     def granted(self, door: str, count: int) -> None:
         """Permits have come."""
         self._doors[door].granted(count)
 
-    def freeze(self, seconds: float, *, since: float | None = None) -> None:
+    def freeze(self, seconds: float, *, since: float | None = None, refused: float | None = None) -> None:
         """Let nobody pass for so many seconds, in no process."""
-        super().freeze(seconds, since=since)
-        now = asyncio.get_running_loop().time()
-        self._tell(seconds, None if since is None else now - since)
+        super().freeze(seconds, since=since, refused=refused)
+        self._tell(seconds, _apart(since), _apart(refused))
 
-    def frozen(self, seconds: float, ago: float | None) -> None:
-        """Another process asks for a pause, which began so many seconds ago, if it began earlier."""
-        now = asyncio.get_running_loop().time()
-        super().freeze(seconds, since=None if ago is None else now - ago)
+    def frozen(
+        self, seconds: float, began_ago: float | None = None, refused_ago: float | None = None
+    ) -> None:
+        """Another process asks for a pause; when it began, and the turn of what was refused, so long ago."""
+        super().freeze(seconds, since=_apart(began_ago), refused=_apart(refused_ago))
+
+
+def _apart(moment: float | None) -> float | None:
+    """The age of a moment of the loop's time in seconds, or the moment of that age."""
+    return None if moment is None else asyncio.get_running_loop().time() - moment

@@ -43,8 +43,8 @@ class Worker:
         self._line = line
         # A pause is told as a failure is, and so before it: the request that was told of it may be the last.
         tell = partial(call, "freeze")
-        self._pace = SharedPace(self._send, tell, limited=order.job.budget is not None)
-        self._pace.frozen(order.pause, None)
+        self._pace = SharedPace(order.job.budget, self._send, tell)
+        self._pace.frozen(order.pause)
         self._meter = Meter()
         self._done = Figures()
         self._works: list[Work] = []  # what it is at
@@ -128,8 +128,8 @@ class Worker:
             match message:
                 case ("granted", door, count):
                     self._pace.granted(door, count)
-                case ("freeze", seconds, ago):
-                    self._pace.frozen(seconds, ago)
+                case ("freeze", *pause):
+                    self._pace.frozen(*pause)
                 case ("stop",):
                     self._stopped = True
                     for work in self._works:

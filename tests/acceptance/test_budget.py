@@ -28,11 +28,21 @@ async def test_never_more_than_the_budget_and_hardly_less(tmp_path: Path, rate: 
 @pytest.mark.parametrize("refuse_by", ["http", "code"])
 @pytest.mark.parametrize("retry_after", [None, 3.0])
 async def test_a_stricter_api_is_obeyed(tmp_path: Path, refuse_by: str, retry_after: float | None) -> None:
-    """An API with a smaller limit of its own slows the run down, and does not end it."""
-    account = SyntheticAccount(1_500, START, END, seed=8)
+    """F06: an API with a smaller limit of its own slows the run down, and refuses a few requests only."""
+    account = SyntheticAccount(10_000, START, END, seed=8)
     behaviour = Behaviour(requests_per_second=4, refuse_by=refuse_by, retry_after=retry_after)  # type: ignore[arg-type]  # parametrised text
     async with small_bench(tmp_path, account, behaviour) as it:
         report = await it.harvest(START, END, rate=20.0)
-        assert report.outcome == "complete"
-        assert report.retries > 0
-        assert report.rows == account.total
+        assert (report.outcome, report.rows) == ("complete", account.total)
+        assert 0 < report.cuts <= report.retries < 0.1 * report.requests
+
+
+@pytest.mark.large
+async def test_an_api_that_takes_few_at_once_is_obeyed(tmp_path: Path) -> None:
+    """Fewer at a time than ``--concurrency``: fewer in a second are fewer at once."""
+    account = SyntheticAccount(10_000, START, END, seed=8)
+    behaviour = Behaviour(most_in_flight=2, latency=1.0, refuse_by="code")
+    async with small_bench(tmp_path, account, behaviour) as it:
+        report = await it.harvest(START, END, rate=20.0)
+        assert (report.outcome, report.rows) == ("complete", account.total)
+        assert 0 < report.cuts <= report.retries < 0.1 * report.requests

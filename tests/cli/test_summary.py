@@ -86,6 +86,7 @@ def test_a_complete_run_shows_its_figures(capsys: pytest.CaptureFixture[str]) ->
         ({}, None, "budget none"),
         ({"seconds": 125.0}, None, "time 2 min 5 s 1,000 sessions/s"),
         ({"planned": None}, None, "requests 140"),
+        ({"cuts": 2}, 8.0, "budget 8 requests/s cut 2 times: the API refused more"),
     ],
 )
 def test_figures_that_are_not_known_are_left_out(

@@ -5,10 +5,23 @@ from tests.mutants.durability import DURABILITY
 from tests.mutants.files import FILES
 from tests.mutants.lake import LAKE
 from tests.mutants.network import NETWORK
+from tests.mutants.pace import PACE
 from tests.mutants.processes import PROCESSES
 from tests.mutants.proof import PROOF
 from tests.mutants.records import RECORDS
 from tests.mutants.reports import REPORTS
 from tests.mutants.sync import SYNC
 
-MUTANTS = (*DURABILITY, *LAKE, *NETWORK, *PROOF, *REPORTS, *SYNC, *RECORDS, *FILES, *PROCESSES, *ACCOUNTS)
+MUTANTS = (
+    *DURABILITY,
+    *LAKE,
+    *NETWORK,
+    *PACE,
+    *PROOF,
+    *REPORTS,
+    *SYNC,
+    *RECORDS,
+    *FILES,
+    *PROCESSES,
+    *ACCOUNTS,
+)

@@ -152,26 +152,53 @@ async def test_a_worker_that_is_gone_keeps_no_permit() -> None:
 async def test_a_pause_is_everybodys() -> None:
     """P7: one worker is asked to wait; the others wait as long, and count it as a pause."""
     told = list[tuple[object, ...]]()
-    one = SharedPace(print, lambda *what: told.append(what), limited=False)
-    other = SharedPace(print, print, limited=False)
+    one = SharedPace(None, print, lambda *what: told.append(what))
+    other = SharedPace(None, print, print)
     await asyncio.sleep(5)
     one.freeze(7.0, since=3.0)
-    assert told == [(7.0, pytest.approx(2.0))]
+    assert told == [(7.0, pytest.approx(2.0), None)]
     other.frozen(7.0, 2.0)
     await other.leave()
     assert _now() == pytest.approx(12)
     assert [one.paused, other.paused] == pytest.approx([9, 9])
 
 
+async def test_a_refusal_slows_all_workers() -> None:
+    """One worker is refused as one too many; the others ask more slowly, too, and all of them once."""
+    told = list[tuple[float, float | None, float | None]]()
+    paces = [SharedPace(None, print, lambda *what: told.append(what)) for _ in range(3)]
+    left = list[float]()
+
+    async def ask(pace: SharedPace) -> None:
+        for _ in range(100):
+            await pace.turn()
+            left.append(_now())
+            await asyncio.sleep(0.1)  # an answer's time
+
+    async with asyncio.TaskGroup() as group:
+        for pace in paces:
+            group.create_task(ask(pace))
+        await asyncio.sleep(2.05)
+        for pace in paces[:2]:  # both are refused, before they hear of each other
+            pace.freeze(0.0, refused=_now() - 0.05)
+        for pause, others in zip(told, (paces[1:], paces[::2]), strict=True):
+            for pace in others:
+                pace.frozen(*pause)
+        assert [pace.cuts for pace in paces] == [1, 1, 1]
+        before = len(left)
+        await asyncio.sleep(3)
+        assert (len(left) - before) / 3 == pytest.approx(0.7 * 30, rel=0.1)
+
+
 async def test_a_pause_that_begins_while_permits_are_on_their_way() -> None:
     """A permit that arrives during a pause is given up, and another one asked for after it."""
-    pace = SharedPace(lambda *what: told.append(what), print, limited=True)
+    pace = SharedPace(8, lambda *what: told.append(what), print)
     told = list[tuple[object, ...]]()
     async with asyncio.TaskGroup() as group:
         leaving = group.create_task(pace.leave())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        pace.frozen(10.0, None)
+        pace.frozen(10.0)
         pace.granted("leave", 1)
         await asyncio.sleep(20)
         assert not leaving.done()
