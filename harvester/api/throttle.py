@@ -84,8 +84,10 @@ class Throttle:
             now: When the answer came.
             resume: When the next may leave.
         """
+        if turn <= self._cut:
+            return False
         rate = min(self.rate(now) or math.inf, self._measured(now))
-        if turn <= self._cut or rate == math.inf:
+        if rate == math.inf:
             return False
         self._refused = min(rate, self._budget)
         self._cut, self._resumed = now, resume
