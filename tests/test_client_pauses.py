@@ -54,10 +54,10 @@ async def test_a_moment_to_resume_is_the_vendors() -> None:
 
 async def test_overlapping_pauses_count_once() -> None:
     """Two requests that are told to wait half a minute cost half a minute."""
-    vendor, meter = Vendor([Reply(429, {"retry-after": "30"}, b"")] * 2, latency=0.5), Meter()
+    vendor, meter = Vendor([Reply(429, {"retry-after": "30"}, b"")] * 2, latency=1), Meter()
     await fetch_many(client(vendor, meter=meter), 2)
     assert meter.pauses == seconds(30)
-    assert vendor.times == seconds([0, 0, 30.5, 30.5])
+    assert vendor.times == seconds([0, 0, 31, 31])
 
 
 async def test_a_pause_longer_than_allowed_ends_it() -> None:

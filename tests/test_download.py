@@ -60,7 +60,7 @@ def answer(status: str, body: bytes = CONTENT, *headers: str, length: int | None
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def _downloader(transport: FileTransport) -> Downloader:
+def _downloader(transport: FileTransport, meter: Meter | None = None) -> Downloader:
     return Downloader(
         transport,
         TokenSource(CREDENTIALS, now=lambda: NOW),
@@ -68,7 +68,7 @@ def _downloader(transport: FileTransport) -> Downloader:
         concurrency=2,
         random=Random(1),  # noqa: S311  (spreads tries)
         now=lambda: NOW,
-        meter=Meter(),
+        meter=meter or Meter(),
     )
 
 
@@ -242,6 +242,24 @@ async def test_a_pause_too_long_is_one_of_its_host_alone() -> None:
         assert (await downloader.fetch(Route(f"{place}/file", with_token=True, host="the-host"), Box())).whole
     assert len(asked) == 2
     assert asyncio.get_running_loop().time() < 1
+
+
+async def test_a_host_that_takes_less_slows_no_other() -> None:
+    """It asks for pauses, which all keep; what it takes tells nothing of the others."""
+    busy = [answer("429 Too Many Requests", b"", "Retry-After: 1"), answer("200 OK")]
+
+    async def script(visit: Visit) -> None:
+        for number in range(40):
+            await visit.reader.readuntil(b"\r\n\r\n")
+            await visit.send(busy[number % 2])
+
+    meter = Meter()
+    async with serving(script) as (place, _), FileTransport(place, Limits(connections=2)) as transport:
+        downloader = _downloader(transport, meter)
+        for _ in range(20):
+            route = Route(f"{place}/file", with_token=True, host="busy-host")
+            assert (await downloader.fetch(route, Box())).whole
+    assert (meter.retries, meter.cuts) == (20, 0)
 
 
 async def test_a_full_disk_is_the_disk_s_failure() -> None:

@@ -10,11 +10,18 @@ import structlog
 
 from harvester.api.exchange import Exchange, Fetched, Receiver
 from harvester.api.file_transport import Answered, FileTransport
-from harvester.api.persistence import Persistent
+from harvester.api.persistence import Failures, Persistent
 from harvester.api.reply import retry_after
 from harvester.api.routes import Route
 from harvester.api.transport import REDIRECTS, target_of
-from harvester.errors import RateLimitedError, RefusedError, TokenError, TransportError, UnavailableError
+from harvester.errors import (
+    RateLimitedError,
+    RefusedError,
+    TokenError,
+    TransientError,
+    TransportError,
+    UnavailableError,
+)
 
 __all__ = ["Downloader", "Fetched", "Receiver"]
 
@@ -78,7 +85,11 @@ class Downloader(Persistent[FileTransport]):
                 host.down = f"{route.host} failed for {host.failed} files in a row"
         return fetched
 
-    def _keep(self, pause: float, turn: float) -> None:
+    def _hold(self, pause: float, _error: TransientError, _failed: Failures) -> None:
+        """Have everybody wait; but what one host takes tells nothing of the others."""
+        self._pace.freeze(pause)
+
+    def _keep(self, pause: float, _error: TransientError, _failed: Failures) -> None:
         """Nothing: a host that is given up is asked for nothing more, and the others asked for no pause."""
 
     async def _tried(self, route: Route, receiver: Receiver) -> Fetched:

@@ -44,6 +44,7 @@ class Pace:
         self._before: Door | None = _limiter(rate)
         self._door: Door | None = _limiter(rate)
         self._throttle = Throttle(rate)
+        self._queue = asyncio.Lock()  # its waiters are served in order
         self._resume_at = 0.0
         self._paused = 0.0
         self.told: Callable[[float], None] | None = None
@@ -56,10 +57,14 @@ class Pace:
     async def turn(self) -> None:
         """Wait until a connection may be taken."""
         await self._pass(self._before)
-        while wait := self._throttle.turn(asyncio.get_running_loop().time()):
-            await asyncio.sleep(wait)
-            if not await self.thaw():
-                return
+        time = asyncio.get_running_loop().time
+        async with self._queue:
+            # None has its turn beforehand: until it comes, the rate may be cut, or a pause begin.
+            await self.thaw()
+            while wait := self._throttle.wait(time()):
+                await asyncio.sleep(wait)
+                await self.thaw()
+            self._throttle.pass_one(time())
 
     async def leave(self) -> None:
         """Wait until the request may be written; it must be written at once."""
@@ -96,7 +101,7 @@ class Pace:
         self._resume_at = max(self._resume_at, now + seconds)
         self._paused += max(0.0, self._resume_at - before)
         if refused is not None and self._throttle.refuse(refused, now, self._resume_at):
-            _log.info("the API refuses this rate", then=round(self._throttle.rate(now) or 0.0, 3))
+            _log.info("the API refuses this rate", next_per_second=round(self._throttle.rate(now), 3))
 
     def clock(self) -> float:
         """Seconds on a clock that stands still during a pause; only differences mean something.

@@ -88,7 +88,7 @@ class Meter:
 
 
 @dataclass(slots=True)
-class _Failures:
+class Failures:
     """Those of one request, but for what fails in an outage.
 
     Attributes:
@@ -167,7 +167,7 @@ class Persistent(Generic[Way]):
         clock, loop = self._pace.clock, asyncio.get_running_loop()
         queued = clock()
         deadline = queued + self._policy.deadline
-        failures, renewed, first = _Failures(), False, True
+        failures, renewed, first = Failures(), False, True
         while True:
             self._check_pause(method)
             try:
@@ -205,14 +205,18 @@ class Persistent(Generic[Way]):
                 f" {self._policy.longest_pause:.0f} s allowed"
             )
 
-    def _keep(self, pause: float, turn: float) -> None:
-        """See that a pause is kept by whoever asks next, as the request that was told of it gives up."""
-        self._pace.freeze(min(pause, _LONGEST_KEPT), refused=turn)
+    def _hold(self, pause: float, error: TransientError, failed: Failures) -> None:
+        """Have everybody wait, and ask more slowly if a request was one too many."""
+        self._pace.freeze(pause, refused=failed.turn if isinstance(error, RateLimitedError) else None)
 
-    async def _back_off(self, method: str, error: TransientError, failed: _Failures, deadline: float) -> None:
+    def _keep(self, pause: float, error: TransientError, failed: Failures) -> None:
+        """See that a pause is kept by whoever asks next, as the request that was told of it gives up."""
+        self._hold(min(pause, _LONGEST_KEPT), error, failed)
+
+    async def _back_off(self, method: str, error: TransientError, failed: Failures, deadline: float) -> None:
         policy, asked = self._policy, error.retry_after
         if asked is not None and asked > policy.longest_pause:
-            self._keep(asked, failed.turn)
+            self._keep(asked, error, failed)
             raise UnavailableError(
                 f"{method}: the API asks for a pause of {asked:.0f} s, more than the"
                 f" {policy.longest_pause:.0f} s allowed: {error}"
@@ -228,11 +232,11 @@ class Persistent(Generic[Way]):
         for_all = asked is not None or isinstance(error, RateLimitedError)
         if failures >= policy.attempts or self._pace.clock() + delay > deadline:
             if for_all:
-                self._keep(max(delay, asked or 0.0), failed.turn)
+                self._keep(max(delay, asked or 0.0), error, failed)
             kind = UnavailableError if for_all else UnansweredError
             raise kind(f"{method} failed {failures} times, the last time: {error}") from error
         if not for_all:
             await asyncio.sleep(delay)
             return
         # The whole account is meant: what the others ask meanwhile would only lengthen the ban.
-        self._pace.freeze(max(delay, asked or 0.0), refused=failed.turn)
+        self._hold(max(delay, asked or 0.0), error, failed)

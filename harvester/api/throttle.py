@@ -20,11 +20,11 @@ _KEPT = 0.7  # of the rate that was refused
 _PERIOD = 60.0  # seconds until it is tried again
 _LEAST = 0.1  # requests a second, or the budget where that is less: a wait has an end
 _SEEN = 5.0  # seconds that a rate is measured by
-_SOONEST = 1.0  # seconds after which it can be
+_FEWEST, _SOONEST = 3, 1.0  # requests, and seconds between the first and the last, by which it can be
 
 
 class Throttle:
-    """Gives requests their turns, no faster than the API was found to take them.
+    """Says when a request may leave, so that they leave no faster than the API was found to take them.
 
     All times are of one clock, in seconds.
 
@@ -39,45 +39,34 @@ class Throttle:
             budget: Requests a second that leave at most, which others see to; any number if ``None``.
         """
         self._budget = math.inf if budget is None else budget
-        self._refused: float | None = None  # requests a second; ``None`` while the budget alone holds
+        self._refused = math.inf  # requests a second
         self._cut = -math.inf
-        self._resumed: float | None = None  # when the first request left, of all or since the last cut
-        self._turns: deque[float] = deque()  # of the last seconds, and those to come
-        self._next = 0.0
+        self._resumed = 0.0  # after the pause of the last cut
+        self._turns: deque[float] = deque()  # of the last seconds, but none before the last cut
+        self._last = -math.inf  # turn
         self.cuts = 0
 
-    def turn(self, now: float) -> float:
-        """Give a request its turn; how many seconds from ``now`` that is.
+    def wait(self, now: float) -> float:
+        """Seconds from ``now`` until the next may leave, as it looks now: after a cut they are more."""
+        return max(0.0, self._last + 1 / self.rate(now) - now)
 
-        In the order of asking. Who lets a turn pass, since a pause has begun, asks for another.
-        """
-        at = now
-        if (rate := self.rate(now)) is not None:
-            at = max(now, self._next)
-            self._next = at + 1 / rate
-        if self._resumed is None:
-            self._resumed = at
+    def pass_one(self, now: float) -> None:
+        """Note that one leaves."""
+        self._last = now
         while self._turns and self._turns[0] <= now - _SEEN:
             self._turns.popleft()
-        self._turns.append(at)
-        return at - now
+        self._turns.append(now)
 
-    def rate(self, now: float) -> float | None:
-        """Requests a second at ``now``; ``None`` if there is no limit but the budget."""
-        if self._refused is None or self._resumed is None:
-            return None
+    def rate(self, now: float) -> float:
+        """Requests a second at ``now``; infinite where there is no limit but the budget."""
         periods = max(0.0, now - self._resumed) / _PERIOD
         rate = self._refused * (1 + (1 - _KEPT) * (periods - 1) ** 3)
-        if rate >= self._budget:
-            self._refused = None
-            return None
-        return max(rate, min(_LEAST, self._budget))
+        return math.inf if rate >= self._budget else max(rate, min(_LEAST, self._budget))
 
     def refuse(self, turn: float, now: float, resume: float) -> bool:
         """Cut the rate, since the API took a request for one too many; whether it was cut.
 
-        Not for one that left before the last cut, which had not heard of it; nor in the first second, when
-        nobody knows yet at what rate they leave.
+        Not for one that left before the last cut: it had not heard of it. Its pause counts all the same.
 
         Args:
             turn: When the request had its turn.
@@ -85,18 +74,20 @@ class Throttle:
             resume: When the next may leave.
         """
         if turn <= self._cut:
+            self._resumed = max(self._resumed, resume)
             return False
-        rate = min(self.rate(now) or math.inf, self._measured(now))
-        if rate == math.inf:
-            return False
-        self._refused = min(rate, self._budget)
-        self._cut, self._resumed = now, resume
+        rate = min(self.rate(now), self._budget, self._measured(now))
+        if rate == math.inf:  # no budget, and all of them within a second, if there were any
+            if len(self._turns) < _FEWEST:
+                return False
+            rate = len(self._turns)
+        self._refused, self._cut, self._resumed = rate, now, resume
+        self._turns.clear()
         self.cuts += 1
         return True
 
     def _measured(self, now: float) -> float:
-        """Requests a second that left before ``now``; infinite if that cannot be said."""
-        seen = 0.0 if self._resumed is None else min(_SEEN, now - self._resumed)
-        if seen < _SOONEST:
-            return math.inf
-        return max(1, sum(now - seen <= at <= now for at in self._turns)) / seen
+        """Requests a second that left lately; infinite if they are too few, or too close, to say so."""
+        turns = [at for at in self._turns if at > now - _SEEN]
+        span = turns[-1] - turns[0] if turns else 0.0
+        return (len(turns) - 1) / span if len(turns) >= _FEWEST and span >= _SOONEST else math.inf

@@ -200,12 +200,11 @@ class Coordinator:
                 case _:  # pragma: no cover  (both ends are of one version)
                     raise ValueError(message)
 
-    def _freeze(self, number: int, seconds: float, ago: float | None, refused: float | None) -> None:
+    def _freeze(self, number: int, seconds: float, since: float | None, refused: float | None) -> None:
         """Have all others keep the pause that a worker was asked for, and whoever asks after this run."""
-        since = None if ago is None else asyncio.get_running_loop().time() - ago
         self._pace.freeze(seconds, since=since)
         for other in self._lines.keys() - {number}:
-            self._send(other, "freeze", seconds, ago, refused)
+            self._send(other, "freeze", seconds, since, refused)
 
     def _send(self, number: int, *message: object) -> None:
         self._lines[number].write(packed(message))

@@ -141,8 +141,7 @@ class RemoteDoor:
 class SharedPace(Pace):
     """The pace of a worker: its permits come from the coordinator, its pauses are everybody's.
 
-    Each worker finds the rate that the API takes of it; of a refusal all of them hear, so together they slow
-    down as one.
+    Each worker finds the rate that the API takes from it; all of them hear of each refusal, and cut theirs.
     """
 
     def __init__(
@@ -173,15 +172,8 @@ class SharedPace(Pace):
     def freeze(self, seconds: float, *, since: float | None = None, refused: float | None = None) -> None:
         """Let nobody pass for so many seconds, in no process."""
         super().freeze(seconds, since=since, refused=refused)
-        self._tell(seconds, _apart(since), _apart(refused))
+        self._tell(seconds, since, refused)
 
-    def frozen(
-        self, seconds: float, began_ago: float | None = None, refused_ago: float | None = None
-    ) -> None:
-        """Another process asks for a pause; when it began, and the turn of what was refused, so long ago."""
-        super().freeze(seconds, since=_apart(began_ago), refused=_apart(refused_ago))
-
-
-def _apart(moment: float | None) -> float | None:
-    """The age of a moment of the loop's time in seconds, or the moment of that age."""
-    return None if moment is None else asyncio.get_running_loop().time() - moment
+    def frozen(self, seconds: float, since: float | None = None, refused: float | None = None) -> None:
+        """Another process asks for a pause; its loop's times are this one's, by the machine's one clock."""
+        super().freeze(seconds, since=since, refused=refused)

@@ -139,14 +139,17 @@ async def test_the_budget_holds_across_processes(tmp_path: Path, processes: int,
 
 @pytest.mark.large
 async def test_a_pause_stops_all_processes(tmp_path: Path) -> None:
-    """While the API asks for a pause nobody asks, whichever process was told."""
-    faults = Faults((Fault("http_429", requests=(5,), retry_after=2.0),))
-    async with bench(tmp_path, _account(6_000), Behaviour(latency=0.02), faults) as it:
-        report = await it.harvest(START, END, processes=2)
+    """While the API asks for a pause nobody asks, whichever process was told; then all ask more slowly."""
+    faults = Faults((Fault("http_429", requests=(60,), retry_after=2.0),))
+    async with small_bench(tmp_path, _account(12_000), Behaviour(latency=0.1), faults) as it:
+        with capture_logs() as lines:
+            report = await it.harvest(START, END, rate=100.0, processes=2)
         assert (report.outcome, report.rows, report.retries) == ("complete", it.account.total, 1)
         assert 2 <= report.paused < 4
         arrivals = sorted(asked.arrived for asked in it.emulator.requests)
         assert max(later - sooner for sooner, later in pairwise(arrivals)) >= 1.8
+        cuts = [line["next_per_second"] for line in lines if line["event"] == "the API refuses this rate"]
+        assert (len(cuts), report.cuts) == (2, 1)
 
 
 @pytest.mark.large

@@ -36,8 +36,8 @@ PACE = (
         (
             Edit(
                 f"{_API}/persistence.py",
-                "self._pace.freeze(max(delay, asked or 0.0), refused=failed.turn)",
-                "self._pace.freeze(delay, refused=failed.turn)",
+                "self._hold(max(delay, asked or 0.0), error, failed)",
+                "self._hold(delay, error, failed)",
             ),
         ),
         ("tests/test_client_pauses.py::test_a_pause_stops_everyone",),
@@ -48,7 +48,7 @@ PACE = (
         (
             Edit(
                 f"{_API}/persistence.py",
-                "self._pace.freeze(max(delay, asked or 0.0), refused=failed.turn)",
+                "self._hold(max(delay, asked or 0.0), error, failed)",
                 "await asyncio.sleep(max(delay, asked or 0.0))",
             ),
         ),
@@ -123,7 +123,7 @@ PACE = (
     Mutant(
         "refusal-slows-nobody",
         "after the pause that a refusal asks for, requests leave as fast as before",
-        (Edit(f"{_API}/throttle.py", "if rate == math.inf:", "if True:"),),
+        (Edit(f"{_API}/throttle.py", "if turn <= self._cut:", "if True:"),),
         ("tests/test_throttle.py::test_a_client_slows_down_where_it_is_refused",),
     ),
     Mutant(
@@ -131,6 +131,12 @@ PACE = (
         "of requests that are refused together each one cuts the rate, and nothing is left of it",
         (Edit(f"{_API}/throttle.py", "if turn <= self._cut:", "if False:"),),
         ("tests/test_throttle.py::test_what_left_before_the_cut_does_not_cut_again",),
+    ),
+    Mutant(
+        "refused-host-slows-all",
+        "a host that takes fewer files slows the files of all others",
+        (Edit(f"{_API}/download.py", "self._pace.freeze(pause)", "super()._hold(pause, _error, _failed)"),),
+        ("tests/test_download.py::test_a_host_that_takes_less_slows_no_other",),
     ),
     Mutant(
         "rate-never-raised",

@@ -47,6 +47,12 @@ PROCESSES = (
         ("tests/acceptance/test_processes.py::test_a_pause_stops_all_processes",),
     ),
     Mutant(
+        "refusal-of-one-process",
+        "a refusal slows the process that was told, and no other",
+        (Edit(f"{_PROCESSES}/coordinator.py", "seconds, since, refused)\n", "seconds, since, None)\n"),),
+        ("tests/acceptance/test_processes.py::test_a_pause_stops_all_processes",),
+    ),
+    Mutant(
         "pause-of-one-run",
         "a pause that ends a run of several processes is not known to the next dataset's or account's run",
         (Edit(f"{_PROCESSES}/coordinator.py", "        self._pace.freeze(seconds, since=since)\n", ""),),

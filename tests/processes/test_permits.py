@@ -151,13 +151,13 @@ async def test_a_worker_that_is_gone_keeps_no_permit() -> None:
 
 async def test_a_pause_is_everybodys() -> None:
     """P7: one worker is asked to wait; the others wait as long, and count it as a pause."""
-    told = list[tuple[object, ...]]()
+    told = list[tuple[float, float | None, float | None]]()
     one = SharedPace(None, print, lambda *what: told.append(what))
     other = SharedPace(None, print, print)
     await asyncio.sleep(5)
     one.freeze(7.0, since=3.0)
-    assert told == [(7.0, pytest.approx(2.0), None)]
-    other.frozen(7.0, 2.0)
+    assert told == [(7.0, 3.0, None)]
+    other.frozen(*told[0])
     await other.leave()
     assert _now() == pytest.approx(12)
     assert [one.paused, other.paused] == pytest.approx([9, 9])
