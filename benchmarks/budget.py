@@ -56,9 +56,8 @@ class Far:
         self,
         _method: str,
         form: Mapping[str, str],
-        _token: str,
         *,
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[], Awaitable[str]],
         into: Receiver | None = None,
     ) -> Reply:
         """One answer."""

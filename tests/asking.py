@@ -48,14 +48,13 @@ class Vendor:
         self,
         method: str,
         form: Mapping[str, str],
-        token: str,
         *,
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[], Awaitable[str]],
         into: Receiver | None = None,  # noqa: ARG002  (no files here)
     ) -> Reply:
         """One request, once its connection stands."""
         await self.connect()
-        await leave()
+        token = await leave()
         assert (method, form) == (METHOD, FORM)
         self.times.append(asyncio.get_running_loop().time())
         self.tokens.append(token)

@@ -35,14 +35,12 @@ class Weather:
         self,
         method: str,
         form: Mapping[str, str],
-        token: str,
         *,
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[], Awaitable[str]],
         into: Receiver | None = None,  # noqa: ARG002  (no files here)
     ) -> Reply:
         """One request: answered after the latency, or failed after ``failing`` seconds."""
-        assert (method, form, bool(token)) == (METHOD, FORM, True)
-        await leave()
+        assert (method, form, bool(await leave())) == (METHOD, FORM, True)
         loop = asyncio.get_running_loop()
         self.times.append(loop.time())
         away = self.away(loop.time())

@@ -45,14 +45,12 @@ class Pages:
         self,
         method: str,
         form: Mapping[str, str],
-        token: str,
         *,
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[], Awaitable[str]],
         into: Receiver | None = None,  # noqa: ARG002  (no files here)
     ) -> Reply:
         """One request."""
-        await leave()
-        assert (method, bool(token)) == (METHOD, True)
+        assert (method, bool(await leave())) == (METHOD, True)
         self.asked.append(form.get("page", "control"))
         await asyncio.sleep(0.1)
         if self.away is not None:

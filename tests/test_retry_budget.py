@@ -25,14 +25,12 @@ class Limping:
         self,
         method: str,
         form: Mapping[str, str],
-        token: str,
         *,
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[], Awaitable[str]],
         into: Receiver | None = None,  # noqa: ARG002  (no files here)
     ) -> Reply:
         """One request."""
-        assert (method, form, bool(token)) == (METHOD, FORM, True)
-        await leave()
+        assert (method, form, bool(await leave())) == (METHOD, FORM, True)
         await asyncio.sleep(0.2)
         return error(1) if self.random.random() < self.share else OK
 

@@ -51,13 +51,14 @@ async def test_a_request_leaves_when_its_connection_stands() -> None:
             events.append("request")
             await visit.send(OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b\r\n\r\n"))
 
-    async def leave() -> None:
+    async def leave() -> str:
         await asyncio.sleep(500)
         events.append("leave")
+        return TOKEN
 
     async with serving(script) as (endpoint, visits), Transport(endpoint, LIMITS) as transport:
         for _ in range(2):
-            await transport.post("GetCallHistory", FORM, TOKEN, leave=leave)
+            await transport.post("GetCallHistory", FORM, leave=leave)
     assert events == ["connected", "leave", "request", "leave", "request"]
     assert b"Cookie" not in visits[0].requests[1]
 
@@ -70,13 +71,14 @@ async def test_a_cancelled_wait_closes_its_connection() -> None:
         assert await visit.reader.read() == b""
         closed.set()
 
-    async def never() -> None:
+    async def never() -> str:
         await asyncio.Event().wait()
+        return TOKEN
 
     async with serving(script) as (endpoint, _), Transport(endpoint, LIMITS) as transport:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(5):
-                await transport.post("GetCallHistory", FORM, TOKEN, leave=never)
+                await transport.post("GetCallHistory", FORM, leave=never)
         await closed.wait()
 
 
@@ -84,9 +86,10 @@ async def test_an_idle_connection_the_server_closed_is_a_failed_transport() -> N
     """Nothing is repeated behind the client's back: each request is paced and counted."""
     left = 0
 
-    async def leave() -> None:
+    async def leave() -> str:
         nonlocal left
         left += 1
+        return TOKEN
 
     async def one_then_close(visit: Visit) -> None:
         await visit.request()
@@ -94,9 +97,9 @@ async def test_an_idle_connection_the_server_closed_is_a_failed_transport() -> N
         await visit.request()
 
     async with serving(one_then_close) as (endpoint, visits), Transport(endpoint, LIMITS) as transport:
-        await transport.post("GetCallHistory", FORM, TOKEN, leave=leave)
+        await transport.post("GetCallHistory", FORM, leave=leave)
         with pytest.raises(TransportError, match="the server closed the connection"):
-            await transport.post("GetCallHistory", FORM, TOKEN, leave=leave)
+            await transport.post("GetCallHistory", FORM, leave=leave)
     assert left == 2
     assert len(visits) == 1
 

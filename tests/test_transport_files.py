@@ -4,7 +4,7 @@ import pytest
 
 from harvester.api.transport import Transport
 from harvester.errors import TransportError
-from tests.posting import FORM, LIMITS, TOKEN, at_once
+from tests.posting import FORM, LIMITS, at_once
 from tests.wire.server import playing, serving
 
 
@@ -45,7 +45,7 @@ async def test_a_file_goes_to_who_keeps_it(head: bytes, is_file: bool) -> None: 
     answer = b"HTTP/1.1 %b\r\nContent-Length: 3\r\n\r\na;b" % head
     into = Kept()
     async with serving(playing(answer)) as (endpoint, _), Transport(endpoint, LIMITS) as transport:
-        reply = await transport.post("DownloadHistoryReport", FORM, TOKEN, leave=at_once, into=into)
+        reply = await transport.post("DownloadHistoryReport", FORM, leave=at_once, into=into)
     assert (into.body, reply.body) == ((b"a;b", b"") if is_file else (b"", b"a;b"))
     assert reply.is_file is is_file
 
@@ -64,7 +64,7 @@ async def test_a_file_whose_end_shows_is_taken(head: bytes, sent: bytes, ends_it
     into = Kept(ends_itself=ends_itself)
     answer = head + b"\r\n\r\n" + sent
     async with serving(playing(answer)) as (endpoint, _), Transport(endpoint, LIMITS) as transport:
-        await transport.post("DownloadHistoryReport", FORM, TOKEN, leave=at_once, into=into)
+        await transport.post("DownloadHistoryReport", FORM, leave=at_once, into=into)
     assert into.body == b"a;b"
 
 
@@ -74,4 +74,4 @@ async def test_a_file_whose_end_does_not_show_is_refused(head: bytes) -> None:
     answer = head + b"\r\n\r\na;-0.53"
     async with serving(playing(answer)) as (endpoint, _), Transport(endpoint, LIMITS) as transport:
         with pytest.raises(TransportError, match="does not say where the file ends"):
-            await transport.post("DownloadHistoryReport", FORM, TOKEN, leave=at_once, into=Kept())
+            await transport.post("DownloadHistoryReport", FORM, leave=at_once, into=Kept())

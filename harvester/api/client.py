@@ -1,7 +1,6 @@
 """One page for one question, however often it has to be asked."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -15,7 +14,6 @@ from harvester.secret import Token
 T = TypeVar("T")
 
 _ISSUED_IN_FUTURE = 455
-_LONGEST_WAIT = 300  # seconds of a token at the door; it has six minutes left at least when it is taken
 
 
 class Poster(Protocol):
@@ -25,17 +23,15 @@ class Poster(Protocol):
         self,
         method: str,
         form: Mapping[str, str],
-        token: str,
         *,
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[], Awaitable[str]],
         into: Receiver | None = None,
     ) -> Reply:
-        """One request; ``leave`` is awaited once, right before it is written. A file goes ``into``."""
+        """One request; a file goes ``into``.
+
+        ``leave`` is awaited once, right before it is written, and brings its token.
+        """
         ...
-
-
-class _StaleTokenError(Exception):
-    """A request waited so long that its token may not live until it arrives; it did not leave."""
 
 
 class Client(Persistent[Poster]):
@@ -115,8 +111,17 @@ class Client(Persistent[Poster]):
     ) -> T:
         self._meter.requests += 1
         self._meter.in_flight += 1
+        token = None
+
+        async def leave() -> Token:
+            # Not before: the wait for a connection, a pause or a turn may outlast a token.
+            nonlocal token
+            await self._pace.leave()
+            token = self._tokens.token()
+            return token
+
         try:
-            token, reply = await self._post(method, parameters, into)
+            reply = await self._transport.post(method, parameters, leave=leave, into=into)
         finally:
             self._meter.in_flight -= 1
         self._meter.bytes_received += len(reply.body) + (into.size if into is not None else 0)
@@ -124,22 +129,6 @@ class Client(Persistent[Poster]):
         try:
             return judge(reply, self._now() + self._tokens.skew)
         except TokenError as error:
-            self._tokens.renew(token, earlier=error.code == _ISSUED_IN_FUTURE)
+            if token is not None:
+                self._tokens.renew(token, earlier=error.code == _ISSUED_IN_FUTURE)
             raise
-
-    async def _post(
-        self, method: str, parameters: Mapping[str, str], into: Receiver | None
-    ) -> tuple[Token, Reply]:
-        door: Callable[[], Awaitable[object]] = self._pace.leave
-        while True:
-            token = self._tokens.token()
-            leave = partial(self._leave, door, self._now())
-            with suppress(_StaleTokenError):
-                return token, await self._transport.post(method, parameters, token, leave=leave, into=into)
-            door = self._pace.thaw  # its turn has come already: at a low rate it would be stale again
-
-    async def _leave(self, door: Callable[[], Awaitable[object]], since: float) -> None:
-        """Wait at the door; ``since`` is when the token was taken, as the wait may outlast it."""
-        await door()
-        if abs(self._now() - since) > _LONGEST_WAIT:
-            raise _StaleTokenError

@@ -30,7 +30,11 @@ class Clock:
     """The time of one request: to connect, then to wait for its turn, then to be answered."""
 
     def __init__(
-        self, limits: Limits, leave: Callable[[], Awaitable[None]], timeout: asyncio.Timeout, total: float
+        self,
+        limits: Limits,
+        leave: Callable[[], Awaitable[str | None]],
+        timeout: asyncio.Timeout,
+        total: float,
     ) -> None:
         self._limits = limits
         self._total = total
@@ -38,12 +42,13 @@ class Clock:
         self._timeout = timeout
         self._end = 0.0
 
-    async def depart(self) -> None:
-        """Wait for the turn, and let the time of the answer begin."""
+    async def depart(self) -> str | None:
+        """Wait for the turn, and let the time of the answer begin; what ``leave`` brought."""
         self._timeout.reschedule(None)  # waiting for a turn is not the server's fault
-        await self._leave()
+        brought = await self._leave()
         self._end = asyncio.get_running_loop().time() + self._total
         self.progress()
+        return brought
 
     def progress(self) -> None:
         """Note that the server gave a sign of life."""

@@ -85,7 +85,8 @@ class Prover:
         if page.youngest is not None and page.youngest < end and self._source.reach > 3 * size:
             question = replace(opening.question, end=end)
             total = (await self._source.page(self._file(self._window.start), question, size)).total
-            if total is not None and total >= 3 * size:
+            # Looked at again: asking may have taught that paging reaches less.
+            if total is not None and min(total + 1, self._source.reach) > 3 * size:
                 return replace(opening, question=question, page=replace(page, total=total), longer=opening)
         self.forget()
         return None

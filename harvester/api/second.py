@@ -117,9 +117,23 @@ class SecondReader:
         if question.end == second:
             return False
         alone = await self.source.page(self.file, replace(question, end=second), 0)
-        after = await self.source.page(self.file, self.bounds.end(second + 1), 0)
+        after = await self._beyond(second + 1)
         counts = alone.total or 0, after.total or 0
         return counts[0] > 0 and sum(counts) == error.expected
+
+    async def _beyond(self, end: int) -> ReadPage:
+        """The first page of what the question of a window that ends at ``end`` holds beyond it."""
+        question = self.bounds.end(end)
+        page = await self.source.page(self.file, question, 0)
+        if page.count or self.bounds.from_inclusive is not None:
+            return page
+        # Nothing lies there, or ``from_date`` is no part of the range: then it comes by one second more.
+        wider = replace(question, start=end - 1)
+        instead = await self.source.page(self.file, wider, 0)
+        if instead.oldest == end:
+            self.bounds.miss_start()
+            return instead
+        return page
 
     async def _swept(
         self, question: Question, first: ReadPage, known: Sequence[ReadPage] = ()

@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.connector import Connection
 
 from harvester import __version__
@@ -79,9 +80,8 @@ class Transport:
         self,
         method: str,
         form: Mapping[str, str],
-        token: str,
         *,
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[], Awaitable[str]],
         into: Receiver | None = None,
     ) -> Reply:
         """Call a method of the API, whatever it answers.
@@ -89,9 +89,8 @@ class Transport:
         Args:
             method: The vendor's name of it.
             form: Its parameters.
-            token: Goes into the ``Authorization`` header.
-            leave: Awaited when the connection stands, and the request is written at once after it. Were it
-                awaited before, the time a handshake takes would let requests bunch up.
+            leave: Awaited when the connection stands; brings the token, and the request is written at once
+                after it. Were it awaited before, the time a handshake takes would let requests bunch up.
             into: Takes the body of a good answer that is a file; the reply has none then.
 
         Raises:
@@ -100,7 +99,7 @@ class Transport:
             MalformedAnswerError: The body is larger than allowed.
             ConfigError: The server's certificate is not trusted, or the server redirects elsewhere.
         """
-        exchange = partial(self._exchange, f"{self._endpoint}/platform_api/{method}", form, token, into)
+        exchange = partial(self._exchange, f"{self._endpoint}/platform_api/{method}", form, into)
         total = self._limits.total if into is None else self._limits.file
         return await self._guarded(self._host, exchange, leave, total)
 
@@ -108,7 +107,7 @@ class Transport:
         self,
         host: str,
         exchange: Callable[[Clock], Awaitable[T]],
-        leave: Callable[[], Awaitable[None]],
+        leave: Callable[[], Awaitable[str | None]],
         total: float | None = None,
     ) -> T:
         """One exchange with ``host``, within its time, and with the errors of ``post``."""
@@ -131,9 +130,9 @@ class Transport:
         raise failure
 
     async def _exchange(
-        self, url: str, form: Mapping[str, str], token: str, into: Receiver | None, clock: Clock
+        self, url: str, form: Mapping[str, str], into: Receiver | None, clock: Clock
     ) -> Reply:
-        sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-www-form-urlencoded"}
+        sent = {"Content-Type": "application/x-www-form-urlencoded"}
         async with self._session.post(
             url, data=urlencode(form).encode(), headers=sent, allow_redirects=False
         ) as response:
@@ -162,7 +161,8 @@ _CLOCK: ContextVar[Clock] = ContextVar("_CLOCK")
 
 class _PacedRequest(aiohttp.ClientRequest):
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        await _CLOCK.get().depart()
+        if (token := await _CLOCK.get().depart()) is not None:
+            self.headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
         return await super().send(conn)
 
 

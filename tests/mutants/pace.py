@@ -20,14 +20,14 @@ PACE = (
                 "                        self._budget.first_try()\n"
                 "                        await self._pace.leave()\n",
             ),
-            Edit(f"{_API}/client.py", "= self._pace.leave", "= self._pace.thaw"),
+            Edit(f"{_API}/client.py", "self._pace.leave()", "self._pace.thaw()"),
         ),
         ("tests/test_client_pace.py::test_repeated_requests_are_paced_too",),
     ),
     Mutant(
         "paced-before-connecting",
         "requests are paced before their connection stands, so slow handshakes bunch them",
-        (Edit(f"{_API}/client.py", "= self._pace.leave", "= self._pace.thaw"),),
+        (Edit(f"{_API}/client.py", "self._pace.leave()", "self._pace.thaw()"),),
         ("tests/test_client_pace.py::test_a_client_paces_what_leaves_not_what_connects",),
     ),
     Mutant(

@@ -17,6 +17,9 @@ ONCE_FAILED = {
     6318: "of a record that was kept while it ran and came again, the final one counts",
     15750: "the order of a report outlives a run over less of the range",
     27077: "windows are begun by answers about all of them",
+    34063: "a request that waited at the door for long leaves in its turn",
+    39943: "a crowded first second is told from its neighbour while bounds are unknown",
+    56748: "a cap that is found while a window is cut",
 }
 
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import orjson
 
-from harvester.datasets import BRIEF_CALLS, CALLS
+from harvester.datasets import BRIEF_CALLS, CALLS, DATASETS
 from harvester.emulator import Emulator, Fault, Faults, ListedAccount
 from harvester.emulator.answers import Answer
 from harvester.lake import publish
@@ -28,7 +28,8 @@ from tests.simulation.scenario import Death, Life
 from tests.simulation.vendor import KeptShelf, Memory
 
 _FILE_EVENTS = frozenset({"open", "os.rename", "os.remove", "os.truncate", "os.mkdir"})
-_TOLD = ("from_date", "to_date", "offset", "count", "desc_order", "application_id", "rule_name", "user_id")
+_NARROWING = {dataset.filters[name].parameter for dataset in DATASETS.values() for name in dataset.narrowing}
+_TOLD = ("from_date", "to_date", "offset", "count", "desc_order", *sorted(_NARROWING))
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from tests.simulation.lake import demand
 from tests.simulation.scenario import Life
 
-MOST_REQUESTS = 6_000  # of one life; a hundred sessions need a tenth of it, faults and all
+MOST_REQUESTS = 6_000  # of one run; a hundred sessions need a tenth of it, faults and all
 _MOMENT = 1e-3  # seconds within which things that happen at once may be ordered either way
 
 
@@ -50,6 +50,7 @@ class Witness:
             case "failed":
                 self._failure = facts
             case "ended":
+                self._requests = 0
                 self._reports.append(facts["report"])
             case "collected":
                 outcome = facts["report"]["outcome"]

@@ -13,6 +13,7 @@ from harvester.api.persistence import Meter
 from harvester.api.transport import Transport
 from harvester.errors import TransportError, UnavailableError
 from tests.asking import FORM, METHOD
+from tests.posting import at_once
 from tests.wire.case import RECORD, answer
 from tests.wire.server import playing, serving
 from tests.wire.test_tls import client
@@ -155,10 +156,7 @@ async def test_the_error_of_a_transport_names_the_host(resolver: Resolver) -> No
     """And what the system said."""
     resolver(lambda: OSError(-2, "Name or service not known"))
 
-    async def at_once() -> None:
-        pass
-
     async with Transport("https://api.voximplant.invalid", Limits(connections=1)) as transport:
         with pytest.raises(TransportError) as caught:
-            await transport.post(METHOD, FORM, "token", leave=at_once)
+            await transport.post(METHOD, FORM, leave=at_once)
     assert str(caught.value) == "api.voximplant.invalid: Name or service not known"
