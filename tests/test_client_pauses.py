@@ -149,6 +149,22 @@ async def test_a_token_does_not_wait_for_the_end_of_a_pause() -> None:
     assert min(expiry - NOON - at for expiry, at in zip(expiries, vendor.times, strict=True)) > 60
 
 
+class Together(Vendor):
+    """Its connections stand every ten seconds, all that were begun meanwhile."""
+
+    async def connect(self) -> None:
+        """Stand with the others."""
+        await asyncio.sleep(10 - asyncio.get_running_loop().time() % 10)
+
+
+async def test_requests_that_were_at_the_door_leave_in_turn_after_the_longest_pause() -> None:
+    """P7: none gives its turn up and leaves beside others later."""
+    vendor = Together([OK, Reply(429, {"retry-after": "899"}, b"")])
+    await fetch_many(client(vendor, rate=4), 12)
+    assert len(vendor.times) == 13
+    assert all(later - sooner > 1 for sooner, later in zip(vendor.times, vendor.times[4:], strict=False))
+
+
 async def test_pauses_are_not_held_against_a_request() -> None:
     """The longest pause allowed is longer than the deadline, and the request still goes on after it."""
     vendor = Vendor([Reply(429, {"retry-after": "900"}, b""), error(1), error(1)])

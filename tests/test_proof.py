@@ -1,5 +1,6 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 
 import pyarrow as pa
@@ -66,6 +67,30 @@ async def test_what_reaches_into_a_dense_second_goes_along_when_the_window_was_c
     assert dense.harvest.rows == 9
     replayed = pa.Table.from_batches(reader.replay(dense.harvest.window))
     assert replayed.equals(pa.Table.from_batches(dense.harvest.batches))
+
+
+@dataclass
+class Lowered(Vendor):
+    """While its second answer is under way, another window finds a cap."""
+
+    lower: Callable[[], None] = lambda: None
+
+    def _answer(self, parameters: Mapping[str, str], lie: str | None, random: Random) -> dict[str, object]:
+        if self.asked == 2:
+            self.lower()
+        return super()._answer(parameters, lie, random)
+
+
+async def test_a_cap_that_is_found_while_a_window_is_cut_is_kept() -> None:
+    """How much is left of it is then told by a page that paging does not reach any more."""
+    vendor = Lowered(SMALL, [Session(key, START + key) for key in range(1, 90)])
+    source = PageSource(replace(SMALL, caps_published=False), {}, vendor)
+    reader = Reader(source, Answers(), Bounds({}))
+    vendor.lower = partial(setattr, source.caps, "max_offset", 2)
+    await reader.look(Window(START, START + 100))
+    reading = await reader.read(Window(START, START + 60))
+    assert reading.harvest is not None
+    assert (reading.harvest.window, reading.harvest.rows) == (Window(START, START + 4), 3)
 
 
 @pytest.mark.parametrize("known", [{}, {"from_inclusive": False}], ids=["new", "old"])
@@ -144,12 +169,19 @@ async def test_a_dense_second_behind_a_window_is_not_read_with_it(from_inclusive
     assert (reading.harvest.window, reading.harvest.rows) == (Window(START, START + 1), 1)
 
 
+@pytest.mark.parametrize("from_inclusive", [True, False])
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("vendor", [Vendor, Fractional])
-async def test_dense_neighbours_are_told_apart_where_bounds_are_whole_seconds(vendor: type[Vendor]) -> None:
+async def test_dense_neighbours_are_told_apart_where_bounds_are_whole_seconds(
+    vendor: type[Vendor],
+    known: bool,  # noqa: FBT001
+    from_inclusive: bool,  # noqa: FBT001
+) -> None:
     """There both are beyond reach together, and the first is had by a question that ends with it."""
     sessions = [Session(key, START + key // 10 - 1) for key in range(10, 30)]
-    source = PageSource(SMALL, {}, vendor(SMALL, sessions))
-    reading = await Reader(source, Answers(), Bounds({"from_inclusive": True})).read(Window(START, START + 2))
+    source = PageSource(SMALL, {}, vendor(SMALL, sessions, from_inclusive=from_inclusive))
+    bounds = Bounds({"from_inclusive": from_inclusive} if known else {})
+    reading = await Reader(source, Answers(), bounds).read(Window(START, START + 2))
     assert reading.harvest is not None
     assert (reading.harvest.window, reading.harvest.rows) == (Window(START, START + 1), 10)
 

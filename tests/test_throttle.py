@@ -53,6 +53,13 @@ def test_without_a_budget_one_request_is_none_too_many() -> None:
     assert throttle.wait(1) == 0
 
 
+def test_who_asked_nothing_lately_knows_no_rate() -> None:
+    """Another process was refused, an hour after this one asked for the last time."""
+    throttle = ask(Throttle(None), 4, since=0, until=100)
+    assert not throttle.refuse(3599, 3600, 3600)
+    assert throttle.wait(3600) == 0
+
+
 def test_a_lower_demand_that_is_refused_is_cut_too() -> None:
     """What leaves is measured, not what might: where another program asks beside this one, say."""
     throttle = ask(refused(8, 8), 2, since=10, until=30)

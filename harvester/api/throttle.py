@@ -53,8 +53,7 @@ class Throttle:
     def pass_one(self, now: float) -> None:
         """Note that one leaves."""
         self._last = now
-        while self._turns and self._turns[0] <= now - _SEEN:
-            self._turns.popleft()
+        self._forget(now)
         self._turns.append(now)
 
     def rate(self, now: float) -> float:
@@ -76,7 +75,8 @@ class Throttle:
         if turn <= self._cut:
             self._resumed = max(self._resumed, resume)
             return False
-        rate = min(self.rate(now), self._budget, self._measured(now))
+        self._forget(now)  # who heard of it may have asked nothing for long
+        rate = min(self.rate(now), self._budget, self._measured())
         if rate == math.inf:  # no budget, and all of them within a second, if there were any
             if len(self._turns) < _FEWEST:
                 return False
@@ -86,8 +86,11 @@ class Throttle:
         self.cuts += 1
         return True
 
-    def _measured(self, now: float) -> float:
+    def _forget(self, now: float) -> None:
+        while self._turns and self._turns[0] <= now - _SEEN:
+            self._turns.popleft()
+
+    def _measured(self) -> float:
         """Requests a second that left lately; infinite if they are too few, or too close, to say so."""
-        turns = [at for at in self._turns if at > now - _SEEN]
-        span = turns[-1] - turns[0] if turns else 0.0
-        return (len(turns) - 1) / span if len(turns) >= _FEWEST and span >= _SOONEST else math.inf
+        count, span = len(self._turns), self._turns[-1] - self._turns[0] if self._turns else 0.0
+        return (count - 1) / span if count >= _FEWEST and span >= _SOONEST else math.inf

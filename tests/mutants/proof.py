@@ -229,6 +229,24 @@ PROOF = (
         ),
     ),
     Mutant(
+        "reach-not-looked-at-again",
+        "of a window that was cut, a page is compared that a cap found meanwhile has put beyond reach",
+        (Edit(f"{_API}/proof.py", "min(total + 1, self._source.reach) > 3 * size", "total >= 3 * size"),),
+        ("tests/test_proof.py::test_a_cap_that_is_found_while_a_window_is_cut_is_kept",),
+    ),
+    Mutant(
+        "unknown-bound-believed",
+        "that nothing comes on a bound counts, though it is unknown whether the bound belongs to the range",
+        (
+            Edit(
+                f"{_API}/second.py",
+                "if page.count or self.bounds.from_inclusive is not None:",
+                "if True:",
+            ),
+        ),
+        ("tests/test_proof.py::test_dense_neighbours_are_told_apart_where_bounds_are_whole_seconds",),
+    ),
+    Mutant(
         "cut-window-loses-answers",
         "of a window that was cut, pages asked for the longer one are lost to the dense second behind it",
         (
