@@ -201,8 +201,11 @@ def _is_plain(scenario: Scenario) -> bool:
         session.poisoned and crowds[session.second] >= 2 * scenario.dataset.page_size
         for session in scenario.sessions
     )
-    # Reports are counted twice, before and after, and judged by their orders; caps are found by asking.
-    otherwise = scenario.by_report or not scenario.dataset.caps_published
+    # Reports are counted twice, before and after, and judged by their orders; caps are found by asking, and
+    # where they are lower than documented, windows are read again in vain.
+    caps = [life.behaviour.max_offset for life in scenario.lives]
+    lowered = any(most is not None and most < scenario.dataset.max_offset for most in caps)
+    otherwise = scenario.by_report or not scenario.dataset.caps_published or lowered
     return not (troubled or unsteady or odd or shuffled or renewed or otherwise or scenario.beyond)
 
 
