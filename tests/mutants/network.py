@@ -72,8 +72,13 @@ NETWORK = (
         (
             Edit(
                 f"{_API}/transport.py",
+                "self.headers[hdrs.AUTHORIZATION] = ",
+                "self.headers[hdrs.AUTHORIZATION] = _CLOCK.get().sent = ",
+            ),
+            Edit(
+                f"{_API}/transport.py",
                 'TransportError(f"{host}: {_kind(error)}")',
-                'TransportError(f"{host}: {_kind(error)} (Bearer {exchange.args[2]})")',
+                "TransportError(f\"{host}: {_kind(error)} ({vars(clock).get('sent')})\")",
             ),
         ),
         ("tests/wire/test_answers.py::test_an_answer_for_ever[F01 reset before the first byte]",),
