@@ -11,6 +11,7 @@ from tests.mutants.proof import PROOF
 from tests.mutants.records import RECORDS
 from tests.mutants.reports import REPORTS
 from tests.mutants.sync import SYNC
+from tests.mutants.windows import WINDOWS
 
 MUTANTS = (
     *DURABILITY,
@@ -18,6 +19,7 @@ MUTANTS = (
     *NETWORK,
     *PACE,
     *PROOF,
+    *WINDOWS,
     *REPORTS,
     *SYNC,
     *RECORDS,
